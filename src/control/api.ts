@@ -1,0 +1,98 @@
+import type { ReportedError, TunnelStatus } from '../core/status.ts';
+
+/**
+ * What the CLI may ask of the daemon. `control/server.ts` serves it over HTTP on a Unix socket,
+ * `control/client.ts` speaks it, `daemon/daemon.ts` implements it. Versioned: `PROTOCOL_VERSION`.
+ */
+export const PROTOCOL_VERSION = 1;
+
+export interface DaemonApi {
+  info(): DaemonInfo;
+  list(): readonly TunnelStatus[];
+  /** @throws {TunneldError} `TUNNEL_NOT_FOUND` */
+  status(name: string): TunnelStatus;
+  /** @throws {TunneldError} `TUNNEL_NOT_FOUND` */
+  inspect(name: string): TunnelInspection;
+  /**
+   * Defines (or redefines) a tunnel and wants it up. Idempotent: the same spec changes nothing.
+   *
+   * @param spec a `TunnelSpec` not yet validated; absent to bring up what is already known.
+   * @throws {TunneldError} `CONFIG_INVALID`, `NAME_INVALID`, `UPSTREAM_NOT_LOOPBACK`,
+   *   `PROVIDER_UNKNOWN`, `SECRET_UNAVAILABLE`, `TUNNEL_NOT_FOUND` (no spec, nothing known)
+   */
+  up(name: string, spec: unknown): Promise<UpResult>;
+  /** Reads the config file again and brings up every enabled tunnel, file and CLI ones. */
+  upAll(): Promise<readonly UpResult[]>;
+  down(name: string): Promise<TunnelStatus>;
+  downAll(): Promise<readonly TunnelStatus[]>;
+  /** Replaces the session now; cuts a back-off short; leaves `failed`. */
+  restart(name: string): Promise<TunnelStatus>;
+  /** Forgets the tunnel, its token included. File tunnels are refused with `CONFIG_INVALID`. */
+  remove(name: string): Promise<void>;
+  showToken(name: string): Promise<TokenReveal>;
+  /** Makes a new token. The old one goes on working for `graceMs` (milliseconds, 0 = ends now). */
+  rotateToken(name: string, graceMs: number): Promise<TokenReveal>;
+  /** Calls back on every change of any tunnel's status. Returns the unsubscribe. */
+  subscribe(listener: (status: TunnelStatus) => void): () => void;
+  /** Answers first, then drains and ends the process. */
+  stop(): void;
+}
+
+export interface DaemonInfo {
+  readonly pid: number;
+  readonly version: string;
+  readonly protocol: number;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly node: string;
+  readonly socket: string;
+  readonly stateDir: string;
+  readonly logDir: string;
+  /** The config file in use, if there is one. */
+  readonly configFile?: string;
+  /** Why the config file's last edit was not applied, if so. */
+  readonly configError?: ReportedError;
+  /** `http://127.0.0.1:7576` */
+  readonly healthUrl: string;
+  /** `http://127.0.0.1:7575` */
+  readonly relayUrl: string;
+  /** Things worth saying at every `daemon status`: a state file kept aside, a looser mode mended. */
+  readonly notes: readonly string[];
+  readonly tunnels: { readonly total: number; readonly healthy: number };
+}
+
+export interface UpResult {
+  readonly status: TunnelStatus;
+  /** The tunnel did not exist before. */
+  readonly created: boolean;
+  /** The spec differs from the one in force. */
+  readonly changed: boolean;
+  /** The access token, only when this call made it. */
+  readonly token?: string;
+}
+
+export interface TokenReveal {
+  readonly name: string;
+  readonly token: string;
+  /** Until when the previous token still works (Unix milliseconds). */
+  readonly previousValidUntil?: number;
+}
+
+/** Everything known of one tunnel, secrets excepted. */
+export interface TunnelInspection {
+  readonly status: TunnelStatus;
+  /** The configuration in force, defaults filled in, secrets as references or masked. */
+  readonly config: unknown;
+  /** Latest first: state changes with their causes. */
+  readonly history: readonly HistoryEntry[];
+  readonly gatewayUrl: string;
+}
+
+export interface HistoryEntry {
+  /** Unix milliseconds. */
+  readonly at: number;
+  readonly from: string;
+  readonly event: string;
+  readonly to: string;
+  readonly cause: string;
+}

@@ -1,0 +1,176 @@
+/**
+ * Every failure tunneld reports on purpose, in one table.
+ *
+ * A code is permanent once released: scripts match on it. Wording may improve freely.
+ * `retryable` decides whether the supervisor tries again; `exitCode` is what the CLI returns
+ * (1 no, 2 usage or config, 3 not found, 4 daemon unreachable, 5 timed out).
+ * `docs/errors.md` mirrors this table; a test keeps them equal.
+ */
+export const ERROR_CATALOGUE = {
+  // What the user typed or wrote.
+  USAGE: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'The command line was not understood.',
+    remedy: 'Run the command with --help to see its options.',
+  },
+  CONFIG_INVALID: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'The configuration has mistakes; nothing of it was applied.',
+    remedy: 'Fix the listed keys, then run `tunneld config check`.',
+  },
+  NAME_INVALID: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'A tunnel name is not usable in a URL.',
+    remedy: 'Use 1 to 32 lower-case letters, digits and dashes, starting with a letter.',
+  },
+  UPSTREAM_NOT_LOOPBACK: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'The upstream is not on this machine.',
+    remedy: 'Point the tunnel at 127.0.0.1 or localhost, or allow it with --allow-remote-upstream.',
+  },
+  SECRET_UNAVAILABLE: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'A secret reference (env: or file:) could not be read.',
+    remedy: 'Set the variable or create the file (mode 0600), then try again.',
+  },
+  TUNNEL_NOT_FOUND: {
+    retryable: false,
+    exitCode: 3,
+    summary: 'No tunnel has that name.',
+    remedy: 'Run `tunneld ps` to list the tunnels.',
+  },
+
+  // The daemon and its files.
+  DAEMON_UNREACHABLE: {
+    retryable: true,
+    exitCode: 4,
+    summary: 'No daemon answers on the control socket.',
+    remedy: 'Start it with `tunneld daemon start`, or bring a tunnel up with `tunneld up`.',
+  },
+  DAEMON_START_FAILED: {
+    retryable: false,
+    exitCode: 4,
+    summary: 'The daemon did not start.',
+    remedy: 'Read the reason above; `tunneld daemon run` shows the same start in the foreground.',
+  },
+  DAEMON_ALREADY_RUNNING: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'Another daemon of this user is already running.',
+    remedy: 'Use the running one, or stop it first with `tunneld daemon stop`.',
+  },
+  PROTOCOL_MISMATCH: {
+    retryable: false,
+    exitCode: 4,
+    summary: 'The running daemon is of a version this command cannot talk to.',
+    remedy: 'Restart the daemon: `tunneld daemon stop`, then `tunneld daemon start`.',
+  },
+  SOCKET_UNUSABLE: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'The control socket cannot be created.',
+    remedy: 'Make its folder writable by you (mode 0700), or choose another with TUNNELD_RUNTIME_DIR.',
+  },
+  STATE_UNWRITABLE: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'The state folder cannot be written.',
+    remedy: 'Make it writable by you, free disk space, or choose another with TUNNELD_STATE_DIR.',
+  },
+  PORT_IN_USE: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'A port the daemon needs is taken by another program.',
+    remedy: 'Stop that program, or set another port in the configuration (0 picks a free one).',
+  },
+  WAIT_TIMED_OUT: {
+    retryable: true,
+    exitCode: 5,
+    summary: 'The tunnel was not healthy in time. It is kept, and goes on trying.',
+    remedy: 'Run `tunneld status` to see which leg fails and why.',
+  },
+
+  // Tunnels.
+  PROVIDER_UNKNOWN: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'No provider has that name.',
+    remedy: 'Use one of the providers listed by `tunneld up --help`.',
+  },
+  TUNNEL_OPEN_TIMEOUT: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The provider gave no public URL in time.',
+    remedy: 'Check outbound access to the provider; tunneld keeps trying.',
+  },
+  CREDENTIAL_REJECTED: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'The provider refused our credential.',
+    remedy: 'Check the token given for this provider, then `tunneld restart`.',
+  },
+  RELAY_UNREACHABLE: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The relay could not be reached.',
+    remedy: 'Check the relay address and that the relay is running; tunneld keeps trying.',
+  },
+  RELAY_NAME_TAKEN: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'Somebody else holds this tunnel name on the relay.',
+    remedy: 'Choose another tunnel name, or free the old one.',
+  },
+  RELAY_PROTOCOL: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The relay said something the protocol does not allow.',
+    remedy: 'Check that both ends run a supported version; docs/relay-protocol.md says which.',
+  },
+  TUNNEL_EXPOSED: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'The public URL answered without a token; the tunnel was closed at once.',
+    remedy: 'Look for another service on the same address, then `tunneld restart`.',
+  },
+} as const satisfies Record<
+  string,
+  { retryable: boolean; exitCode: number; summary: string; remedy: string }
+>;
+
+export type ErrorCode = keyof typeof ERROR_CATALOGUE;
+
+export interface TunneldErrorOptions extends ErrorOptions {
+  /** Replaces the catalogue's remedy where the place that throws knows a better one. */
+  readonly remedy?: string;
+}
+
+/** An expected failure. Anything else that is thrown is a bug and keeps its stack. */
+export class TunneldError extends Error {
+  override readonly name = 'TunneldError';
+  readonly code: ErrorCode;
+  readonly #remedy: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: TunneldErrorOptions = {}) {
+    super(message, options);
+    this.code = code;
+    this.#remedy = options.remedy;
+  }
+
+  get retryable(): boolean {
+    return ERROR_CATALOGUE[this.code].retryable;
+  }
+
+  get remedy(): string {
+    return this.#remedy ?? ERROR_CATALOGUE[this.code].remedy;
+  }
+
+  get exitCode(): number {
+    return ERROR_CATALOGUE[this.code].exitCode;
+  }
+}

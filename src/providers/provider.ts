@@ -1,0 +1,58 @@
+import type { Exchange } from '../core/exchange.ts';
+import type { Logger } from '../core/log.ts';
+
+/**
+ * What the supervisor asks of a provider. Deliberately small: two verbs and one promise.
+ *
+ * Life of a session: `open` → the public URL is known → traffic enters the gateway → `closed`
+ * settles with the reason. A provider never restarts anything by itself; it says why it ended.
+ */
+export interface TunnelProvider {
+  readonly kind: string;
+
+  /**
+   * Opens a session and resolves once its public URL is known.
+   *
+   * Aborting `context.signal` releases everything the attempt created (container, socket,
+   * process) before the promise rejects with the signal's reason.
+   *
+   * @throws {TunneldError} `TUNNEL_OPEN_TIMEOUT`, `CREDENTIAL_REJECTED`, or a provider's own code.
+   *   Whether a retry makes sense is a property of the code.
+   */
+  open(request: OpenRequest, context: OpenContext): Promise<TunnelSession>;
+
+  /** Releases what the provider holds beyond its sessions. Idempotent. */
+  dispose?(): Promise<void>;
+}
+
+export interface OpenRequest {
+  /** The tunnel's name. */
+  readonly name: string;
+  /** The gateway over loopback TCP, for providers whose agent is another process. */
+  readonly gatewayUrl: URL;
+  /** The gateway in process, for agents that live in the daemon: no extra hop. */
+  accept(exchange: Exchange): void;
+}
+
+export interface OpenContext {
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+export interface TunnelSession {
+  /** Where visitors reach the gateway; no MCP path. May have a path prefix of its own. */
+  readonly publicUrl: URL;
+  /** When the provider will cut the session off, if it says so (Unix milliseconds). */
+  readonly expiresAt: number | undefined;
+  /** Settles when the session has ended, for whatever reason. Never rejects. */
+  readonly closed: Promise<SessionEnd>;
+  /** Idempotent. Resolves after `closed` has settled. */
+  close(): Promise<void>;
+}
+
+export type SessionEnd =
+  | { readonly reason: 'closed-by-us' }
+  /** Worth another attempt. */
+  | { readonly reason: 'lost'; readonly detail: string }
+  /** Another attempt would end the same way until the user changes something. */
+  | { readonly reason: 'rejected'; readonly code: string; readonly detail: string; readonly remedy: string };
