@@ -88,6 +88,12 @@ export const ERROR_CATALOGUE = {
     summary: 'A port the daemon needs is taken by another program.',
     remedy: 'Stop that program, or set another port in the configuration (0 picks a free one).',
   },
+  INTERNAL: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'Something happened that tunneld did not expect: a bug.',
+    remedy: 'Look for the stack in the log (`tunneld logs`), and report it.',
+  },
   WAIT_TIMED_OUT: {
     retryable: true,
     exitCode: 5,
