@@ -46,6 +46,7 @@ export class LinkSocket {
   #closed = false;
   #linger: Timer | undefined;
   #progressAt: number;
+  #spoke = false;
 
   constructor(socket: Socket, masking: Masking, clock: Clock, receiver: FrameReceiver) {
     this.#socket = socket;
@@ -84,6 +85,13 @@ export class LinkSocket {
   /** How long the oldest unsent byte has been waiting without any progress (milliseconds). */
   get stalledMs(): number {
     return this.#inFlight.length === 0 ? 0 : this.#clock.monotonic() - this.#progressAt;
+  }
+
+  /** Whether a frame was sent since the last call. */
+  takeSpoke(): boolean {
+    const spoke = this.#spoke;
+    this.#spoke = false;
+    return spoke;
   }
 
   /** Takes bytes from the socket. May unmask them in place. */
@@ -147,6 +155,7 @@ export class LinkSocket {
   }
 
   #leave(): void {
+    this.#spoke = true;
     const backlog = this.#socket.writableLength + this.#fill - SLAB_START;
     if (backlog > CONGESTED_BYTES) this.#congested = true;
     if (this.#fill - SLAB_START >= BATCH_BYTES) this.#flush();
