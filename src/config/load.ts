@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { isMap, isScalar, LineCounter, type Node, type Pair, type ParsedNode, parseDocument } from 'yaml';
 import { TunneldError } from '../core/errors.ts';
 import { applyEnvironment, environmentMistakes } from './environment.ts';
 import { type Mistake, mistakesOf } from './mistakes.ts';
@@ -7,6 +6,7 @@ import type { Environment } from './paths.ts';
 import { closeFile, reasonOf } from './private-files.ts';
 import { type Config, configSchema } from './schema.ts';
 import { isReference } from './secrets.ts';
+import { YamlText } from './yaml-text.ts';
 
 export interface LoadOptions {
   /** A file that does not exist counts as an empty one. Off: it is an error. */
@@ -24,37 +24,28 @@ export interface LoadOptions {
  */
 export async function loadConfig(file: string, options: LoadOptions = {}): Promise<Config> {
   const text = await readText(file, options.optional ?? false);
-  const env = options.env ?? process.env;
-  const config = parseConfig(text, file, env);
-  if (holdsLiteralToken(config)) closeFile(file).forEach((note) => void options.onNote?.(note));
+  const config = parseConfig(text, file, options.env ?? process.env);
+  if (holdsLiteralToken(config)) {
+    for (const note of closeFile(file)) options.onNote?.(note);
+  }
   return config;
 }
 
 /** The same for text already read. @throws {TunneldError} `CONFIG_INVALID` */
 export function parseConfig(text: string, file: string, env: Environment): Config {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
-  if (document.errors.length > 0) {
-    refuse(
-      file,
-      document.errors.map(({ pos, message }) => {
-        const { line, col } = lines.linePos(pos[0]);
-        // The library goes on with a drawing of the place, which the position already tells.
-        return `${file}:${line}:${col} ${message.split(' at line ')[0]}`;
-      }),
-    );
-  }
-  const at = (path: readonly string[]): string => {
-    const { line, col } = lines.linePos(offsetOf(document.contents, path));
-    return `${file}:${line}:${col}`;
-  };
-  const result = configSchema.safeParse(document.toJS() ?? {});
-  const mistakes = result.success ? [] : mistakesOf(result.error);
-  const complaints = [
-    ...mistakes.map((mistake) => `${at(mistake.path)} ${sentence(mistake)}`),
-    ...environmentMistakes(env).map(sentence),
+  const source = new YamlText(text);
+  // What is not YAML has no keys to complain about.
+  const result = source.complaints.length > 0 ? undefined : configSchema.safeParse(source.value ?? {});
+  const mistakes = result?.error === undefined ? [] : mistakesOf(result.error);
+  const inFile = [
+    ...source.complaints,
+    ...mistakes.map((mistake) => ({ offset: source.offsetOf(mistake.path), text: sentence(mistake) })),
+  ].sort((a, b) => a.offset - b.offset);
+  const lines = [
+    ...inFile.map((complaint) => `${file}:${source.place(complaint.offset)} ${complaint.text}`),
+    ...environmentMistakes(env).map((mistake) => `environment ${sentence(mistake)}`),
   ];
-  if (!result.success || complaints.length > 0) refuse(file, complaints);
+  if (result?.data === undefined || lines.length > 0) throw invalid(file, lines);
   return applyEnvironment(result.data, env);
 }
 
@@ -70,33 +61,15 @@ async function readText(file: string, optional: boolean): Promise<string> {
   }
 }
 
-function refuse(file: string, complaints: readonly string[]): never {
-  const [only] = complaints;
-  throw new TunneldError(
-    'CONFIG_INVALID',
-    complaints.length === 1 && only !== undefined
-      ? only
-      : `${file} has ${complaints.length} mistakes:\n${complaints.map((line) => `  ${line}`).join('\n')}`,
-  );
+function invalid(file: string, lines: readonly string[]): TunneldError {
+  const [first = `${file} is not valid`] = lines;
+  if (lines.length <= 1) return new TunneldError('CONFIG_INVALID', first);
+  const list = lines.map((line) => `  ${line}`).join('\n');
+  return new TunneldError('CONFIG_INVALID', `${file} has ${lines.length} mistakes:\n${list}`);
 }
 
 function sentence({ path, what }: Mistake): string {
   return path.length === 0 ? what : `${path.join('.')}: ${what}`;
-}
-
-/** Where the key `path` is written; where the nearest key around it is, when it is missing. */
-function offsetOf(root: ParsedNode | null, path: readonly string[]): number {
-  let node: Node | null = root;
-  let offset = root?.range[0] ?? 0;
-  for (const segment of path) {
-    const pair: Pair<unknown, unknown> | undefined = isMap(node)
-      ? node.items.find((item) => isScalar(item.key) && String(item.key.value) === segment)
-      : undefined;
-    if (pair === undefined) break;
-    offset = (pair.key as Node).range?.[0] ?? offset;
-    node = pair.value as Node | null;
-  }
-  return offset;
 }
 
 function holdsLiteralToken(config: Config): boolean {

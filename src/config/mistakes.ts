@@ -22,14 +22,19 @@ export function mistakesOf(error: z.ZodError, at: readonly string[] = []): Mista
     switch (issue.code) {
       case 'unrecognized_keys':
         return issue.keys.map((key) => ({ path: [...path, key], what: unknownKey(key, [...at, ...path]) }));
-      case 'invalid_key':
-        return { path, what: issue.issues[0]?.message ?? issue.message };
       case 'custom':
         return { path, what: issue.message, ...codeOf(issue.params) };
       default:
-        return { path, what: issue.message.replace(/^Invalid (?:input|option): e/, 'E') };
+        return { path, what: plainWords(issue.message) };
     }
   });
+}
+
+function plainWords(message: string): string {
+  return message
+    .replace(/^Invalid (?:input|option): e/, 'E')
+    .replace(/xpected (?:object|record), received/, 'xpected keys below this one, received')
+    .replace(/received (?:null|undefined)$/, 'found nothing');
 }
 
 function codeOf(params: Record<string, unknown> | undefined): { code?: string } {

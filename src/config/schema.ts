@@ -169,10 +169,15 @@ const daemonSchema = z
 export const configSchema = z.strictObject({
   $schema: z.string().optional().describe('For editors: where the JSON Schema of this file is.'),
   tunnels: z
-    .record(
-      z.string().regex(TUNNEL_NAME, 'Use 1 to 32 of a-z, 0-9 and -, starting with a letter'),
-      tunnelSchema,
-    )
+    .record(z.string(), tunnelSchema)
+    // As a rule on the whole: a bad name must not hide the mistakes of what is under it.
+    .superRefine((tunnels, context) => {
+      for (const name of Object.keys(tunnels).filter((key) => !TUNNEL_NAME.test(key))) {
+        const message = 'Use 1 to 32 of a-z, 0-9 and -, starting with a letter';
+        context.addIssue({ code: 'custom', path: [name], message });
+      }
+    }, always)
+    .meta({ propertyNames: { pattern: TUNNEL_NAME.source } })
     .default({})
     .describe('The tunnels, by name. A name becomes part of the public URL.'),
   daemon: daemonSchema.prefault({}).describe('What all tunnels share.'),

@@ -58,6 +58,12 @@ export const ERROR_CATALOGUE = {
     summary: 'The daemon did not start.',
     remedy: 'Read the reason above; `tunneld daemon run` shows the same start in the foreground.',
   },
+  DAEMON_FAILED: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'The daemon failed in a way this command has no better name for.',
+    remedy: 'Look in daemon.log; `tunneld daemon status` says in which folder.',
+  },
   DAEMON_ALREADY_RUNNING: {
     retryable: false,
     exitCode: 1,
