@@ -62,8 +62,12 @@ export class Tunneld implements AsyncDisposable {
     const folder = await mkdtemp(path.join(tmpdir(), 'tunneld-test-'));
     const home = new Tunneld(folder, await freePort(), await freePort());
     await mkdir(home.runtimeDir, { mode: 0o700 });
-    await writeFile(home.configFile, config, { mode: 0o600 });
+    await home.writeConfig(config);
     return home;
+  }
+
+  async writeConfig(yaml: string): Promise<void> {
+    await writeFile(this.configFile, yaml, { mode: 0o600 });
   }
 
   /** Runs `tunneld …` to its end, whatever its exit code. */
