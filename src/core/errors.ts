@@ -107,6 +107,13 @@ export const ERROR_CATALOGUE = {
     remedy: 'Run `tunneld status` to see which leg fails and why.',
   },
 
+  DEMO_FAILED: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'A step of `tunneld demo` did not do what it should.',
+    remedy: 'Report it with the lines above: the demo depends on nothing but this machine.',
+  },
+
   // Tunnels.
   PROVIDER_UNKNOWN: {
     retryable: false,
@@ -143,6 +150,18 @@ export const ERROR_CATALOGUE = {
     exitCode: 1,
     summary: 'The relay said something the protocol does not allow.',
     remedy: 'Check that both ends run a supported version; docs/relay-protocol.md says which.',
+  },
+  TUNNEL_UNHEALTHY: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The tunnel is kept, but does not serve, and waiting alone will not change that.',
+    remedy: 'Run `tunneld status` to see which leg fails and why.',
+  },
+  NO_PUBLIC_URL: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The tunnel has not had a public URL yet.',
+    remedy: 'Run `tunneld status` to see what it waits for.',
   },
   TUNNEL_EXPOSED: {
     retryable: false,
