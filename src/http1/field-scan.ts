@@ -100,6 +100,24 @@ function noteConnection(scan: FieldScan, value: string): void {
   }
 }
 
+/**
+ * Header lines of our own, each with the CRLF in front of it.
+ *
+ * @param headers name and value alternating
+ * @throws {Http1Error} 500 for a value that would break out of its line
+ */
+export function headerLines(headers: readonly string[]): string {
+  let lines = '';
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const value = headers[i + 1] as string;
+    if (UNSAFE_VALUE.test(value)) throw new Http1Error(500, 'bad-added-header');
+    lines += `\r\n${headers[i]}: ${value}`;
+  }
+  return lines;
+}
+
+const UNSAFE_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+
 /** The value between a colon and the end of its line, without the space around it. */
 export function fieldValue(text: string, colon: number, end: number): string {
   return trimSpace(text, colon + 1, end);

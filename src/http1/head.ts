@@ -1,5 +1,5 @@
 import type { Framing, Head } from '../core/exchange.ts';
-import { type FieldScan, fieldValue } from './field-scan.ts';
+import { fieldValue } from './field-scan.ts';
 import { NameSet, nameEquals } from './name-set.ts';
 
 /** What ends a head on the wire. The texts that are parsed and made here do not contain it. */
@@ -14,11 +14,29 @@ export class MessageHead implements Head {
   /** Lower-case names that `Connection` declared to be of this hop only. */
   readonly hopNames: NameSet | undefined;
 
-  constructor(text: string, scan: FieldScan, framing: Framing) {
+  constructor(text: string, fields: HeadFields, framing: Framing) {
     this.text = text;
-    this.#index = scan.index;
-    this.hopNames = scan.hopNames === undefined ? undefined : new NameSet(scan.hopNames);
+    this.#index = fields.index;
+    this.hopNames = hopSet(fields.hopNames);
     this.framing = framing;
+  }
+
+  /** This head's fields without those in `drop`, plus the lines of `added`, which is to be appended to the text. */
+  editedFields(drop: NameSet | undefined, added: string): HeadFields {
+    const index: number[] = [];
+    for (let i = 0; i < this.#index.length; i += 3) {
+      const start = this.#index[i] as number;
+      const colon = this.#index[i + 1] as number;
+      if (drop?.has(this.text, start, colon) !== true) index.push(start, colon, this.#index[i + 2] as number);
+    }
+    for (let start = 2; start < added.length; ) {
+      const cr = added.indexOf('\r', start);
+      const end = cr < 0 ? added.length : cr;
+      const base = this.text.length;
+      index.push(base + start, base + added.indexOf(':', start), base + end);
+      start = end + 2;
+    }
+    return { index, hopNames: this.hopNames };
   }
 
   get(name: string): string | undefined {
@@ -64,6 +82,7 @@ export class MessageHead implements Head {
     const index = this.#index;
     let out = '';
     let runStart = -1;
+    let runEnd = 0;
     for (let i = 0; i < index.length; i += 3) {
       const start = index[i] as number;
       const colon = index[i + 1] as number;
@@ -71,13 +90,23 @@ export class MessageHead implements Head {
         drop.has(text, start, colon) ||
         alsoDrop?.has(text, start, colon) === true ||
         this.hopNames?.has(text, start, colon) === true;
-      if (!dropped) {
-        if (runStart < 0) runStart = start - 2;
-      } else if (runStart >= 0) {
-        out += text.slice(runStart, start - 2);
+      if (runStart >= 0 && (dropped || start !== runEnd + 2)) {
+        out += text.slice(runStart, runEnd);
         runStart = -1;
       }
+      if (dropped) continue;
+      if (runStart < 0) runStart = start - 2;
+      runEnd = index[i + 2] as number;
     }
-    return runStart < 0 ? out : out + text.slice(runStart);
+    return runStart < 0 ? out : out + text.slice(runStart, runEnd);
   }
+}
+
+export interface HeadFields {
+  readonly index: readonly number[];
+  readonly hopNames: NameSet | readonly string[] | undefined;
+}
+
+function hopSet(names: HeadFields['hopNames']): NameSet | undefined {
+  return names === undefined || names instanceof NameSet ? names : new NameSet(names);
 }

@@ -84,6 +84,8 @@ function requestedUpgrade(
 ): string | undefined {
   if (scan.upgrade === undefined || !scan.wantsUpgrade || minor === 0) return undefined;
   if (framing.kind !== 'none' || method !== 'GET') return undefined;
+  // After a switch to h2c the caller would speak past every check made for each request.
+  if (scan.upgrade === 'h2c') return undefined;
   return UPGRADE_PROTOCOL.test(scan.upgrade) ? scan.upgrade : undefined;
 }
 

@@ -1,8 +1,9 @@
 import type { Framing, ResponseHead } from '../core/exchange.ts';
-import { FIELD_LINES, type FieldScan, scanFields } from './field-scan.ts';
+import { FIELD_LINES, headerLines, scanFields } from './field-scan.ts';
 import { declaredFraming, NO_BODY, STREAM } from './framing.ts';
-import { MessageHead } from './head.ts';
+import { type HeadFields, MessageHead } from './head.ts';
 import { Http1Error } from './http1-error.ts';
+import type { NameSet } from './name-set.ts';
 
 /**
  * Parses a response head.
@@ -20,11 +21,13 @@ export function parseResponseHead(text: string, requestMethod: string): ParsedRe
   const scan = scanFields(text, 12 + (reason === undefined ? 0 : reason.length + 1) + 2);
   const declared = declaredFraming(scan, minor);
   const framing = isBodyless(requestMethod, status) ? NO_BODY : (declared ?? STREAM);
+  const delimitedByClose = status !== 101 && framing.kind === 'stream' && declared === undefined;
   return new ParsedResponseHead(text, scan, framing, {
     status,
     reason: reason ?? '',
-    minor,
-    delimitedByClose: framing.kind === 'stream' && declared === undefined,
+    delimitedByClose,
+    keepAlive: !delimitedByClose && !scan.close && (minor === 1 || scan.keepAlive),
+    upgrade: status === 101 && scan.wantsUpgrade ? scan.upgrade : undefined,
   });
 }
 
@@ -44,7 +47,17 @@ export function responseHead(
   for (let i = 0; i + 1 < headers.length; i += 2) text += `\r\n${headers[i]}: ${headers[i + 1]}`;
   if (!RESPONSE_HEAD.test(text)) throw new Http1Error(500, 'bad-own-head');
   const scan = scanFields(text, 15 + reason.length);
-  return new ParsedResponseHead(text, scan, framing, { status, reason, minor: 1, delimitedByClose: false });
+  return new ParsedResponseHead(text, scan, framing, { status, reason, ...OWN });
+}
+
+/** The same head with other headers: see `HeadEdit`. */
+export function editResponseHead(
+  head: ParsedResponseHead,
+  drop: NameSet | undefined,
+  add: readonly string[],
+): ParsedResponseHead {
+  const added = headerLines(add);
+  return new ParsedResponseHead(head.text + added, head.editedFields(drop, added), head.framing, head);
 }
 
 export class ParsedResponseHead extends MessageHead implements ResponseHead {
@@ -57,20 +70,22 @@ export class ParsedResponseHead extends MessageHead implements ResponseHead {
   /** Protocol of a `101`, lower case. */
   readonly upgrade: string | undefined;
 
-  constructor(
-    text: string,
-    scan: FieldScan,
-    framing: Framing,
-    line: { status: number; reason: string; minor: 0 | 1; delimitedByClose: boolean },
-  ) {
-    super(text, scan, framing);
-    this.status = line.status;
-    this.reason = line.reason;
-    this.delimitedByClose = line.delimitedByClose;
-    this.keepAlive = !line.delimitedByClose && !scan.close && (line.minor === 1 || scan.keepAlive);
-    this.upgrade = line.status === 101 && scan.wantsUpgrade ? scan.upgrade : undefined;
+  constructor(text: string, fields: HeadFields, framing: Framing, facts: ResponseFacts) {
+    super(text, fields, framing);
+    this.status = facts.status;
+    this.reason = facts.reason;
+    this.delimitedByClose = facts.delimitedByClose;
+    this.keepAlive = facts.keepAlive;
+    this.upgrade = facts.upgrade;
   }
 }
+
+type ResponseFacts = Pick<
+  ParsedResponseHead,
+  'status' | 'reason' | 'delimitedByClose' | 'keepAlive' | 'upgrade'
+>;
+
+const OWN = { delimitedByClose: false, keepAlive: true, upgrade: undefined } as const;
 
 /** No body follows the head, whatever its framing headers say. A `101` is followed by another protocol. */
 export function isBodyless(requestMethod: string, status: number): boolean {

@@ -1,7 +1,6 @@
 import type { Framing, RequestHead, ResponseHead } from '../core/exchange.ts';
-import { scanFields } from './field-scan.ts';
+import { headerLines, scanFields } from './field-scan.ts';
 import { MessageHead } from './head.ts';
-import { Http1Error } from './http1-error.ts';
 import { NameSet } from './name-set.ts';
 import { isBodyless } from './response-head.ts';
 
@@ -74,18 +73,9 @@ const NEVER_PASSED = new NameSet([
 
 function passedLines(head: RequestHead | ResponseHead, edit: HeadEdit): string {
   const parsed = head instanceof MessageHead ? head : reparsed(head);
-  let lines = parsed.linesWithout(NEVER_PASSED, edit.drop);
-  const add = edit.add;
-  if (add === undefined) return lines;
-  for (let i = 0; i + 1 < add.length; i += 2) {
-    const value = add[i + 1] as string;
-    if (UNSAFE_VALUE.test(value)) throw new Http1Error(500, 'bad-added-header');
-    lines += `\r\n${add[i]}: ${value}`;
-  }
-  return lines;
+  const lines = parsed.linesWithout(NEVER_PASSED, edit.drop);
+  return edit.add === undefined ? lines : lines + headerLines(edit.add);
 }
-
-const UNSAFE_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
 /** A head that is not of our parser: brought into its form, so that there is one way to write it. */
 function reparsed(head: RequestHead | ResponseHead): MessageHead {
