@@ -6,7 +6,8 @@ export type FailureKind = 'refused' | 'unreachable' | 'reset' | 'not-http' | 'tl
 export function failureKind(cause: unknown): FailureKind {
   const code = codeOf(cause);
   if (code === 'ECONNREFUSED') return 'refused';
-  if (code.startsWith('HPE_')) return 'not-http';
+  // Some of undici's parser errors have a code, others only their name.
+  if (code.startsWith('HPE_') || code === 'HTTPParserError') return 'not-http';
   if (/^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|TLSV1_ALERT)/.test(code)) {
     return 'tls-mismatch';
   }
