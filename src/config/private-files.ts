@@ -10,9 +10,9 @@ import type { Paths } from './paths.ts';
  */
 export function prepareFolders(paths: Paths): string[] {
   return [
-    ...preparePrivateFolder(paths.stateDir, 'STATE_UNWRITABLE'),
-    ...preparePrivateFolder(paths.logDir, 'STATE_UNWRITABLE'),
-    ...preparePrivateFolder(paths.runtimeDir, 'SOCKET_UNUSABLE'),
+    ...preparePrivateFolder(paths.stateDir, 'STATE_UNWRITABLE', 'TUNNELD_STATE_DIR'),
+    ...preparePrivateFolder(paths.logDir, 'STATE_UNWRITABLE', 'TUNNELD_LOG_DIR'),
+    ...preparePrivateFolder(paths.runtimeDir, 'SOCKET_UNUSABLE', 'TUNNELD_RUNTIME_DIR'),
   ];
 }
 
@@ -24,8 +24,9 @@ export function closeFile(path: string): string[] {
   return [`${path} holds secrets and was open to others (mode ${octal(mode)}); it is 600 now`];
 }
 
-function preparePrivateFolder(folder: string, code: ErrorCode): string[] {
-  const found = inspectFolder(folder, code);
+function preparePrivateFolder(folder: string, code: ErrorCode, variable: string): string[] {
+  const remedy = `Make it a folder of your own that you can write, or choose another with ${variable}.`;
+  const found = inspectFolder(folder, code, remedy);
   const mode = found.mode & 0o777;
   const others = (mode & 0o077) !== 0;
   if (!others) return [];
@@ -35,22 +36,22 @@ function preparePrivateFolder(folder: string, code: ErrorCode): string[] {
   }
   // Somebody pointed us at a folder with other things in it: closing /tmp or a home would break them.
   if ((found.mode & 0o022) !== 0) {
-    throw new TunneldError(code, `${folder} can be written by others (mode ${octal(mode)})`, {
-      remedy: 'Name a folder of its own for tunneld, or remove the write permission of others.',
-    });
+    throw new TunneldError(code, `${folder} can be written by others (mode ${octal(mode)})`, { remedy });
   }
   return [];
 }
 
-function inspectFolder(folder: string, code: ErrorCode): Stats {
-  const found = attempt(code, `${folder} cannot be used`, () => {
+function inspectFolder(folder: string, code: ErrorCode, remedy: string): Stats {
+  const inspect = () => {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
     return statSync(folder);
-  });
+  };
+  const found = attempt(code, `${folder} cannot be used`, inspect, remedy);
   const self = process.getuid?.();
   if (self !== undefined && found.uid !== self) {
-    throw new TunneldError(code, `${folder} belongs to another user (uid ${found.uid}, yours is ${self})`);
+    const owner = `uid ${found.uid}, yours is ${self}`;
+    throw new TunneldError(code, `${folder} belongs to another user (${owner})`, { remedy });
   }
   return found;
 }
@@ -63,11 +64,14 @@ function isOurAlone(folder: string): boolean {
 }
 
 /** Runs a file operation and turns the system's refusal into `code`, with the reason in words. */
-export function attempt<T>(code: ErrorCode, what: string, operation: () => T): T {
+export function attempt<T>(code: ErrorCode, what: string, operation: () => T, remedy?: string): T {
   try {
     return operation();
   } catch (cause) {
-    throw new TunneldError(code, `${what}: ${reasonOf(cause)}`, { cause });
+    throw new TunneldError(code, `${what}: ${reasonOf(cause)}`, {
+      cause,
+      ...(remedy === undefined ? {} : { remedy }),
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { basename, dirname, extname } from 'node:path';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, extname, join } from 'node:path';
 import Conf from 'conf';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
@@ -42,6 +42,7 @@ export class StateStore {
   constructor(file: string, { clock = systemClock, random = randomBytes }: StateOptions = {}) {
     const aside = (kind: string) =>
       `${file}.${kind}-${new Date(clock.now()).toISOString().replace(/[:.]/g, '-')}`;
+    removeUnfinishedWrites(file);
     const notes = existsSync(file) ? closeFile(file) : [];
     const read = readState(file, aside, notes);
     const state = read ?? {
@@ -99,6 +100,17 @@ export class StateStore {
     });
     this.#tunnels = tunnels;
   }
+}
+
+/** A daemon killed while it wrote left its new file behind, tokens included. */
+function removeUnfinishedWrites(file: string): void {
+  const folder = dirname(file);
+  if (!existsSync(folder)) return;
+  attempt('STATE_UNWRITABLE', `${folder} cannot be cleaned`, () => {
+    for (const name of readdirSync(folder)) {
+      if (name.startsWith(`${basename(file)}.tmp-`)) rmSync(join(folder, name), { force: true });
+    }
+  });
 }
 
 /** The state on disk; undefined when there is none, or none that can be used (then it is kept aside). */
