@@ -275,7 +275,7 @@ export class HealthMonitor {
   /** Whether a failure of the public leg can be held against the session. */
   #isEvidence(session: Session): boolean {
     const answering = this.#local !== undefined && meaningOf(this.#local.sighting) !== 'server';
-    const trafficPassed = this.#trafficAt > this.#roundAt;
+    const trafficPassed = this.#trafficAt >= this.#roundAt;
     return this.#online && answering && !this.#isOpening(session) && !trafficPassed;
   }
 

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { NetworkLegs } from '../../src/health/legs.ts';
 import { FINDINGS, type Finding } from '../../src/health/sighting.ts';
@@ -192,10 +193,8 @@ describe('the local leg', () => {
 
 /** Answers with a priming event, a comment, a notification and the result, and never ends. */
 async function startOpenStream() {
-  let resolve = () => undefined as void;
-  const closed = new Promise<void>((settle) => {
-    resolve = settle;
-  });
+  const streams = new EventEmitter();
+  const closed = once(streams, 'closed');
   const server = await listen((request, response) => {
     let body = '';
     request.setEncoding('utf8').on('data', (text: string) => {
@@ -211,7 +210,7 @@ async function startOpenStream() {
       response.write('id: 1\nretry: 10\ndata: \n\n: comment\n\n');
       response.write('data: {"jsonrpc":"2.0","method":"notifications/message","params":{}}\n\n');
       response.write(`event: message\r\ndata: ${JSON.stringify({ jsonrpc: '2.0', id, result })}\r\n\r\n`);
-      response.on('close', () => resolve());
+      response.on('close', () => streams.emit('closed'));
     });
   });
   return Object.assign(server, { closed });
