@@ -98,6 +98,6 @@ function blame(verdict: Verdict, leg: 'local' | 'public', sighting: Sighting, pl
   return {
     verdict,
     cause: `${name} leg: ${sighting.detail}.`,
-    remedy: FINDINGS[sighting.finding].remedy(place),
+    remedy: sighting.remedy ?? FINDINGS[sighting.finding].remedy(place),
   };
 }

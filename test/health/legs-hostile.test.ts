@@ -68,6 +68,7 @@ const ROWS: readonly Row[] = [
     start: () => startFixed(307, { location: '/mcp/' }, ''),
     finding: 'redirected',
     detail: /redirects to \/mcp\//,
+    remedy: /^Use --path \/mcp\/\.$/,
   },
   {
     name: 'a server with its own authorization',
@@ -129,7 +130,27 @@ describe('the local leg', () => {
     expect(sighting.finding).toBe(finding);
     expect(sighting.detail).toMatch(detail);
     const place = { address: `127.0.0.1:${server.port}`, path: '/mcp', timeoutMs: 10_000 };
-    expect(FINDINGS[sighting.finding].remedy(place)).toMatch(remedy ?? /^/);
+    expect(sighting.remedy ?? FINDINGS[sighting.finding].remedy(place)).toMatch(remedy ?? /^/);
+    await legs.close();
+  });
+
+  it('names the path at which the server does speak MCP, and looks for it only once', async () => {
+    await using server = await listen((request, response) => {
+      const known = request.url === '/sse' && request.method === 'GET';
+      response.writeHead(known ? 200 : 404, { 'content-type': known ? 'text/event-stream' : 'text/html' });
+      if (known) response.write('event: endpoint\ndata: /message?sessionId=1\n\n');
+      else response.end('nothing here');
+    });
+    const legs = new NetworkLegs(legsOptions(server.url));
+    const sighting = await legs.local(never);
+    expect(sighting).toMatchObject({
+      finding: 'wrong-path',
+      detail: 'the server knows no MCP at this path (404), but it does at /sse',
+      remedy: 'Use --path /sse.',
+    });
+    const asked = server.requests.length;
+    expect(await legs.local(never)).toMatchObject({ remedy: 'Use --path /sse.' });
+    expect(server.requests.length - asked).toBe(2);
     await legs.close();
   });
 
