@@ -14,3 +14,6 @@ export const PROBE_HEADER = 'x-tunneld-probe';
 
 /** Path under the public base URL that the gateway answers itself, with the token. */
 export const GATEWAY_HEALTH_PATH = '/.tunneld/healthz';
+
+/** Response: the relay answered, not the gateway, and why (`tunnel-offline`, `tunnel-busy`, …). */
+export const RELAY_HEADER = 'x-tunneld-relay';

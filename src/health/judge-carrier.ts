@@ -1,5 +1,6 @@
-import { INSTANCE_HEADER, PROBE_HEADER, UPSTREAM_HEADER } from '../core/markers.ts';
+import { INSTANCE_HEADER, PROBE_HEADER, RELAY_HEADER, UPSTREAM_HEADER } from '../core/markers.ts';
 import type { Answer } from './http-asker.ts';
+import { printable } from './printable.ts';
 import type { Sighting } from './sighting.ts';
 
 /** What proves that an answer is our gateway's, and new. */
@@ -46,6 +47,8 @@ function judgeGateway(status: number, seen: Seen): Sighting {
 /** Somebody on the way answered: an error page, a login, a stale address. */
 function judgeStranger(answer: Answer, url: URL, seen: Seen): Sighting {
   const { status } = answer;
+  const relay = answer.header(RELAY_HEADER);
+  if (relay === 'tunnel-busy') return seen('busy', `the tunnel is at its limits (${status})`);
   if (status === 429) {
     const retryAfterMs = Number(answer.header('retry-after')) * 1_000;
     const limited = seen('limited', 'the provider says that its quota is used up (429)');
@@ -57,7 +60,8 @@ function judgeStranger(answer: Answer, url: URL, seen: Seen): Sighting {
   if (status >= 300 && status < 400 && redirectsToTls(answer, url)) {
     return seen('redirected', `the public URL redirects to https (${status})`);
   }
-  const type = answer.header('content-type')?.split(';')[0] ?? 'no type';
+  if (relay !== undefined) return seen('not-ours', `the relay answers ${printable(relay)} (${status})`);
+  const type = printable(answer.header('content-type')?.split(';')[0] ?? 'no type');
   return seen('not-ours', `something else than our gateway answers at the public URL (${status}, ${type})`);
 }
 

@@ -1,4 +1,5 @@
 import type { Answer } from './http-asker.ts';
+import { printable } from './printable.ts';
 import type { RpcError } from './rpc.ts';
 import type { Sighting } from './sighting.ts';
 
@@ -45,26 +46,18 @@ function judgeStatus(answer: Answer, seen: Seen, error: RpcError | undefined): S
   }
   if (status >= 400) return seen('ok', `the server answers (${status})`);
   if (answer.cut !== undefined) return seen('hung-up', `the server broke off its answer (${status})`);
-  const type = answer.header('content-type') ?? 'no type';
-  return seen('not-mcp', `what answers is no MCP server (${status}, ${type.slice(0, MAX_QUOTE_CHARS)})`);
+  const type = printable(answer.header('content-type') ?? 'no type');
+  return seen('not-mcp', `what answers is no MCP server (${status}, ${type})`);
 }
 
 /** Frameworks redirect `/mcp` to `/mcp/` or the other way round, and clients rarely follow a POST. */
 function redirected({ status, header }: Answer, seen: Seen): Sighting {
-  const location = (header('location') ?? '').slice(0, MAX_QUOTE_CHARS);
+  const location = printable(header('location') ?? '');
   const sighting = seen('redirected', `the server redirects to ${location || 'nowhere'} (${status})`);
   return location.startsWith('/') ? { ...sighting, remedy: `Use --path ${location}.` } : sighting;
 }
 
-const MAX_QUOTE_CHARS = 100;
-
 /** A short, printable piece of what the server said. */
 function quote(error: RpcError | undefined, answer: Answer): string {
-  const text = error?.message ?? answer.text;
-  return (
-    text
-      .replace(/[^\x20-\x7e]+/g, ' ')
-      .trim()
-      .slice(0, MAX_QUOTE_CHARS) || 'without a reason'
-  );
+  return printable(error?.message ?? answer.text) || 'without a reason';
 }
