@@ -32,7 +32,6 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
   #requestBytes = 0;
   #responseBytes = 0;
   #session: string | undefined;
-  #reason: string | undefined;
   #sse = false;
   /** Of an event stream whose bytes we may add to. */
   #boundary: EventBoundary | undefined;
