@@ -3,7 +3,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../../src/cli/parse.ts';
-import { resolveVerb, VERBS } from '../../src/cli/verbs.ts';
+import { resolveVerb } from '../../src/cli/resolve-verb.ts';
+import { ALIASES, VERBS } from '../../src/cli/verbs.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const pages = ['README.md', ...readdirSync(path.join(ROOT, 'docs')).map((name) => `docs/${name}`)].filter(
@@ -55,9 +56,9 @@ async function problemOf(line: string): Promise<string | undefined> {
   const words = line.split(/\s+/).filter((word) => word !== '…' && !word.startsWith('['));
   if (words[0] === undefined || /^[-<]/.test(words[0])) return undefined;
   try {
-    const resolved = await resolveVerb(words);
+    const resolved = await resolveVerb(words, { verbs: VERBS, aliases: ALIASES });
     if ('group' in resolved) return undefined;
-    const command = await VERBS[resolved.verb]();
+    const command = await resolved.load();
     const rest = resolved.rest.map((word) => word.replace(/^<(.*)>$/, '$1'));
     // A verb named in passing needs none of its words.
     if (rest.length > 0 && !rest.includes('--help')) await parseCommandLine(command, rest);
