@@ -26,12 +26,12 @@ export async function resolveVerb(
   };
   const single = resolved(Object.hasOwn(aliases, first) ? (aliases[first] ?? first) : first, 1);
   if (single !== undefined) return single;
-  if (verbsOf(first, verbs).length === 0) throw await unknownVerb(first, { verbs, aliases });
+  if (verbsOf(first, verbs).length === 0) throw await unknownVerb(first, second ?? '', { verbs, aliases });
   if (second === undefined || second.startsWith('-')) return { group: first };
   const double = `${first} ${second}`;
   const found = resolved(double, 2);
   if (found !== undefined) return found;
-  throw await unknownVerb(double, { verbs, aliases });
+  throw await unknownVerb(double, '', { verbs, aliases });
 }
 
 /** The verbs of a group: `token` → `token show`, `token rotate`. */
@@ -39,13 +39,20 @@ export function verbsOf(group: string, verbs: VerbTable['verbs']): readonly stri
   return Object.keys(verbs).filter((verb) => verb.startsWith(`${group} `));
 }
 
-async function unknownVerb(typed: string, { verbs, aliases }: VerbTable): Promise<TunneldError> {
+async function unknownVerb(
+  typed: string,
+  second: string,
+  { verbs, aliases }: VerbTable,
+): Promise<TunneldError> {
   if (typed.startsWith('-')) {
     return new TunneldError('USAGE', `The option ${typed} stands before the verb`, {
       remedy: 'Write the verb first: `tunneld <verb> [options]`. `tunneld help` lists the verbs.',
     });
   }
-  const near = await nearest(typed, [...Object.keys(verbs), ...Object.keys(aliases)]);
+  const groups = Object.keys(verbs).flatMap((verb) => (verb.includes(' ') ? (verb.split(' ')[0] ?? []) : []));
+  const known = [...Object.keys(verbs), ...Object.keys(aliases), ...new Set(groups)];
+  // `deamon start`: the pair is nearer to a verb than its first word alone.
+  const near = (await nearest(`${typed} ${second}`, known)) ?? (await nearest(typed, known));
   const hint = near === undefined ? '' : `Did you mean \`tunneld ${near}\`? `;
   return new TunneldError('USAGE', `There is no verb "${typed}"`, {
     remedy: `${hint}\`tunneld help\` lists all verbs.`,
