@@ -30,7 +30,7 @@ export class AgentExchange implements Exchange, StreamReceiver {
   readBody(sink: BodySink): void {
     this.#sink = sink;
     if (this.#stream.gone) {
-      if (!this.#over && !this.#bodyEnded) sink.abort('the link went down');
+      if (!this.#over && !this.#bodyEnded) sink.abort('link-lost');
       return;
     }
     this.#stream.resume();
@@ -44,7 +44,7 @@ export class AgentExchange implements Exchange, StreamReceiver {
     if (this.#over || this.#answered) return Flow.consumed;
     const text = serializeResponseHead(head, { requestMethod: this.request.method });
     if (text.length > MAX_HEAD_BYTES) {
-      this.#fail('the answer has a head too long for the link');
+      this.#fail('answer-head-too-large');
       return Flow.consumed;
     }
     if (head.status < 200 && head.status !== 101) {
@@ -55,7 +55,7 @@ export class AgentExchange implements Exchange, StreamReceiver {
     if (head.framing.kind === 'length' && this.request.method !== 'HEAD') {
       this.#left = head.framing.length - bytes;
       if (this.#left < 0 || (last && this.#left > 0)) {
-        this.#fail('the answer is not as long as its head says');
+        this.#fail(this.#left < 0 ? 'answer-too-long' : 'answer-too-short');
         return Flow.consumed;
       }
     }
@@ -70,7 +70,7 @@ export class AgentExchange implements Exchange, StreamReceiver {
     this.#left -= chunk.length;
     if (this.#left > 0) return this.#stream.send(chunk);
     if (this.#left < 0) {
-      this.#fail('the answer is longer than its head says');
+      this.#fail('answer-too-long');
       return Flow.consumed;
     }
     // The last byte carries END, instead of a frame of its own.
@@ -81,7 +81,7 @@ export class AgentExchange implements Exchange, StreamReceiver {
   end(): void {
     if (this.#over) return;
     if (!this.#answered || (this.#left !== undefined && this.#left > 0)) {
-      this.#fail('the answer is shorter than its head says');
+      this.#fail('answer-too-short');
       return;
     }
     this.#over = true;
@@ -114,11 +114,13 @@ export class AgentExchange implements Exchange, StreamReceiver {
     if (!this.#over) this.onDrain?.();
   }
 
-  broken(_code: number | undefined, detail: string): void {
+  broken(code: number | undefined): void {
     if (this.#over) return;
     this.#over = true;
-    if (!this.#bodyEnded) this.#sink?.abort(detail);
-    this.onClose?.(detail);
+    // The words the HTTP server uses for the same events.
+    const reason = code === undefined ? 'link-lost' : 'caller-gone';
+    if (!this.#bodyEnded) this.#sink?.abort(reason);
+    this.onClose?.(reason);
   }
 
   /** The handler's answer contradicts its own head; nobody may take it for whole. */

@@ -86,7 +86,7 @@ export class MuxStream {
       this.#waitingHeads ??= [];
       this.#waitingHeads.push({ type, text });
       this.#waiting ??= [];
-      if (first !== undefined) this.#waiting.push(first);
+      if (first !== undefined && first.length > 0) this.#waiting.push(first);
       this.#endWaiting = end;
       this.#mux.waitForWire(this);
       return Flow.paused;
@@ -106,7 +106,7 @@ export class MuxStream {
   }
 
   send(chunk: Buffer): Flow {
-    if (this.#gone || this.#localEnded) return Flow.consumed;
+    if (this.#gone || this.#localEnded || chunk.length === 0) return Flow.consumed;
     if (this.#waiting !== undefined) {
       this.#waiting.push(chunk);
       return Flow.paused;
@@ -120,6 +120,10 @@ export class MuxStream {
   /** Sends the last bytes: their frame carries END. */
   sendLast(chunk: Buffer): Flow {
     if (this.#gone || this.#localEnded) return Flow.consumed;
+    if (chunk.length === 0) {
+      this.end();
+      return Flow.consumed;
+    }
     if (this.#waiting === undefined) {
       const sent = this.#transmit(chunk, true);
       if (sent === chunk.length) {
@@ -260,17 +264,16 @@ export class MuxStream {
   /** Sends up to the credit. Returns how many bytes went. */
   #transmit(chunk: Buffer, last: boolean): number {
     let sent = 0;
-    while (sent < chunk.length || (last && chunk.length === 0)) {
+    while (sent < chunk.length) {
       if (this.#mux.wire.congested) {
         this.#mux.waitForWire(this);
         return sent;
       }
       const next = Math.min(chunk.length, sent + this.#mux.maxFrame, sent + this.#sendCredit);
-      if (next === sent && chunk.length > 0) return sent;
+      if (next === sent) return sent;
       this.#sendCredit -= next - sent;
       this.#mux.wire.frame(FrameType.data, this.id, chunk, sent, next, last && next === chunk.length);
       sent = next;
-      if (chunk.length === 0) break;
     }
     return sent;
   }
