@@ -219,9 +219,7 @@ export class HealthMonitor {
     ]);
     if (this.#stopped) return;
     this.#learnLocal(local);
-    // A session that ended meanwhile must not speak for its successor.
-    const current = session !== undefined && session === this.#session;
-    if (current && far !== undefined) await this.#learnPublic(session, far);
+    if (session !== undefined && far !== undefined) await this.#learnPublic(session, far);
     if (this.#stopped) return;
     this.#publish();
     this.#followUp();
@@ -263,6 +261,7 @@ export class HealthMonitor {
   async #learnPublic(session: Session, sighting: Sighting): Promise<void> {
     const fails = meaningOf(sighting) === 'carrier';
     const online = fails ? await this.#askOnline() : true;
+    // A session that ended meanwhile must not speak for its successor.
     if (session !== this.#session) return;
     this.#online = online;
     this.#public = { sighting, at: this.#options.clock.now() };

@@ -201,6 +201,20 @@ describe('the local leg', () => {
     await legs.close();
   });
 
+  it('drops a body it does not need', async () => {
+    const streams = new EventEmitter();
+    const closed = once(streams, 'closed');
+    await using server = await listen((request, response) => {
+      request.resume();
+      response.writeHead(200).write('for ever');
+      response.on('close', () => streams.emit('closed'));
+    });
+    const legs = new NetworkLegs(legsOptions(server.url, { mode: 'http' }));
+    expect(await legs.local(never)).toMatchObject({ finding: 'ok' });
+    await closed;
+    await legs.close();
+  });
+
   it('rejects at once when it is cancelled', async () => {
     await using server = await startMute();
     const legs = new NetworkLegs(legsOptions(server.url));

@@ -161,6 +161,33 @@ describe('a public leg that fails', () => {
     expect(replaced).toEqual([]);
   });
 
+  it('starts counting anew when the server is back', async () => {
+    await openHealthy();
+    legs.localSees = () => ({ finding: 'timeout', detail: 'the server does not answer' });
+    legs.publicSees = () => NO_ROUTE;
+    for (let minute = 0; minute < 5; minute++) await tick();
+    legs.localSees = () => OK;
+    monitor.wake('the server is back');
+    await clock.advance(2_000);
+    expect(monitor.report).toMatchObject({ verdict: 'unknown', cause: expect.stringContaining('once more') });
+    expect(replaced).toEqual([]);
+    await clock.advance(2_000);
+    expect(replaced).toHaveLength(1);
+  });
+
+  it('starts counting anew when the network is back', async () => {
+    await openHealthy();
+    online = async () => false;
+    legs.publicSees = () => NO_ROUTE;
+    for (let minute = 0; minute < 5; minute++) await tick();
+    online = async () => true;
+    monitor.wake('the network is back');
+    await clock.advance(2_000);
+    expect(replaced).toEqual([]);
+    await clock.advance(2_000);
+    expect(replaced).toHaveLength(1);
+  });
+
   it('is waited out while nothing else can be reached either', async () => {
     await openHealthy();
     online = async () => false;
@@ -297,6 +324,24 @@ describe('an older session', () => {
     await clock.advance(0);
     expect(monitor.report).toMatchObject({ verdict: 'healthy', public: { finding: 'ok' } });
     expect(replaced).toEqual([]);
+  });
+
+  it('is forgotten although its last failure is only judged afterwards', async () => {
+    await openHealthy();
+    let answerLocal: (sighting: Sighting) => void = () => undefined;
+    legs.localSees = () =>
+      new Promise((resolve) => {
+        answerLocal = resolve;
+      });
+    legs.publicSees = () => NO_ROUTE;
+    monitor.tick();
+    await clock.advance(2_000);
+    legs.publicSees = () => new Promise(() => undefined);
+    monitor.sessionOpened(SECOND);
+    answerLocal(OK);
+    await clock.advance(0);
+    expect(monitor.report.public).toBeUndefined();
+    expect(monitor.report.verdict).toBe('unknown');
   });
 
   it('leaves no strike behind', async () => {

@@ -57,8 +57,12 @@ describe('sessions on the server', () => {
     await using server = await startNaiveSingleSession();
     await using user = await connect(server.url);
     const legs = new NetworkLegs(legsOptions(server.url, { mode: 'initialize' }));
+    const posts = () => server.requests.filter((request) => request.startsWith('POST')).length;
+    const before = posts();
     expect(await legs.local(never)).toMatchObject({ finding: 'ok' });
     expect(await legs.local(never)).toMatchObject({ finding: 'ok' });
+    // One initialize, and a discover each time.
+    expect(posts() - before).toBe(3);
     await legs.close();
     expect(server.requests.filter((request) => request.startsWith('DELETE'))).toEqual([]);
     expect((await user.client.listTools()).tools).toHaveLength(1);
