@@ -1,4 +1,10 @@
-import { INSTANCE_HEADER, PROBE_HEADER, RELAY_HEADER, UPSTREAM_HEADER } from '../core/markers.ts';
+import {
+  INSTANCE_HEADER,
+  PROBE_HEADER,
+  REASON_HEADER,
+  RELAY_HEADER,
+  UPSTREAM_HEADER,
+} from '../core/markers.ts';
 import type { Answer } from './http-asker.ts';
 import { printable } from './printable.ts';
 import type { Sighting } from './sighting.ts';
@@ -20,7 +26,7 @@ export function judgeCarrier(answer: Answer, url: URL, proof: Proof): Sighting |
   if (instance === undefined) return judgeStranger(answer, url, seen);
   if (instance !== proof.instance) return seen('wrong-tunnel', 'another tunneld answers at the public URL');
   const upstream = answer.header(UPSTREAM_HEADER);
-  if (upstream === 'n/a' && (status === 401 || status === 403)) {
+  if (upstream === 'n/a' && status === 401) {
     return seen('token-refused', `our own gateway refuses the tunnel's token (${status})`);
   }
   // A cache in between would otherwise keep a dead tunnel looking well.
@@ -28,7 +34,7 @@ export function judgeCarrier(answer: Answer, url: URL, proof: Proof): Sighting |
     return seen('stale-answer', `the answer is not to this request (${status})`);
   }
   if (upstream === 'down') return seen('upstream-down', `the gateway cannot reach the server (${status})`);
-  if (upstream === 'n/a') return judgeGateway(status, seen);
+  if (upstream === 'n/a') return judgeGateway(answer, seen);
   if (answer.cut !== undefined) {
     return seen('stalled', `the answer's head came through (${status}), its body did not`);
   }
@@ -38,10 +44,11 @@ export function judgeCarrier(answer: Answer, url: URL, proof: Proof): Sighting |
 type Seen = (finding: Sighting['finding'], detail: string) => Sighting;
 
 /** Our gateway answered by itself: the way is open. */
-function judgeGateway(status: number, seen: Seen): Sighting {
+function judgeGateway({ status, header }: Answer, seen: Seen): Sighting {
   if (status === 200) return seen('ok', 'the gateway answers');
   if (status === 429 || status === 503) return seen('busy', `the gateway is at its limits (${status})`);
-  return seen('gateway-refused', `the gateway refuses what arrives (${status})`);
+  const reason = printable(header(REASON_HEADER) ?? 'no reason');
+  return seen('gateway-refused', `the gateway refuses what arrives (${status}, ${reason})`);
 }
 
 /** Somebody on the way answered: an error page, a login, a stale address. */

@@ -4,6 +4,7 @@ import type { Era, HealthReport, Verdict } from '../core/status.ts';
 import { withDeadline } from './deadline.ts';
 import type { Exposure } from './exposure.ts';
 import { type Legs, type LegsOptions, NetworkLegs } from './legs.ts';
+import { isLoopback } from './loopback.ts';
 import * as pace from './pace.ts';
 import { type Dated, toReport } from './report.ts';
 import { meaningOf, type Place, type Sighting } from './sighting.ts';
@@ -260,7 +261,7 @@ export class HealthMonitor {
 
   async #learnPublic(session: Session, sighting: Sighting): Promise<void> {
     const fails = meaningOf(sighting) === 'carrier';
-    const online = fails ? await this.#askOnline() : true;
+    const online = fails ? await this.#askOnline(session) : true;
     // A session that ended meanwhile must not speak for its successor.
     if (session !== this.#session) return;
     this.#online = online;
@@ -282,7 +283,9 @@ export class HealthMonitor {
     return this.#now() - session.openedAt < pace.OPENING_GRACE_MS;
   }
 
-  async #askOnline(): Promise<boolean> {
+  async #askOnline({ publicUrl }: Session): Promise<boolean> {
+    // A relay on this machine needs no network.
+    if (isLoopback(publicUrl.hostname)) return true;
     const { clock, online } = this.#options;
     const signal = this.#stopping.signal;
     try {

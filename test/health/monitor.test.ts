@@ -201,6 +201,14 @@ describe('a public leg that fails', () => {
     expect(monitor.report.verdict).toBe('healthy');
   });
 
+  it('counts without a network when the relay is on this machine', async () => {
+    online = async () => false;
+    legs.publicSees = () => NO_ROUTE;
+    monitor.sessionOpened(new URL('http://127.0.0.1:7575/figma'));
+    await clock.advance(15_000);
+    expect(replaced).toHaveLength(1);
+  });
+
   it('counts although the question whether we are online never returns', async () => {
     await openHealthy();
     online = () => new Promise(() => undefined);
