@@ -34,6 +34,11 @@ export interface OpenRequest {
   readonly gatewayUrl: URL;
   /** The gateway in process, for agents that live in the daemon: no extra hop. */
   accept(exchange: Exchange): void;
+  /**
+   * Told as soon as the public URL is known, before the first `accept`: visitors may be waiting, and
+   * their Host is judged by it. For providers that use `accept`; it is also what `open` resolves with.
+   */
+  announce?(publicUrl: URL): void;
 }
 
 export interface OpenContext {

@@ -26,6 +26,7 @@ export class RelayProvider implements TunnelProvider {
       name: request.name,
       token,
       accept: (exchange) => request.accept(exchange),
+      announce: (publicUrl) => request.announce?.(publicUrl),
       signal: context.signal,
       clock,
       log: context.log,
