@@ -53,7 +53,7 @@ export async function acquireLock(file: string, socket: string): Promise<DaemonL
       cause,
     });
   } finally {
-    rmSync(candidate, { force: true });
+    removeIfThere(candidate);
   }
   return {
     release() {
@@ -130,6 +130,15 @@ function startTimeOf(pid: number): string | undefined {
     return `${boot}/${ticksSinceBoot}`;
   } catch {
     return undefined;
+  }
+}
+
+/** `force` of `rmSync` forgives a missing file, and not a file where its folder should be. */
+function removeIfThere(file: string): void {
+  try {
+    rmSync(file);
+  } catch {
+    // It was not made.
   }
 }
 

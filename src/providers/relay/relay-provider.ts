@@ -13,6 +13,7 @@ export interface RelayProviderOptions {
 /** Public URLs from a tunneld relay, embedded or elsewhere. Requests enter the gateway in process. */
 export class RelayProvider implements TunnelProvider {
   readonly kind = 'relay';
+  readonly inProcess = true;
   readonly #options: RelayProviderOptions;
 
   constructor(options: RelayProviderOptions) {
