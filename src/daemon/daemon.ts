@@ -17,13 +17,13 @@ import {
 } from '../control/api.ts';
 import type { Clock } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
+import type { Redactor } from '../core/redact.ts';
 import type { ReportedError, TunnelStatus } from '../core/status.ts';
 import { VERSION } from '../core/version.ts';
 import type { TunnelProvider } from '../providers/provider.ts';
 import { PROVIDER_KINDS } from '../providers/registry.ts';
 import type { LogBook } from './log-book.ts';
 import type { MetricsSource } from './metrics.ts';
-import type { Redactor } from './redactor.ts';
 import { made, rotated, usable } from './tokens.ts';
 import type { Traffic } from './traffic.ts';
 import { Tunnel, type TunnelDefinition } from './tunnel.ts';

@@ -7,6 +7,7 @@ import { watchConfig } from '../config/watch.ts';
 import { startControlServer } from '../control/server.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
+import { Redactor } from '../core/redact.ts';
 import { VERSION } from '../core/version.ts';
 import { createProvider } from '../providers/registry.ts';
 import { Daemon } from './daemon.ts';
@@ -14,7 +15,6 @@ import { startHealthEndpoint } from './health-endpoint.ts';
 import { acquireLock } from './lock.ts';
 import { LogBook } from './log-book.ts';
 import { isOnline } from './online.ts';
-import { Redactor } from './redactor.ts';
 import { startEmbeddedRelay } from './relay-embed.ts';
 import { detectWake } from './wake-detector.ts';
 
