@@ -3,9 +3,9 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Redactor } from '../../src/core/redact.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { LogFile } from '../../src/daemon/log-file.ts';
-import { Redactor } from '../../src/daemon/redactor.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 
 let directory: string;
