@@ -117,7 +117,7 @@ export function portOf(server: net.Server): number {
 }
 
 /** Connections the server still holds. */
-export function connectionsOf(server: net.Server): Promise<number> {
+function connectionsOf(server: net.Server): Promise<number> {
   return new Promise((resolve, reject) =>
     server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
   );
