@@ -17,7 +17,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   gateway: ['http1'],
   relay: ['http1'],
   providers: ['relay'],
-  cli: ['config', 'control'],
+  relayd: ['http1', 'relay'],
+  cli: ['config', 'control', 'relayd'],
   demo: [],
   daemon: ['config', 'control', 'gateway', 'health', 'providers', 'relay'],
 };

@@ -145,6 +145,12 @@ export const ERROR_CATALOGUE = {
     summary: 'Somebody else holds this tunnel name on the relay.',
     remedy: 'Choose another tunnel name, or free the old one.',
   },
+  RELAY_NAME_DENIED: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'The relay does not give this name to our token.',
+    remedy: 'Ask for a name the token may have with `--name`, or for a token that may have this one.',
+  },
   RELAY_SUPERSEDED: {
     retryable: false,
     exitCode: 1,

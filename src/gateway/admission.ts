@@ -1,4 +1,5 @@
 import type { RequestHead } from '../core/exchange.ts';
+import { type Admission, findToken } from '../http1/carriers.ts';
 import {
   FOREIGN_HOST,
   FOREIGN_ORIGIN,
@@ -8,7 +9,6 @@ import {
   type OwnAnswer,
   unauthorized,
 } from './answers.ts';
-import { type Admission, findToken } from './carriers.ts';
 import { isPreflight, preflight } from './cors.ts';
 import type { Gateway } from './gateway.ts';
 

@@ -1,13 +1,13 @@
 import { type BodySink, type Exchange, Flow, type Peer } from '../core/exchange.ts';
 import { INSTANCE_HEADER, PROBE_HEADER, REASON_HEADER, UPSTREAM_HEADER } from '../core/markers.ts';
 import type { RequestEvent } from '../core/request-event.ts';
+import { type Admission, type Carrier, loggedPath, TOKEN_HEADER } from '../http1/carriers.ts';
 import { NameSet } from '../http1/name-set.ts';
 import { editResponseHead, type ParsedResponseHead } from '../http1/response-head.ts';
 import { serializeRequestHead } from '../http1/rewrite.ts';
 import type { UpstreamExchange, UpstreamFailure, UpstreamReceiver } from '../http1/upstream-exchange.ts';
 import { admit } from './admission.ts';
 import { type OwnAnswer, ownAnswer } from './answers.ts';
-import { type Admission, type Carrier, loggedPath, TOKEN_HEADER } from './carriers.ts';
 import { CORS_HEADERS, corsHeaders } from './cors.ts';
 import { EndpointRewriter } from './endpoint-rewriter.ts';
 import { EventBoundary, KEEP_ALIVE_COMMENT } from './event-stream.ts';

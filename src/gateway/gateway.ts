@@ -6,12 +6,12 @@ import { INSTANCE_HEADER, PROBE_HEADER, UPSTREAM_HEADER } from '../core/markers.
 import type { RequestEvent } from '../core/request-event.ts';
 import { Http1Server } from '../http1/server.ts';
 import type { RefusedRequest } from '../http1/server-options.ts';
+import { type AccessToken, TokenTable } from '../http1/token-table.ts';
 import { UpstreamPool } from '../http1/upstream-pool.ts';
 import { type OwnAnswer, ownAnswer } from './answers.ts';
 import { CallerPolicy } from './caller-policy.ts';
 import { GatewayExchange } from './gateway-exchange.ts';
 import type { GatewayOptions, UpstreamAddress } from './gateway-options.ts';
-import { type AccessToken, TokenTable } from './token-table.ts';
 
 /**
  * The proxy in front of one MCP server. Every session of every provider ends here: over TCP through

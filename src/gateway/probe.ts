@@ -1,4 +1,4 @@
-import { equalsInConstantTime } from './token-table.ts';
+import { equalsInConstantTime } from '../http1/token-table.ts';
 
 /**
  * Recognises our own health probe: `X-Tunneld-Probe: <key>.<nonce>`.

@@ -19,6 +19,8 @@ export interface Http1ServerOptions {
    * socket: the server forgets it, and `buffered` holds the bytes that came after the head.
    */
   onUpgrade?(request: RequestHead, socket: Socket, buffered: Buffer): boolean;
+  /** Whose connections are counted together; undefined: not at all. */
+  limitedAddressOf?(socket: Socket): string | undefined;
   /** What to answer to a request the server refuses itself; a plain text when absent. */
   answerRefused?(refused: RefusedRequest): { readonly head: ResponseHead; readonly body: Buffer };
 }
@@ -35,6 +37,8 @@ export interface ServerLimits {
   /** Request line and headers with their final CRLFCRLF (bytes). */
   readonly headBytes: number;
   readonly connections: number;
+  /** Of each address that `limitedAddressOf` names. */
+  readonly connectionsPerAddress: number;
   /** From the first byte of a head (or from the connection) to its last (milliseconds). */
   readonly headTimeoutMs: number;
   /** A request body that is being read may be silent this long (milliseconds). */
@@ -50,6 +54,7 @@ export interface ServerLimits {
 export const DEFAULT_SERVER_LIMITS: ServerLimits = {
   headBytes: 16_384,
   connections: 1_024,
+  connectionsPerAddress: Number.POSITIVE_INFINITY,
   headTimeoutMs: 10_000,
   bodyStallMs: 300_000,
   writeStallMs: 120_000,

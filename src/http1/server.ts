@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, type TlsOptions, Server as TlsServer } from 'node:tls';
 import type { Timer } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
 import { ServerConnection } from './server-connection.ts';
@@ -14,6 +14,8 @@ export class Http1Server {
   readonly #limits: ServerLimits;
   readonly #server: Server;
   readonly #connections = new Set<ServerConnection>();
+  /** How many of them each address has, where that is limited. */
+  readonly #perAddress = new Map<string, number>();
   #sweeper: Timer | undefined;
   #draining = false;
   #onEmpty: (() => void) | undefined;
@@ -63,6 +65,11 @@ export class Http1Server {
     return { port: typeof bound === 'object' && bound !== null ? bound.port : address.port };
   }
 
+  /** Certificate and key for connections from now on; of no effect on a listener without TLS. */
+  setTls(tls: TlsOptions): void {
+    if (this.#server instanceof TlsServer) this.#server.setSecureContext(tls);
+  }
+
   /**
    * Stops listening, lets exchanges in flight finish, and closes what is left after `timeoutMs`
    * (milliseconds).
@@ -95,6 +102,13 @@ export class Http1Server {
   }
 
   #accept(socket: Socket): void {
+    const address = this.#options.limitedAddressOf?.(socket);
+    const held = address === undefined ? 0 : (this.#perAddress.get(address) ?? 0) + 1;
+    // Upgraded sockets leave the connections; for their address they go on counting.
+    if (address !== undefined) {
+      this.#perAddress.set(address, held);
+      socket.once('close', () => this.#release(address));
+    }
     const connection = new ServerConnection(socket, {
       options: this.#options,
       limits: this.#limits,
@@ -108,6 +122,13 @@ export class Http1Server {
     if (this.#draining) connection.destroy('server-closed');
     else if (this.#connections.size > this.#limits.connections)
       connection.refuse(503, 'too-many-connections');
+    else if (held > this.#limits.connectionsPerAddress) connection.refuse(429, 'too-many-connections');
+  }
+
+  #release(address: string): void {
+    const held = this.#perAddress.get(address) ?? 0;
+    if (held > 1) this.#perAddress.set(address, held - 1);
+    else this.#perAddress.delete(address);
   }
 
   /**

@@ -3,14 +3,24 @@ import type { Secret } from '../core/secret.ts';
 
 /** What an agent asks for. */
 export interface Registration {
+  /** Empty: whatever name the token stands for. */
   readonly name: string;
   readonly token: string;
 }
 
 export type Authorization =
   /** `identity` owns the name while it is in use: the same one takes over, another is refused. */
-  | { readonly ok: true; readonly identity: string }
-  | { readonly ok: false; readonly reason: 'credential' | 'nameTaken'; readonly detail: string };
+  | {
+      readonly ok: true;
+      readonly identity: string;
+      /** The name it gets, when it is not the one it asked for. */
+      readonly name?: string;
+    }
+  | {
+      readonly ok: false;
+      readonly reason: 'credential' | 'nameTaken' | 'nameInvalid' | 'nameDenied' | 'overloaded';
+      readonly detail: string;
+    };
 
 export type Authorize = (registration: Registration) => Promise<Authorization>;
 

@@ -14,6 +14,7 @@ export const FrameType = {
   ping: 7,
   pong: 8,
   goaway: 9,
+  access: 10,
 } as const;
 
 export const FRAME_HEADER_BYTES = 8;
@@ -134,5 +135,5 @@ export class FrameDecoder {
 }
 
 function isKnown(type: number): boolean {
-  return type >= FrameType.hello && type <= FrameType.goaway;
+  return type >= FrameType.hello && type <= FrameType.access;
 }

@@ -1,3 +1,4 @@
+import { decodeAccess, type EdgeAccess, encodeAccess } from './edge-access.ts';
 import { MAX_FRAME_BYTES } from './frame.ts';
 import { LinkError } from './link-error.ts';
 
@@ -24,6 +25,8 @@ export interface LinkTerms {
 export interface AgentHello extends LinkTerms {
   readonly name: string;
   readonly token: string;
+  /** Who may call, for a relay that turns strangers away itself. */
+  readonly access?: EdgeAccess;
 }
 
 /** The relay's answer. */
@@ -38,13 +41,16 @@ export function ownTerms(maxStreams: number): LinkTerms {
 }
 
 export function encodeHello(hello: AgentHello | RelayHello): Buffer {
-  return Buffer.from(JSON.stringify(hello));
+  const access =
+    'access' in hello && hello.access !== undefined ? { access: encodeAccess(hello.access) } : {};
+  return Buffer.from(JSON.stringify({ ...hello, ...access }));
 }
 
 /** @throws {LinkError} `protocol` */
 export function decodeAgentHello(payload: Buffer): AgentHello {
   const raw = parse(payload);
-  return { ...terms(raw), name: text(raw, 'name'), token: text(raw, 'token') };
+  const access = raw['access'] === undefined ? {} : { access: decodeAccess(raw['access']) };
+  return { ...terms(raw), name: text(raw, 'name'), token: text(raw, 'token'), ...access };
 }
 
 /** @throws {LinkError} `protocol` */

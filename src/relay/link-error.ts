@@ -15,6 +15,8 @@ export const GoawayCode = {
   overloaded: 7,
   /** The sender shuts down: finish what is in flight, then dial again. */
   draining: 8,
+  /** The credential is valid, but not for this name. */
+  nameDenied: 9,
 } as const;
 export type GoawayReason = keyof typeof GoawayCode;
 

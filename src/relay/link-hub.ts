@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import type { RequestHead } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
 import type { Authorize } from './authorization.ts';
+import { decodeAccessFrame, EdgeGuard } from './edge-access.ts';
 import { FrameType } from './frame.ts';
 import { encodeHello, ownTerms } from './hello.ts';
 import { LinkError } from './link-error.ts';
@@ -100,9 +101,8 @@ export class LinkHub {
     this.names.close();
   }
 
-  #serve({ wire, hello, identity }: Registered): void {
+  #serve({ wire, hello, name, identity }: Registered): void {
     const { clock, log, streamsPerLink } = this.#options;
-    const { name } = hello;
     if (this.#draining) {
       refuseLink(wire, new LinkError('overloaded', 'the relay is shutting down'));
       return;
@@ -116,6 +116,7 @@ export class LinkHub {
       sendWindow: hello.window,
       maxStreams: Math.min(own.maxStreams, hello.maxStreams),
       maxFrame: hello.maxFrame,
+      onAccess: (payload) => holder.guard.set(decodeAccessFrame(payload)),
       // Whatever the reason, the agent means it: nothing new goes to it.
       onGoaway: () => this.names.release(name, holder, true),
       onClosed: (error) => {
@@ -124,7 +125,14 @@ export class LinkHub {
         log.info({ name, link, detail: error.message }, 'link ended');
       },
     });
-    const holder: NameHolder = { identity, mux };
+    const holder: NameHolder = {
+      name,
+      identity,
+      mux,
+      guard: new EdgeGuard(hello.access, clock),
+      link,
+      openedAt: clock.now(),
+    };
     const claimed = this.names.claim(name, holder);
     if (claimed === 'taken') {
       mux.close('nameTaken', `somebody else holds the name ${name}`);

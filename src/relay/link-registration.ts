@@ -13,6 +13,8 @@ const REGISTRATION_TIMEOUT_MS = 5_000;
 export interface Registered {
   readonly wire: LinkSocket;
   readonly hello: AgentHello;
+  /** The name it got. */
+  readonly name: string;
   readonly identity: string;
 }
 
@@ -55,13 +57,15 @@ export async function registerLink(
 }
 
 async function check(wire: LinkSocket, hello: AgentHello, authorize: Authorize): Promise<Registered> {
-  if (!RELAY_NAME.test(hello.name)) {
+  if (hello.name !== '' && !RELAY_NAME.test(hello.name)) {
     throw refuseLink(wire, new LinkError('nameInvalid', 'the name is not usable in a URL'));
   }
   const answer = await authorize({ name: hello.name, token: hello.token });
   if (!answer.ok) throw refuseLink(wire, new LinkError(answer.reason, answer.detail));
   if (wire.closed) throw new LinkError('closing', 'the agent went away during registration');
-  return { wire, hello, identity: answer.identity };
+  const name = answer.name ?? hello.name;
+  if (name === '') throw refuseLink(wire, new LinkError('nameInvalid', 'this relay gives no names'));
+  return { wire, hello, name, identity: answer.identity };
 }
 
 /** Tells the agent why, then ends the socket. */

@@ -27,6 +27,8 @@ export interface MuxOptions {
   onRequest?(stream: MuxStream, head: string, first: Buffer, end: boolean): void;
   /** The peer will close the link and says why. */
   onGoaway?(reason: GoawayReason, detail: string): void;
+  /** Given on the side that asks: the agent says anew who may call. */
+  onAccess?(payload: Buffer): void;
   /** The link is gone; every stream has been told. */
   onClosed(error: LinkError): void;
 }
@@ -131,6 +133,9 @@ export class Mux implements FrameReceiver {
         this.#options.onGoaway?.(reason, detail);
         return;
       }
+      case FrameType.access:
+        this.#options.onAccess?.(payload);
+        return;
       default:
         throw new LinkError('protocol', `frame type ${type} after registration`);
     }

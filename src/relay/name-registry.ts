@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../core/clock.ts';
+import type { EdgeGuard } from './edge-access.ts';
 import type { Mux } from './mux.ts';
 
 /** How long requests for a name that was just lost wait for its reconnect. */
@@ -11,8 +12,15 @@ const MAX_REMEMBERED = 10_000;
 
 /** The link that serves a name. */
 export interface NameHolder {
+  readonly name: string;
   readonly identity: string;
   readonly mux: Mux;
+  /** Who may call. */
+  readonly guard: EdgeGuard;
+  /** The link's own name, in the logs of both sides. */
+  readonly link: string;
+  /** Unix milliseconds. */
+  readonly openedAt: number;
 }
 
 export type Waiter = (holder: NameHolder | undefined) => void;
@@ -39,6 +47,11 @@ export class NameRegistry {
   /** The live holder of a name. */
   find(name: string): NameHolder | undefined {
     return this.#entries.get(name)?.holder;
+  }
+
+  /** Every live holder. */
+  *holders(): Iterable<NameHolder> {
+    for (const { holder } of this.#entries.values()) if (holder !== undefined) yield holder;
   }
 
   /** The name was live a moment ago. */

@@ -1,8 +1,9 @@
 /** Usable as a path segment and as a DNS label; never starts like the relay's own `/_tunneld`. */
-export const RELAY_NAME = /^[a-z][a-z0-9-]{0,31}$/;
+export const RELAY_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
-export interface PathRoute {
-  /** First segment of the path, as sent. */
+/** Which tunnel a request is for. */
+export interface Route {
+  /** As sent: the first segment of the path, or the first label of the host. */
   readonly name: string;
   /** What the tunnel's gateway is asked for. */
   readonly target: string;
@@ -14,8 +15,8 @@ export interface PathRoute {
  *
  * @returns undefined when no tunnel can be meant
  */
-export function routePath(target: string): PathRoute | undefined {
-  const match = /^\/([a-z][a-z0-9-]{0,31})(?=[/?]|$)(.*)$/.exec(target);
+export function routePath(target: string): Route | undefined {
+  const match = /^\/([a-z0-9][a-z0-9-]{0,62})(?=[/?]|$)(.*)$/.exec(target);
   if (match === null) return undefined;
   const [, name = '', rest = ''] = match;
   // `//host/path` is an address to some URL parsers.

@@ -1,6 +1,7 @@
 import type { Exchange } from '../core/exchange.ts';
 import { RELAY_HEADER } from '../core/markers.ts';
 import { responseHead } from '../http1/response-head.ts';
+import { ObservedExchange } from './observed-exchange.ts';
 
 export interface RelayRefusal {
   readonly status: number;
@@ -9,12 +10,15 @@ export interface RelayRefusal {
   /** One sentence for the caller. */
   readonly message: string;
   readonly retryAfterSeconds?: number;
+  /** More of them, name and value alternating. */
+  readonly headers?: readonly string[];
 }
 
 /** Answers in the form the caller speaks: JSON-RPC where JSON was posted, else one line of text. */
 export function refuse(exchange: Exchange, refusal: RelayRefusal): void {
+  if (exchange instanceof ObservedExchange) exchange.reason = refusal.reason;
   const json = postsJson(exchange);
-  const headers = [RELAY_HEADER, refusal.reason, 'Cache-Control', 'no-store'];
+  const headers = [RELAY_HEADER, refusal.reason, 'Cache-Control', 'no-store', ...(refusal.headers ?? [])];
   if (refusal.retryAfterSeconds !== undefined) headers.push('Retry-After', String(refusal.retryAfterSeconds));
   const text = json
     ? JSON.stringify({
@@ -24,6 +28,13 @@ export function refuse(exchange: Exchange, refusal: RelayRefusal): void {
       })
     : `${refusal.message}\n`;
   answer(exchange, refusal.status, json ? JSON_TYPE : TEXT_TYPE, text, headers);
+}
+
+/** For callers without the tunnel's token, who then never reach its agent. */
+export function refuseStranger(exchange: Exchange, reason: 'no-token' | 'wrong-token'): void {
+  const message =
+    reason === 'no-token' ? 'This tunnel needs an access token.' : 'The access token is not valid here.';
+  refuse(exchange, { status: 401, reason, message, headers: ['WWW-Authenticate', 'Bearer'] });
 }
 
 /** A JSON 404 for the discovery and registration paths of OAuth, which look at the root of a host. */

@@ -8,6 +8,7 @@ import { Http1Error } from '../http1/http1-error.ts';
 import { parseRequestHead } from '../http1/request-head.ts';
 import { dial } from './agent-dial.ts';
 import { AgentExchange } from './agent-exchange.ts';
+import { type EdgeAccess, encodeAccess } from './edge-access.ts';
 import { FrameType } from './frame.ts';
 import { decodeRelayHello, encodeHello, ownTerms, type RelayHello } from './hello.ts';
 import { decodeGoaway, type GoawayReason, LinkError } from './link-error.ts';
@@ -30,6 +31,8 @@ export interface RelayLinkOptions {
   accept(exchange: Exchange): void;
   /** Told the public URL before the first `accept`, which may come before the promise is acted on. */
   announce?(publicUrl: URL): void;
+  /** Lets the relay turn strangers away itself. Absent: only the gateway does. */
+  readonly access?: EdgeAccess;
   /** Gives up the attempt; of no effect once the link is open. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
@@ -40,6 +43,8 @@ export interface RelayLink {
   readonly publicUrl: URL;
   /** Settles when the link is gone. Never rejects. */
   readonly closed: Promise<LinkEnd>;
+  /** From now on these may call. */
+  setAccess(access: EdgeAccess): void;
   /** Ends the link and everything on it. Idempotent; resolves after `closed`. */
   close(): Promise<void>;
 }
@@ -127,8 +132,9 @@ class LinkAttempt {
   #register(wire: LinkSocket): void {
     this.#wire = wire;
     wire.onClosed = (error) => this.fail(this.#refusal(error.reason, error.message));
-    const { name, token } = this.#options;
-    const payload = encodeHello({ ...ownTerms(MAX_STREAMS), name, token: token.reveal() });
+    const { name, token, access } = this.#options;
+    const hello = { ...ownTerms(MAX_STREAMS), name, token: token.reveal() };
+    const payload = encodeHello(access === undefined ? hello : { ...hello, access });
     wire.frame(FrameType.hello, 0, payload, 0, payload.length, false);
   }
 
@@ -159,6 +165,8 @@ class LinkAttempt {
         return new TunneldError('CREDENTIAL_REJECTED', what);
       case 'nameTaken':
         return new TunneldError('RELAY_NAME_TAKEN', what);
+      case 'nameDenied':
+        return new TunneldError('RELAY_NAME_DENIED', what);
       case 'nameInvalid':
         return new TunneldError('NAME_INVALID', what);
       case 'protocol':
@@ -194,6 +202,11 @@ function serve(wire: LinkSocket, hello: RelayHello, options: RelayLinkOptions): 
   return {
     publicUrl: new URL(hello.publicUrl),
     closed,
+    setAccess(access) {
+      if (mux.closed) return;
+      const payload = Buffer.from(JSON.stringify(encodeAccess(access)));
+      wire.frame(FrameType.access, 0, payload, 0, payload.length, false);
+    },
     async close() {
       byUs = true;
       mux.close('closing', 'the tunnel was closed');

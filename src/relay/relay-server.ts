@@ -1,17 +1,22 @@
-import type { Socket } from 'node:net';
+import { BlockList } from 'node:net';
+import type { TlsOptions } from 'node:tls';
 import type { Clock } from '../core/clock.ts';
-import type { Exchange, Peer, RequestHead } from '../core/exchange.ts';
+import type { Exchange } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
 import { RELAY_HEADER } from '../core/markers.ts';
 import { Http1Server } from '../http1/server.ts';
 import type { ServerLimits } from '../http1/server-options.ts';
 import type { Authorize } from './authorization.ts';
 import { Forwarding, TUNNEL_BUSY } from './forwarding.ts';
+import { routeHost } from './host-routing.ts';
 import { LinkHub } from './link-hub.ts';
 import { MAX_HEAD_BYTES } from './mux-stream.ts';
 import type { NameHolder } from './name-registry.ts';
-import { isOAuthPath, type PathRoute, routePath } from './path-routing.ts';
-import { answer, refuse, refuseDiscovery, TEXT_TYPE } from './relay-answer.ts';
+import { ObservedExchange, type Visit } from './observed-exchange.ts';
+import { isOAuthPath, type Route, routePath } from './path-routing.ts';
+import { RateLimiter } from './rate-limiter.ts';
+import { answer, refuse, refuseDiscovery, refuseStranger, TEXT_TYPE } from './relay-answer.ts';
+import { addressOf, isTrusted, visitorOf } from './visitor.ts';
 import { LINK_PATH } from './websocket-handshake.ts';
 
 export interface RelayLimits extends Partial<ServerLimits> {
@@ -20,6 +25,9 @@ export interface RelayLimits extends Partial<ServerLimits> {
   readonly pendingLinks: number;
   /** Requests in flight in one tunnel. */
   readonly streamsPerLink: number;
+  /** Requests in a second, with a burst of twice that; 0 is no limit. */
+  readonly requestsPerAddress: number;
+  readonly requestsPerTunnel: number;
 }
 
 /** What may grow when a head is passed on (the visitor's line, our framing) must still fit the link. */
@@ -31,16 +39,26 @@ const DEFAULT_RELAY_LIMITS = {
   links: 1_024,
   pendingLinks: 64,
   streamsPerLink: 1_024,
+  requestsPerAddress: 0,
+  requestsPerTunnel: 0,
 } as const satisfies RelayLimits;
 
 export interface RelayServerOptions {
   readonly host: string;
   /** 0 asks the system for a free one. */
   readonly port: number;
-  /** By path: `/<name>/…`. */
-  readonly routing: { readonly kind: 'path' };
-  /** What visitors see in front of `/<name>`; the listening address when absent. */
+  /** By path, `/<name>/…`, or by host, `<name>.` in front of the public URL's, which must then be given. */
+  readonly routing: { readonly kind: 'path' | 'host' };
+  /** Where visitors reach the relay; the listening address when absent. */
   readonly publicUrl?: URL;
+  /** Speaks TLS itself; plain TCP when absent. */
+  readonly tls?: TlsOptions;
+  /** Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. */
+  readonly trustedProxies?: BlockList;
+  /** Turns callers without the tunnel's token away here. The gateways check in any case. */
+  readonly enforceAccess?: boolean;
+  /** Told of every visitor's request when it ended. */
+  readonly onVisit?: (visit: Visit) => void;
   readonly authorize: Authorize;
   readonly limits?: Partial<RelayLimits>;
   readonly clock: Clock;
@@ -54,12 +72,26 @@ export interface RelayStats {
   readonly connections: number;
 }
 
+/** A tunnel that is served now, for the operator. */
+export interface ServedTunnel {
+  readonly name: string;
+  readonly publicUrl: string;
+  readonly link: string;
+  /** Unix milliseconds. */
+  readonly openedAt: number;
+  /** Requests in flight. */
+  readonly streams: number;
+}
+
 /** Gives public URLs to agents that dial in, and carries visitors' requests to them. */
 export class RelayServer {
   readonly #options: RelayServerOptions;
   readonly #http: Http1Server;
   readonly #hub: LinkHub;
+  readonly #perAddress: RateLimiter;
+  readonly #perTunnel: RateLimiter;
   #base: URL;
+  #draining = false;
 
   constructor(options: RelayServerOptions) {
     this.#options = options;
@@ -67,16 +99,25 @@ export class RelayServer {
     if (limits.headBytes > MAX_PUBLIC_HEAD_BYTES) throw new RangeError('headBytes does not fit the link');
     const { clock, log, authorize } = options;
     this.#base = options.publicUrl ?? baseUrl(options.host, options.port);
-    const publicUrl = (name: string) => new URL(`${this.#base.href.replace(/\/+$/, '')}/${name}`);
+    this.#perAddress = new RateLimiter(limits.requestsPerAddress, clock);
+    this.#perTunnel = new RateLimiter(limits.requestsPerTunnel, clock);
+    const publicUrl = (name: string) => this.#publicUrl(name);
     this.#hub = new LinkHub({ ...limits, authorize, clock, log, publicUrl });
+    const trusted = options.trustedProxies ?? new BlockList();
     this.#http = new Http1Server({
       handler: (exchange) => this.#handle(exchange),
-      peerOf,
+      peerOf: (socket, request) => visitorOf(socket, request, trusted),
+      // A proxy's connections are everybody's.
+      limitedAddressOf: (socket) => {
+        const address = addressOf(socket);
+        return isTrusted(address, trusted) ? undefined : address;
+      },
+      ...(options.tls === undefined ? {} : { tls: options.tls }),
       limits,
       clock,
       log,
       onUpgrade: (request, socket, buffered) => {
-        if (!isLinkPath(request.target)) return false;
+        if (!isLinkPath(request.target) || this.#nameInHost(request.get('host')) !== undefined) return false;
         this.#hub.accept(request, socket, buffered);
         return true;
       },
@@ -86,6 +127,26 @@ export class RelayServer {
   get stats(): RelayStats {
     const { links, pending, streams } = this.#hub;
     return { links, pendingLinks: pending, streams, connections: this.#http.connections };
+  }
+
+  /** No new link or visitor is taken any more. */
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  get tunnels(): readonly ServedTunnel[] {
+    return [...this.#hub.names.holders()].map(({ name, link, openedAt, mux }) => ({
+      name,
+      publicUrl: this.#publicUrl(name).href,
+      link,
+      openedAt,
+      streams: mux.active,
+    }));
+  }
+
+  /** Certificate and key for connections from now on. */
+  setTls(tls: TlsOptions): void {
+    this.#http.setTls(tls);
   }
 
   /** @throws {TunneldError} `PORT_IN_USE` */
@@ -98,6 +159,7 @@ export class RelayServer {
 
   /** Tells the agents to go, lets what is in flight finish for `timeoutMs` (milliseconds), then closes. */
   async drain(timeoutMs: number): Promise<void> {
+    this.#draining = true;
     this.#hub.drain();
     await this.#http.drain(timeoutMs);
     this.#hub.close();
@@ -109,20 +171,83 @@ export class RelayServer {
     await this.#http.close();
   }
 
-  #handle(exchange: Exchange): void {
+  #publicUrl(name: string): URL {
+    if (this.#options.routing.kind === 'path') {
+      return new URL(`${this.#base.href.replace(/\/+$/, '')}/${name}`);
+    }
+    const url = new URL(this.#base);
+    url.hostname = `${name}.${url.hostname}`;
+    return url;
+  }
+
+  #nameInHost(host: string | undefined): Route | undefined {
+    if (this.#options.routing.kind !== 'host') return undefined;
+    return routeHost(host ?? '', '', this.#base.hostname);
+  }
+
+  #handle(visitor: Exchange): void {
+    const { target } = visitor.request;
+    const host = visitor.request.get('host') ?? '';
+    const byHost = this.#options.routing.kind === 'host';
+    const route = byHost ? routeHost(host, target, this.#base.hostname) : routePath(target);
+    const exchange = this.#observed(visitor, route);
+    const waitSeconds = this.#perAddress.take(exchange.peer.address);
+    if (waitSeconds > 0) refuse(exchange, { ...TOO_MANY_OF_ADDRESS, retryAfterSeconds: waitSeconds });
+    else if (route !== undefined) this.#toTunnel(exchange, route, byHost);
+    else this.#answerItself(exchange);
+  }
+
+  #toTunnel(exchange: Exchange, route: Route, byHost: boolean): void {
+    const holder = this.#hub.names.find(route.name);
+    if (holder !== undefined) this.#admit(exchange, holder, route);
+    else if (!byHost && isOAuthPath(exchange.request.target)) refuseDiscovery(exchange);
+    else this.#awaitTunnel(exchange, route);
+  }
+
+  #answerItself(exchange: Exchange): void {
     const { target, method } = exchange.request;
-    const route = routePath(target);
-    const holder = route && this.#hub.names.find(route.name);
-    if (route !== undefined && holder !== undefined) forward(exchange, holder, route);
-    else if (isOAuthPath(target)) refuseDiscovery(exchange);
-    else if (route !== undefined) this.#awaitTunnel(exchange, route);
+    if (isOAuthPath(target)) refuseDiscovery(exchange);
     else if (isLinkPath(target)) refuse(exchange, LINK_NEEDS_UPGRADE);
     else if (/^\/(?:\?|$)/.test(target) && (method === 'GET' || method === 'HEAD')) greet(exchange);
     else refuse(exchange, UNKNOWN_TUNNEL);
   }
 
+  /** What may enter a tunnel, once it has a link. */
+  #admit(exchange: Exchange, holder: NameHolder, route: Route): void {
+    const { enforceAccess } = this.#options;
+    const verdict = enforceAccess ? holder.guard.judge(exchange.request, route.target) : 'pass';
+    if (verdict !== 'pass') {
+      if (isOAuthPath(route.target)) refuseDiscovery(exchange);
+      else refuseStranger(exchange, verdict);
+      return;
+    }
+    const waitSeconds = this.#perTunnel.take(route.name);
+    if (waitSeconds > 0) refuse(exchange, { ...TOO_MANY_OF_TUNNEL, retryAfterSeconds: waitSeconds });
+    else forward(exchange, holder, route);
+  }
+
+  #observed(exchange: Exchange, route: Route | undefined): Exchange {
+    const { onVisit, clock } = this.#options;
+    if (onVisit === undefined) return exchange;
+    const startedAt = clock.monotonic();
+    return new ObservedExchange(exchange, (observed, outcome) => {
+      const { request, peer, status, responseBytes, reason } = observed;
+      onVisit({
+        request,
+        peer,
+        name: route?.name,
+        target: route?.target ?? request.target,
+        status,
+        responseBytes,
+        durationMs: clock.monotonic() - startedAt,
+        outcome,
+        reason,
+      });
+    });
+  }
+
   /** Nobody serves the name now. One that was live a moment ago gets time to reconnect. */
-  #awaitTunnel(exchange: Exchange, route: PathRoute): void {
+  #awaitTunnel(exchange: Exchange, route: Route): void {
     const { names } = this.#hub;
     if (!names.remembers(route.name)) {
       refuse(exchange, UNKNOWN_TUNNEL);
@@ -131,17 +256,27 @@ export class RelayServer {
     const stop = names.wait(route.name, (holder) => {
       exchange.onClose = undefined;
       if (holder === undefined) refuse(exchange, TUNNEL_OFFLINE);
-      else forward(exchange, holder, route);
+      else this.#admit(exchange, holder, route);
     });
     if (stop === undefined) refuse(exchange, TUNNEL_OFFLINE);
     else exchange.onClose = stop;
   }
 }
 
+const TOO_MANY_OF_ADDRESS = {
+  status: 429,
+  reason: 'too-many-requests',
+  message: 'Too many requests from this address.',
+};
+const TOO_MANY_OF_TUNNEL = {
+  status: 429,
+  reason: 'too-many-requests',
+  message: 'Too many requests for this tunnel.',
+};
 const UNKNOWN_TUNNEL = {
   status: 404,
   reason: 'unknown-tunnel',
-  message: 'No tunnel has this name. The path of a tunnel starts with its name.',
+  message: 'No tunnel has this name.',
 };
 const TUNNEL_OFFLINE = {
   status: 503,
@@ -155,7 +290,7 @@ const LINK_NEEDS_UPGRADE = {
   message: 'Agents connect here with a WebSocket handshake.',
 };
 
-function forward(exchange: Exchange, { mux }: NameHolder, { target }: PathRoute): void {
+function forward(exchange: Exchange, { mux }: NameHolder, { target }: Route): void {
   const stream = mux.open();
   if (stream === undefined) {
     // After some four thousand million requests: the agent dials again and starts from 1.
@@ -165,18 +300,12 @@ function forward(exchange: Exchange, { mux }: NameHolder, { target }: PathRoute)
 }
 
 function greet(exchange: Exchange): void {
-  const text = 'This is a tunneld relay: each tunnel is at /<name>/ with a path of its own.\n';
+  const text = 'This is a tunneld relay. Tunnels have addresses of their own.\n';
   answer(exchange, 200, TEXT_TYPE, text, [RELAY_HEADER, 'home']);
 }
 
 function isLinkPath(target: string): boolean {
   return target === LINK_PATH || target.startsWith(`${LINK_PATH}?`);
-}
-
-function peerOf(socket: Socket, request: RequestHead): Peer {
-  // An IPv4 caller of a dual-stack listener.
-  const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
-  return { address, scheme: 'http', host: request.get('host') ?? '', via: 'provider' };
 }
 
 function baseUrl(host: string, port: number): URL {

@@ -23,7 +23,7 @@ export type Refusal = { readonly presented: boolean };
  * later one is right: `X-API-Key` and `Authorization` may be meant for the server.
  */
 export function findToken(
-  request: RequestHead,
+  request: Pick<RequestHead, 'target' | 'get'>,
   allowQuery: boolean,
   isValid: (value: string) => boolean,
 ): Admission | Refusal {

@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto';
+
+/** Names that visitors, browsers or certificate authorities would take for the operator's own. */
+const RESERVED: ReadonlySet<string> = new Set(
+  'admin api app authorize autoconfig autodiscover dashboard ftp healthz imap localhost mail metrics ns1 ns2 postmaster readyz register relay root smtp status token tunneld webmail wpad www'.split(
+    ' ',
+  ),
+);
+const DNS_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+export type NameChoice =
+  | { readonly ok: true; readonly name: string }
+  | { readonly ok: false; readonly reason: 'nameInvalid' | 'nameDenied'; readonly detail: string };
+
+/**
+ * The name an agent gets whose token stands for `allowed` patterns: the one it asked for when that
+ * matches, else the only concrete one there is. Nobody is asked back: an agent has no keyboard.
+ *
+ * @param requested empty when the agent has no wish
+ */
+export function chooseName(requested: string, allowed: readonly string[]): NameChoice {
+  if (requested !== '' && allowed.some((pattern) => matchesPattern(requested, pattern))) {
+    return usableName(requested);
+  }
+  const [only] = allowed;
+  if (only !== undefined && allowed.length === 1 && !only.includes('*')) return usableName(only);
+  const wish = requested === '' ? 'say which name you want' : `the token is not for the name ${requested}`;
+  const list = allowed.length === 0 ? 'none' : allowed.join(', ');
+  return { ok: false, reason: 'nameDenied', detail: `${wish}; it may have: ${list}` };
+}
+
+/** Anybody's name on an open relay: the one asked for, else the one that follows from the token. */
+export function openName(requested: string, token: string): NameChoice {
+  return usableName(requested === '' ? derivedName(token) : requested);
+}
+
+/** Twelve hexadecimal digits of the token's SHA-256: the same token has the same name every time. */
+export function derivedName(token: string): string {
+  return createHash('sha256').update(token).digest('hex').slice(0, 12);
+}
+
+/** One `*` stands for any text, also none; a second one is a letter like others. */
+export function matchesPattern(name: string, pattern: string): boolean {
+  const star = pattern.indexOf('*');
+  if (star < 0) return name === pattern;
+  const [prefix, suffix] = [pattern.slice(0, star), pattern.slice(star + 1)];
+  return name.length >= prefix.length + suffix.length && name.startsWith(prefix) && name.endsWith(suffix);
+}
+
+/** Usable as a DNS label and in a path, and nobody would mistake it for somebody else's. */
+function usableName(name: string): NameChoice {
+  if (!DNS_LABEL.test(name) || name.startsWith('xn--')) {
+    return { ok: false, reason: 'nameInvalid', detail: 'the name is not usable as a host name' };
+  }
+  if (RESERVED.has(name)) return { ok: false, reason: 'nameInvalid', detail: `the name ${name} is reserved` };
+  return { ok: true, name };
+}

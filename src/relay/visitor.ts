@@ -1,0 +1,37 @@
+import type { BlockList, Socket } from 'node:net';
+import { isIP } from 'node:net';
+import type { Peer, RequestHead } from '../core/exchange.ts';
+
+/** An IPv4 caller of a dual-stack listener is shown as what it is. */
+export function addressOf(socket: Socket): string {
+  return (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+}
+
+/**
+ * Who the visitor is: the socket's other end, or what a proxy in front says, if it is one of ours.
+ * Of the forwarded addresses the last one counts that is not a proxy of ours: those before it could
+ * be anybody's words.
+ */
+export function visitorOf(socket: Socket, request: RequestHead, trusted: BlockList): Peer {
+  const direct = addressOf(socket);
+  const scheme = 'encrypted' in socket ? 'https' : 'http';
+  const host = request.get('host') ?? '';
+  if (!isTrusted(direct, trusted)) return { address: direct, scheme, host, via: 'provider' };
+  const claimed = request
+    .getAll('x-forwarded-for')
+    .flatMap((line) => line.split(','))
+    .map((entry) => entry.trim().replace(/^::ffff:/, ''));
+  const address = claimed.findLast((entry) => !isTrusted(entry, trusted));
+  const proto = request.getAll('x-forwarded-proto').at(-1)?.split(',').at(-1)?.trim().toLowerCase();
+  return {
+    address: address !== undefined && isIP(address) !== 0 ? address : direct,
+    scheme: proto === 'https' || proto === 'http' ? proto : scheme,
+    host,
+    via: 'provider',
+  };
+}
+
+export function isTrusted(address: string, trusted: BlockList): boolean {
+  const family = isIP(address);
+  return family !== 0 && trusted.check(address, family === 6 ? 'ipv6' : 'ipv4');
+}

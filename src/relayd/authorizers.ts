@@ -1,0 +1,113 @@
+import { request } from 'undici';
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
+import type { Secret } from '../core/secret.ts';
+import type { Authorization, Authorize } from '../relay/authorization.ts';
+import { chooseName, type NameChoice, openName } from '../relay/name-choice.ts';
+import { findGrant, hashOf, type TokenGrant } from './static-tokens.ts';
+
+/** The provider's answer must be here by then (milliseconds). */
+const PROVIDER_TIMEOUT_MS = 5_000;
+const MAX_ANSWER_BYTES = 65_536;
+/** On an open relay the token is all that keeps others from a name. */
+const MIN_OPEN_TOKEN_LENGTH = 16;
+
+const UNKNOWN_TOKEN = { ok: false, reason: 'credential', detail: 'invalid token' } as const;
+const UNAVAILABLE = { ok: false, reason: 'overloaded', detail: 'auth provider unavailable' } as const;
+
+/** @param grants asked at every registration: the list may have changed */
+export function authorizeFromList(grants: () => readonly TokenGrant[]): Authorize {
+  return async ({ name, token }) => {
+    const grant = findGrant(grants(), token);
+    return grant === undefined ? UNKNOWN_TOKEN : granted(chooseName(name, grant.patterns), token);
+  };
+}
+
+/** Anybody may register. Whoever shows the same token again is the same one. */
+export function authorizeAnybody(): Authorize {
+  return async ({ name, token }) => {
+    if (token.length < MIN_OPEN_TOKEN_LENGTH) {
+      const detail = `a token of at least ${MIN_OPEN_TOKEN_LENGTH} characters says whose the name is`;
+      return { ok: false, reason: 'credential', detail };
+    }
+    return granted(openName(name, token), token);
+  };
+}
+
+export interface AuthProvider {
+  /** `/api/verify` is added to it. */
+  readonly url: URL;
+  /** Sent as `X-Relay-Secret`. */
+  readonly secret: Secret;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * Asks a service of the operator at every registration: 200 with `{"subdomains":[…]}` says what the
+ * token may have, 401 and 403 (with `{"error":"…"}`) refuse it, anything else is no answer and the
+ * agent tries again later.
+ */
+export function authorizeByProvider(provider: AuthProvider): Authorize {
+  return async ({ name, token }) => {
+    let answer: { readonly status: number; readonly body: unknown };
+    try {
+      answer = await ask(provider, { token, subdomain: name });
+    } catch (err) {
+      provider.log.warn({ err }, 'the auth provider gave no answer');
+      return UNAVAILABLE;
+    }
+    const { status, body } = answer;
+    if (status === 401 || status === 403) {
+      const error = field(body, 'error');
+      return typeof error === 'string' ? { ...UNKNOWN_TOKEN, detail: error } : UNKNOWN_TOKEN;
+    }
+    const allowed = field(body, 'subdomains');
+    if (status !== 200 || !isTextList(allowed)) {
+      provider.log.warn({ status }, 'the auth provider gave an answer that means nothing');
+      return UNAVAILABLE;
+    }
+    return granted(chooseName(name, allowed), token);
+  };
+}
+
+async function ask({ url, secret, clock }: AuthProvider, question: object) {
+  const abort = new AbortController();
+  const timer = clock.setTimer(() => abort.abort(new Error('no answer in time')), PROVIDER_TIMEOUT_MS);
+  try {
+    const { statusCode, body } = await request(`${url.href.replace(/\/+$/, '')}/api/verify`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-relay-secret': secret.reveal() },
+      body: JSON.stringify(question),
+      signal: abort.signal,
+    });
+    let text = '';
+    for await (const chunk of body) {
+      text += String(chunk);
+      if (text.length > MAX_ANSWER_BYTES) throw new Error('the answer is too long');
+    }
+    return { status: statusCode, body: parsed(text) };
+  } finally {
+    timer.cancel();
+  }
+}
+
+function granted(choice: NameChoice, token: string): Authorization {
+  return choice.ok ? { ok: true, identity: hashOf(token), name: choice.name } : choice;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function field(body: unknown, key: string): unknown {
+  return typeof body === 'object' && body !== null ? Reflect.get(body, key) : undefined;
+}
+
+function isTextList(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}

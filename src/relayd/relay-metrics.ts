@@ -1,0 +1,44 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { RelayServer } from '../relay/relay-server.ts';
+import type { VisitCounts } from './visit-counts.ts';
+
+/** The relay in Prometheus' form. Without a series for each tunnel: agents choose their names. */
+export function createRelayMetrics(relay: RelayServer, visits: VisitCounts) {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
+  const links = gauge('tunneld_relay_links', 'Agents that are connected and registered.');
+  const pending = gauge('tunneld_relay_pending_links', "Agents' sockets that have not registered yet.");
+  const streams = gauge('tunneld_relay_active_streams', 'Exchanges in flight, event streams included.');
+  const connections = gauge('tunneld_relay_connections', "Visitors' connections.");
+  const bytes = new Counter({ name: 'tunneld_relay_response_bytes_total', help: 'Body bytes.', registers });
+  const requests = new Counter({
+    name: 'tunneld_relay_requests_total',
+    help: 'Finished requests.',
+    labelNames: ['code_class'],
+    registers,
+  });
+  const refusals = new Counter({
+    name: 'tunneld_relay_refusals_total',
+    help: 'Requests the relay answered itself.',
+    labelNames: ['reason'],
+    registers,
+  });
+
+  return {
+    contentType: registry.contentType,
+    render(): Promise<string> {
+      const { stats } = relay;
+      links.set(stats.links);
+      pending.set(stats.pendingLinks);
+      streams.set(stats.streams);
+      connections.set(stats.connections);
+      for (const metric of [bytes, requests, refusals]) metric.reset();
+      bytes.inc(visits.responseBytes);
+      for (const [code_class, count] of visits.byClass) requests.inc({ code_class }, count);
+      for (const [reason, count] of visits.byReason) refusals.inc({ reason }, count);
+      return registry.metrics();
+    },
+  };
+}

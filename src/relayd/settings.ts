@@ -1,0 +1,51 @@
+import { BlockList, isIP } from 'node:net';
+import { TunneldError } from '../core/errors.ts';
+import type { Secret } from '../core/secret.ts';
+import type { TokenGrant } from './static-tokens.ts';
+
+/** Who may register tunnels. */
+export type RelayAuth =
+  | { readonly kind: 'static'; grants(): readonly TokenGrant[] }
+  | { readonly kind: 'provider'; readonly url: URL; readonly secret: Secret }
+  | { readonly kind: 'open' };
+
+/** Everything `tunneld relay` was told, checked. */
+export interface RelaySettings {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly routing: 'host' | 'path';
+  readonly publicUrl: URL;
+  readonly auth: RelayAuth;
+  /** Files in PEM. Read again when they change. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly trustedProxies: BlockList;
+  /** Loopback port of health checks and metrics; undefined is none. */
+  readonly adminPort: number | undefined;
+  readonly limits: {
+    readonly requestsPerAddress: number;
+    readonly requestsPerTunnel: number;
+    readonly connectionsPerAddress: number;
+  };
+  /** How long exchanges in flight may go on after SIGTERM (milliseconds). */
+  readonly drainMs: number;
+}
+
+/**
+ * Reads addresses and networks: `10.0.0.0/8`, `192.0.2.1`, `2001:db8::/32`.
+ *
+ * @throws {TunneldError} `USAGE`
+ */
+export function parseNetworks(entries: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const entry of entries) {
+    const [address = '', prefix, extra] = entry.split('/');
+    const bits = isIP(address) === 6 ? 128 : 32;
+    const length = prefix === undefined ? bits : /^\d{1,3}$/.test(prefix) ? Number(prefix) : -1;
+    if (isIP(address) === 0 || extra !== undefined || length < 0 || length > bits) {
+      throw new TunneldError('USAGE', `"${entry}" is neither an address nor a network such as 10.0.0.0/8`);
+    }
+    list.addSubnet(address, length, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+  }
+  return list;
+}

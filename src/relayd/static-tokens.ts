@@ -1,0 +1,53 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { TunneldError } from '../core/errors.ts';
+
+/** A token of an agent, by its hash, and the names it may have. */
+export interface TokenGrant {
+  /** SHA-256, hexadecimal: also the identity that owns the names. */
+  readonly sha256: string;
+  readonly patterns: readonly string[];
+}
+
+/**
+ * Reads `TOKEN:NAME[,NAME…]` entries, one a line or separated by blanks. Lines that start with `#`
+ * are comments. The same token twice: the last counts.
+ *
+ * @param source where the text is from, for the message; the text itself is secret
+ * @throws {TunneldError} `USAGE`
+ */
+export function parseGrants(text: string, source: string): readonly TokenGrant[] {
+  const grants = new Map<string, TokenGrant>();
+  const words = text
+    .split('\n')
+    .filter((line) => !line.trim().startsWith('#'))
+    .flatMap((line) => line.replaceAll(/\s*,\s*/g, ',').split(/\s+/))
+    .filter((word) => word !== '');
+  for (const [index, word] of words.entries()) {
+    const colon = word.indexOf(':');
+    const token = word.slice(0, Math.max(0, colon));
+    const patterns = word
+      .slice(colon + 1)
+      .split(',')
+      .filter((pattern) => pattern !== '');
+    if (token === '' || patterns.length === 0) {
+      throw new TunneldError('USAGE', `Entry ${index + 1} of ${source} is not TOKEN:NAME[,NAME…]`);
+    }
+    const sha256 = hashOf(token);
+    grants.set(sha256, { sha256, patterns });
+  }
+  return [...grants.values()];
+}
+
+/** Every entry is compared, so that the time tells nothing about which one matched. */
+export function findGrant(grants: readonly TokenGrant[], token: string): TokenGrant | undefined {
+  const digest = Buffer.from(hashOf(token), 'hex');
+  let found: TokenGrant | undefined;
+  for (const grant of grants) {
+    if (timingSafeEqual(Buffer.from(grant.sha256, 'hex'), digest)) found = grant;
+  }
+  return found;
+}
+
+export function hashOf(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}
