@@ -8,6 +8,13 @@ export const SPEC_OPTIONS = {
   url: { type: 'string', value: 'url', summary: 'Or its URL; a path in it is the MCP path' },
   path: { type: 'string', value: 'path', summary: 'MCP path; default: that of --url, else /mcp' },
   provider: { type: 'string', value: 'name', summary: 'Who carries the traffic; default: relay' },
+  relay: { type: 'string', value: 'url', summary: 'Relay on another machine: https://tunnel.example.com' },
+  'relay-token': {
+    type: 'string',
+    value: 'reference',
+    summary: 'Its token for us: env:VARIABLE or file:PATH',
+  },
+  name: { type: 'string', value: 'name', summary: "Name to ask for there; default: the tunnel's" },
   'host-header': { type: 'string', value: 'host', summary: 'Host the server sees; default: localhost:PORT' },
   'allow-remote-upstream': { type: 'boolean', summary: 'Accept a server that is not on this machine' },
   'insecure-public': { type: 'boolean', summary: 'No access token: anybody with the URL gets through' },
@@ -54,6 +61,7 @@ export function specOf(args: ParsedArgs): TunnelSpec | undefined {
     ...textOf(args, 'url', 'url'),
     ...textOf(args, 'path', 'path'),
     ...textOf(args, 'provider', 'provider'),
+    ...relayOf(args),
     ...textOf(args, 'host-header', 'hostHeader'),
     ...(args.flag('allow-remote-upstream') ? { allowRemoteUpstream: true } : {}),
     ...(keepAlive === undefined ? {} : { sseKeepAlive: keepAlive }),
@@ -72,6 +80,20 @@ export async function checkTunnel(name: string, spec: TunnelSpec | undefined): P
   const { assertTunnelName, parseTunnelSpec } = await import('../config/tunnel-spec.ts');
   if (spec === undefined) assertTunnelName(name);
   else parseTunnelSpec(name, spec);
+}
+
+function relayOf(args: ParsedArgs): Pick<TunnelSpec, 'relay'> {
+  const [url, token] = [args.text('relay'), args.text('relay-token')];
+  if (url === undefined) {
+    const stray = ['relay-token', 'name'].find((name) => args.given(name));
+    if (stray !== undefined) throw usage({ name: 'up' }, `--${stray} needs --relay`);
+    return {};
+  }
+  // On a command line everybody on this machine can read it.
+  if (token !== undefined && !/^(?:env|file):./.test(token)) {
+    throw usage({ name: 'up' }, '--relay-token takes env:VARIABLE or file:PATH, not the token itself');
+  }
+  return { relay: { url, ...textOf(args, 'relay-token', 'token'), ...textOf(args, 'name', 'name') } };
 }
 
 function portOf(text: string | undefined): { port?: number } {

@@ -65,6 +65,27 @@ const limitsSchema = z.strictObject({
     .describe('A body may be silent this long. SSE streams are exempt.'),
 });
 
+const relaySchema = z.strictObject({
+  url: z
+    .string()
+    .refine((text) => URL.canParse(text) && /^https?:\/\/[^/?#@]+\/?$/.test(text), {
+      message: 'Expected the address of a relay, such as `https://tunnel.example.com`',
+    })
+    .describe('Address of the relay. With `https:` its certificate is checked.'),
+  token: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'What the relay asks of agents: `env:NAME`, `file:PATH`, or a literal. Made by tunneld when absent.',
+    ),
+  name: z
+    .string()
+    .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'Use 1 to 63 of a-z, 0-9 and -')
+    .optional()
+    .describe("Name to ask for there. The tunnel's own when absent."),
+});
+
 /** Runs a rule over the whole tunnel even when single keys have mistakes: all are reported at once. */
 const always = { when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null };
 
@@ -85,6 +106,9 @@ export const tunnelSchema = z
       .optional()
       .describe('Path of the MCP endpoint. `/mcp` unless `url` has one.'),
     provider: z.string().min(1).default('relay').describe('Who carries the traffic.'),
+    relay: relaySchema
+      .optional()
+      .describe('A relay on another machine, for the provider `relay`. The one in the daemon when absent.'),
     enabled: z.boolean().default(true).describe('`false`: known, but not brought up by `tunneld up`.'),
     hostHeader: z
       .string()
@@ -121,6 +145,11 @@ export const tunnelSchema = z
     path: ['url'],
     params: { errorCode: 'UPSTREAM_NOT_LOOPBACK' },
     message: 'The server is not on this machine; `allowRemoteUpstream: true` allows that',
+  })
+  .refine((tunnel) => tunnel.relay === undefined || (tunnel.provider ?? 'relay') === 'relay', {
+    ...always,
+    path: ['relay'],
+    message: 'Only the provider `relay` has a relay',
   })
   .refine((tunnel) => tunnel.access?.insecurePublic !== true || tunnel.access.token === undefined, {
     ...always,

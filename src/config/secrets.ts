@@ -40,9 +40,16 @@ export function resolveAccessToken(
 
 /** The configuration for people to see: references stay, a literal token is masked. */
 export function maskSecrets(config: TunnelConfig): TunnelConfig {
-  const { token } = config.access;
-  if (token === undefined || isReference(token)) return config;
-  return { ...config, access: { ...config.access, token: '[redacted]' } };
+  const { access, relay } = config;
+  return {
+    ...config,
+    access: masked(access),
+    ...(relay === undefined ? {} : { relay: masked(relay) }),
+  };
+}
+
+function masked<T extends { readonly token?: string | undefined }>(part: T): T {
+  return part.token === undefined || isReference(part.token) ? part : { ...part, token: '[redacted]' };
 }
 
 export function isReference(value: string): boolean {

@@ -3,7 +3,7 @@ import { newAccessToken } from '../config/access-token.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Paths } from '../config/paths.ts';
 import type { Config, TunnelConfig, TunnelSpec } from '../config/schema.ts';
-import { resolveAccessToken } from '../config/secrets.ts';
+import { resolveAccessToken, resolveSecret } from '../config/secrets.ts';
 import type { StateStore } from '../config/state.ts';
 import type { StoredToken, StoredTunnel } from '../config/state-schema.ts';
 import { parseTunnelSpec } from '../config/tunnel-spec.ts';
@@ -41,9 +41,9 @@ export interface DaemonOptions {
   readonly notes: string[];
   readonly relayUrl: URL;
   readonly healthUrl: () => URL;
-  readonly provider: (kind: string) => Promise<TunnelProvider>;
+  readonly provider: (config: TunnelConfig) => Promise<TunnelProvider>;
   /** Whether an attempt of this kind of provider could get anywhere. */
-  readonly online: (kind: string) => boolean;
+  readonly online: (config: TunnelConfig) => boolean;
   /** Ends the process in good order. */
   readonly onStop: () => void;
 }
@@ -357,8 +357,8 @@ export class Daemon implements DaemonApi, MetricsSource {
       clock,
       random,
       log: logs.tunnel(name),
-      provider: ({ provider: kind }) => provider(kind),
-      online: ({ provider: kind }) => online(kind),
+      provider,
+      online,
       drainMs: config.daemon.drainTimeout,
       clean: (text) => redactor.clean(text),
       onSecret: (secret) => redactor.add(secret),
@@ -384,6 +384,8 @@ export class Daemon implements DaemonApi, MetricsSource {
       });
     }
     const { token } = config.access;
+    if (config.relay?.token !== undefined)
+      resolveSecret(config.relay.token, this.#options.env, (note) => this.#note(note));
     if (token !== undefined) resolveAccessToken(token, this.#options.env, (note) => this.#note(note));
   }
 

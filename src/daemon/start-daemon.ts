@@ -16,6 +16,7 @@ import { acquireLock } from './lock.ts';
 import { LogBook } from './log-book.ts';
 import { isOnline } from './online.ts';
 import { startEmbeddedRelay } from './relay-embed.ts';
+import { isOnThisMachine, relayTargetOf } from './relay-target.ts';
 import { detectWake } from './wake-detector.ts';
 
 /** What the gateways finished is still on its way to the callers; it gets this long (milliseconds). */
@@ -91,10 +92,12 @@ async function assemble(
     notes,
     relayUrl: relay.url,
     healthUrl: () => healthUrl,
-    provider: (kind) =>
-      createProvider(kind, { clock, relayUrl: () => relay.url, relayToken: store.relaySecret }),
-    // The embedded relay is on this machine: it is there without any network.
-    online: (kind) => kind === 'relay' || isOnline(),
+    provider: async (config) => {
+      const target = relayTargetOf(config, env, { url: relay.url, secret: store.relaySecret });
+      redactor.add(target.relayToken);
+      return await createProvider(config.provider, { clock, ...target });
+    },
+    online: (config) => isOnThisMachine(config) || isOnline(),
     onStop,
   });
   const health = await startHealthEndpoint({

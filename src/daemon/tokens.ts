@@ -1,7 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { newAccessToken } from '../config/access-token.ts';
+import type { TunnelConfig } from '../config/schema.ts';
 import type { StoredToken } from '../config/state-schema.ts';
 import type { Secret } from '../core/secret.ts';
+import type { EdgeAccess } from '../relay/edge-access.ts';
 
 /** More than this many graces at once means a script rotates in a loop; the oldest ends early. */
 const MAX_TOKENS = 8;
@@ -40,4 +42,21 @@ export function made(value: Secret, now: number): StoredToken {
 export function hashed({ id, value, notAfter }: StoredToken): GatewayToken {
   const sha256 = createHash('sha256').update(value.reveal()).digest('hex');
   return notAfter === undefined ? { id, sha256 } : { id, sha256, notAfter };
+}
+
+/** What a relay needs to turn strangers away; undefined where anybody may come. */
+export function edgeAccessOf(
+  { access }: TunnelConfig,
+  tokens: readonly StoredToken[],
+  now: number,
+): EdgeAccess | undefined {
+  if (access.insecurePublic) return undefined;
+  return {
+    tokens: usable(tokens, now).map((token) => {
+      const { sha256, notAfter } = hashed(token);
+      return notAfter === undefined ? { sha256 } : { sha256, validForMs: notAfter - now };
+    }),
+    query: access.queryToken,
+    preflight: access.origins.length > 0,
+  };
 }

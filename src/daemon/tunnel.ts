@@ -12,7 +12,7 @@ import type { Secret } from '../core/secret.ts';
 import type { HealthReport, ReportedError, TunnelStatus } from '../core/status.ts';
 import type { OpenRequest, TunnelProvider } from '../providers/provider.ts';
 import { type StateChange, Supervisor } from './supervisor.ts';
-import { hashed, made } from './tokens.ts';
+import { edgeAccessOf, hashed, made } from './tokens.ts';
 import { Traffic } from './traffic.ts';
 import { UpstreamSide } from './upstream-side.ts';
 
@@ -53,6 +53,9 @@ export class Tunnel {
   #definition: TunnelDefinition;
   #supervisor: Supervisor | undefined;
   #provider: TunnelProvider | undefined;
+  /** What it was made for. */
+  #providerConfig: TunnelConfig | undefined;
+  readonly #accessListeners = new Set<() => void>();
   #side: UpstreamSide | undefined;
   #sideConfig: TunnelConfig | undefined;
   /** What was resolved from the configuration when the tunnel was brought up. */
@@ -158,6 +161,7 @@ export class Tunnel {
   setTokens(tokens: readonly StoredToken[]): void {
     this.#definition = { ...this.#definition, tokens };
     this.#side?.setTokens(this.tokens.map(hashed));
+    this.#tellAccess();
   }
 
   /** The tokens in force, newest first; none where the tunnel is public on purpose. */
@@ -187,9 +191,12 @@ export class Tunnel {
   async #up(cause: string): Promise<void> {
     const { config } = this.#definition;
     this.#configuredToken = this.#resolveToken(config);
-    if (this.#provider?.kind !== config.provider) await this.#setProvider(config);
+    const { provider, relay } = this.#providerConfig ?? {};
+    if (provider !== config.provider || !isDeepStrictEqual(relay, config.relay))
+      await this.#setProvider(config);
     if (this.#side === undefined || !isDeepStrictEqual(this.#sideConfig, config)) await this.#setSide(config);
     this.#side?.setTokens(this.tokens.map(hashed));
+    this.#tellAccess();
     this.#supervisor?.start(cause);
   }
 
@@ -208,6 +215,7 @@ export class Tunnel {
     await this.#supervisor?.stop('the provider changed');
     await this.#provider?.dispose?.();
     this.#provider = provider;
+    this.#providerConfig = config;
     this.#supervisor = new Supervisor({
       provider,
       request: this.#request(),
@@ -283,7 +291,18 @@ export class Tunnel {
         side().accept(exchange);
       },
       announce: (publicUrl) => this.#side?.urlKnown(publicUrl),
+      access: {
+        current: () => edgeAccessOf(this.#definition.config, this.tokens, this.#deps.clock.now()),
+        subscribe: (listener) => {
+          this.#accessListeners.add(listener);
+          return () => void this.#accessListeners.delete(listener);
+        },
+      },
     };
+  }
+
+  #tellAccess(): void {
+    for (const listener of this.#accessListeners) listener();
   }
 
   #resolveToken(config: TunnelConfig): StoredToken | undefined {

@@ -1,5 +1,6 @@
 import type { Exchange } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
+import type { EdgeAccess } from '../relay/edge-access.ts';
 
 /**
  * What the supervisor asks of a provider. Deliberately small: two verbs and one promise.
@@ -39,6 +40,15 @@ export interface OpenRequest {
    * their Host is judged by it. For providers that use `accept`; it is also what `open` resolves with.
    */
   announce?(publicUrl: URL): void;
+  /** Who may call, for providers whose edge can turn strangers away. The gateway checks in any case. */
+  readonly access?: AccessSource;
+}
+
+export interface AccessSource {
+  /** Undefined: anybody, or nobody but the gateway can tell. */
+  current(): EdgeAccess | undefined;
+  /** Calls back after each change. Returns how to stop. */
+  subscribe(listener: () => void): () => void;
 }
 
 export interface OpenContext {

@@ -9,6 +9,8 @@ export interface ProviderDeps {
   /** Address of the relay, and our credential there. */
   relayUrl(): URL;
   readonly relayToken: Secret;
+  /** Asked for there instead of the tunnel's own name. */
+  readonly relayName?: string;
 }
 
 /** Loaded on first use: some providers bring large packages with them. */
@@ -23,6 +25,7 @@ const FACTORIES: ReadonlyMap<string, Factory> = new Map<string, Factory>([
         relayUrl: () => deps.relayUrl(),
         token: deps.relayToken,
         clock: deps.clock,
+        ...(deps.relayName === undefined ? {} : { name: deps.relayName }),
       });
     },
   ],

@@ -47,14 +47,14 @@ export function decodeAccess(raw: unknown): EdgeAccess {
 }
 
 /** The payload of an ACCESS frame. @throws {LinkError} `protocol` */
-export function decodeAccessFrame(payload: Buffer): EdgeAccess {
+export function decodeAccessFrame(payload: Buffer): EdgeAccess | undefined {
   let raw: unknown;
   try {
     raw = JSON.parse(payload.toString());
   } catch {
     throw new LinkError('protocol', 'ACCESS is not JSON');
   }
-  return decodeAccess(raw);
+  return raw === null ? undefined : decodeAccess(raw);
 }
 
 export type EdgeVerdict = 'pass' | 'no-token' | 'wrong-token';
@@ -72,7 +72,7 @@ export class EdgeGuard {
     if (access !== undefined) this.set(access);
   }
 
-  set(access: EdgeAccess): void {
+  set(access: EdgeAccess | undefined): void {
     this.#access = access;
     const now = this.#clock.now();
     const entry = ({ sha256, validForMs }: EdgeToken, index: number): AccessToken => ({
@@ -80,7 +80,7 @@ export class EdgeGuard {
       sha256,
       ...(validForMs === undefined ? {} : { notAfter: now + validForMs }),
     });
-    this.#table.set(access.tokens.map(entry));
+    this.#table.set((access?.tokens ?? []).map(entry));
   }
 
   /** @param target what the gateway would be asked for: a secret path is looked for in it */

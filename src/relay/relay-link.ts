@@ -43,8 +43,8 @@ export interface RelayLink {
   readonly publicUrl: URL;
   /** Settles when the link is gone. Never rejects. */
   readonly closed: Promise<LinkEnd>;
-  /** From now on these may call. */
-  setAccess(access: EdgeAccess): void;
+  /** From now on these may call; undefined: the gateway alone decides. */
+  setAccess(access: EdgeAccess | undefined): void;
   /** Ends the link and everything on it. Idempotent; resolves after `closed`. */
   close(): Promise<void>;
 }
@@ -204,7 +204,7 @@ function serve(wire: LinkSocket, hello: RelayHello, options: RelayLinkOptions): 
     closed,
     setAccess(access) {
       if (mux.closed) return;
-      const payload = Buffer.from(JSON.stringify(encodeAccess(access)));
+      const payload = Buffer.from(JSON.stringify(access === undefined ? null : encodeAccess(access)));
       wire.frame(FrameType.access, 0, payload, 0, payload.length, false);
     },
     async close() {

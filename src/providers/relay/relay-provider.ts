@@ -7,6 +7,8 @@ export interface RelayProviderOptions {
   /** Asked at every attempt: the embedded relay's port is known only once it listens. */
   relayUrl(): URL;
   readonly token: Secret;
+  /** Asked for instead of the tunnel's own name. */
+  readonly name?: string;
   readonly clock: Clock;
 }
 
@@ -21,17 +23,21 @@ export class RelayProvider implements TunnelProvider {
   }
 
   async open(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
-    const { token, clock } = this.#options;
+    const { token, clock, name } = this.#options;
+    const access = request.access?.current();
     const link = await openRelayLink({
       relayUrl: this.#options.relayUrl(),
-      name: request.name,
+      name: name ?? request.name,
       token,
       accept: (exchange) => request.accept(exchange),
       announce: (publicUrl) => request.announce?.(publicUrl),
+      ...(access === undefined ? {} : { access }),
       signal: context.signal,
       clock,
       log: context.log,
     });
+    const unsubscribe = request.access?.subscribe(() => link.setAccess(request.access?.current()));
+    void link.closed.then(() => unsubscribe?.());
     return {
       publicUrl: link.publicUrl,
       expiresAt: undefined,
