@@ -1,5 +1,6 @@
 import type { Exchange } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
+import type { Secret } from '../core/secret.ts';
 
 /**
  * What the supervisor asks of a provider. Deliberately small: two verbs and one promise.
@@ -21,6 +22,12 @@ export interface TunnelProvider {
    */
   open(request: OpenRequest, context: OpenContext): Promise<TunnelSession>;
 
+  /** What a person would type to get the same session, secrets masked. */
+  equivalentCommand?(request: OpenRequest): Promise<string>;
+
+  /** Looks at each thing a session needs, in order; stops at nothing. Never rejects. */
+  diagnose?(request: OpenRequest): Promise<readonly Finding[]>;
+
   /** Releases what the provider holds beyond its sessions. Idempotent. */
   dispose?(): Promise<void>;
 }
@@ -32,11 +39,41 @@ export interface OpenRequest {
   readonly gatewayUrl: URL;
   /** The gateway in process, for agents that live in the daemon: no extra hop. */
   accept(exchange: Exchange): void;
+  /**
+   * The access tokens callers may use now, for providers whose edge checks them too. Empty or
+   * absent: the edge lets everybody through (the gateway has the last word in any case).
+   */
+  accessTokens?(): readonly Secret[];
+  /** Who runs the tunnel, for providers whose sessions can outlive the daemon's process. */
+  readonly owner?: SessionOwner;
+}
+
+/**
+ * The daemon's lasting identity. What a provider leaves outside the process (a container) is
+ * marked with it, and found again by the next process of the same daemon.
+ */
+export interface SessionOwner {
+  /** Not secret; the same after a restart, different for every daemon. */
+  readonly instance: string;
+  /** For marks that must reveal nothing of what they stand for. The same after a restart. */
+  readonly key: Secret;
 }
 
 export interface OpenContext {
   readonly signal: AbortSignal;
   readonly log: Logger;
+  /** Told what is going on while a slow step lasts (an image being pulled), in a few words. */
+  progress?(step: string): void;
+}
+
+/** One thing looked at: `engine`, `image`, `container`, … */
+export interface Finding {
+  readonly name: string;
+  readonly ok: boolean;
+  /** One sentence with the evidence (never a secret). */
+  readonly detail: string;
+  /** What the user can do; empty when nothing is wrong. */
+  readonly remedy: string;
 }
 
 export interface TunnelSession {
