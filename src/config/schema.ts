@@ -1,129 +1,186 @@
-import ms, { type StringValue } from 'ms';
 import { z } from 'zod';
+import { accessToken, cronExpression, duration, listenPort, origin, port } from './fields.ts';
+import { faultOfUrl, isLoopbackUrl, pathInUrl } from './upstream-url.ts';
 
 /**
  * The configuration, as the user writes it. Unknown keys are errors, never ignored: a misspelt key
- * that does nothing is worse than a refusal. `docs/config.md` explains each key;
- * `docs/tunneld.schema.json` is made from this file.
+ * that does nothing is worse than a refusal. `docs/tunneld.schema.json` is made from this file and
+ * `docs/config.md` is held against it, so the descriptions are what users read.
  */
 
 /** Usable as a DNS label, a URL path segment and a file name. */
 export const TUNNEL_NAME = /^[a-z][a-z0-9-]{0,31}$/;
 
-/** `30s`, `5m`, `1h`, or a number of milliseconds. Parsed to milliseconds. */
-function duration(minMs: number, maxMs: number) {
-  return z.union([z.number(), z.string()]).transform((value, context) => {
-    const parsed = typeof value === 'number' ? value : ms(value as StringValue);
-    if (parsed === undefined || !Number.isFinite(parsed)) {
-      context.addIssue({
-        code: 'custom',
-        message: 'Expected a duration such as "30s", "5m" or milliseconds',
-      });
-      return z.NEVER;
-    }
-    if (parsed < minMs || parsed > maxMs) {
-      context.addIssue({ code: 'custom', message: `Expected a duration from ${ms(minMs)} to ${ms(maxMs)}` });
-      return z.NEVER;
-    }
-    return parsed;
-  });
-}
-
-const port = z.int().min(1).max(65_535);
-/** 0 asks the system for a free port. */
-const listenPort = z.int().min(0).max(65_535);
-
-/** A literal, or a reference: `env:NAME` or `file:PATH`. Resolved by `secrets.ts`. */
-const secretReference = z.string().min(1);
-
 const accessSchema = z.strictObject({
-  /** The access token; made and kept by tunneld when absent. */
-  token: secretReference.optional(),
-  /** Also accept `?token=` (it ends up in other people's logs). */
-  queryToken: z.boolean().default(false),
-  /** No token at all: anybody with the URL reaches the server. */
-  insecurePublic: z.boolean().default(false),
-  /** Browser origins that may call (`https://app.example.com`). None by default. */
-  origins: z.array(z.string()).default([]),
+  token: accessToken
+    .optional()
+    .describe(
+      'The access token: a literal, `env:NAME` or `file:PATH`. Made and kept by tunneld when absent.',
+    ),
+  queryToken: z
+    .boolean()
+    .default(false)
+    .describe("Also accept the token as `?token=`. URLs end up in other people's logs: off by default."),
+  insecurePublic: z
+    .boolean()
+    .default(false)
+    .describe('No token at all: anybody who knows the URL reaches the server.'),
+  origins: z
+    .array(origin)
+    .default([])
+    .describe('Browser origins that may call, such as `https://app.example.com`. None by default.'),
 });
 
 const healthSchema = z.strictObject({
-  /** How to probe; `auto` finds out what the server speaks. */
-  probe: z.enum(['auto', 'discover', 'initialize', 'http', 'tcp']).default('auto'),
-  /** When to probe while healthy: a cron expression with seconds. */
-  schedule: z.string().default('*/30 * * * * *'),
-  /** One probe may take this long. */
-  timeout: duration(100, 120_000).default(10_000),
+  probe: z
+    .enum(['auto', 'discover', 'initialize', 'http', 'tcp'])
+    .default('auto')
+    .describe('How to probe the server; `auto` finds out what it speaks.'),
+  schedule: cronExpression
+    .default('*/30 * * * * *')
+    .describe('When to probe while healthy: a cron expression of six fields, seconds first.'),
+  timeout: duration(100, 120_000).prefault('10s').describe('How long one probe may take.'),
 });
 
 const limitsSchema = z.strictObject({
-  /** Exchanges in flight, open SSE streams included. */
-  concurrency: z.int().min(1).max(100_000).default(1024),
-  /** TCP connections to the gateway's own port. */
-  connections: z.int().min(1).max(100_000).default(1024),
-  /** The server must send its response head within this. */
-  firstByteTimeout: duration(1_000, 86_400_000).default(300_000),
-  /** A body may be silent this long (SSE streams are exempt). */
-  idleTimeout: duration(1_000, 86_400_000).default(300_000),
+  concurrency: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(1024)
+    .describe('Requests in flight at once, open SSE streams included.'),
+  connections: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(1024)
+    .describe("TCP connections to the gateway's own port at once."),
+  firstByteTimeout: duration(1_000, 86_400_000)
+    .prefault('5m')
+    .describe('The server must begin its answer within this.'),
+  idleTimeout: duration(1_000, 86_400_000)
+    .prefault('5m')
+    .describe('A body may be silent this long. SSE streams are exempt.'),
 });
+
+/** Runs a rule over the whole tunnel even when single keys have mistakes: all are reported at once. */
+const always = { when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null };
 
 export const tunnelSchema = z
   .strictObject({
-    /** Port of the local MCP server on 127.0.0.1. */
-    port: port.optional(),
-    /** Or its URL: `http://127.0.0.1:3845`. Its path, if any, is the MCP path. */
-    url: z.url({ protocol: /^https?$/ }).optional(),
-    /** Path of the MCP endpoint. */
+    port: port.optional().describe('Port of the local MCP server on 127.0.0.1. Either this or `url`.'),
+    url: z
+      .string()
+      .superRefine((text, context) => {
+        const message = faultOfUrl(text);
+        if (message !== undefined) context.addIssue({ code: 'custom', message });
+      })
+      .optional()
+      .describe('Address of the MCP server, such as `http://127.0.0.1:3845/mcp`. Either this or `port`.'),
     path: z
       .string()
-      .regex(/^\/[^\s?#]*$/, 'Expected a path that starts with /')
-      .optional(),
-    provider: z.string().default('relay'),
-    /** `false`: known, but not brought up. */
-    enabled: z.boolean().default(true),
-    /** Host header sent to the server; `localhost:PORT` by default. */
+      .regex(/^\/[^\s?#]*$/, 'Expected a path that starts with / and has no query')
+      .optional()
+      .describe('Path of the MCP endpoint. `/mcp` unless `url` has one.'),
+    provider: z.string().min(1).default('relay').describe('Who carries the traffic.'),
+    enabled: z.boolean().default(true).describe('`false`: known, but not brought up by `tunneld up`.'),
     hostHeader: z
       .string()
-      .regex(/^[A-Za-z0-9.:[\]_-]+$/)
-      .optional(),
-    allowRemoteUpstream: z.boolean().default(false),
-    /** Silence on an SSE stream after which a comment is sent; `off` never sends one. */
-    sseKeepAlive: z.union([z.literal('off'), duration(1_000, 3_600_000)]).default(15_000),
-    access: accessSchema.prefault({}),
-    health: healthSchema.prefault({}),
-    limits: limitsSchema.prefault({}),
+      .regex(/^[A-Za-z0-9.:[\]_-]+$/, 'Expected a host name, with a port if need be')
+      .optional()
+      .describe('Host header the server gets to see. `localhost:PORT` by default.'),
+    allowRemoteUpstream: z.boolean().default(false).describe('Allow a `url` that is not on this machine.'),
+    sseKeepAlive: z
+      .union([z.literal('off'), duration(1_000, 3_600_000)], {
+        error: 'Expected "off" or a duration such as "15s", from 1s to 1h',
+      })
+      .prefault('15s')
+      .describe('After this much silence on an SSE stream a comment is sent; `off` never sends one.'),
+    access: accessSchema.prefault({}).describe('Who may call.'),
+    health: healthSchema.prefault({}).describe('How the tunnel is watched.'),
+    limits: limitsSchema.prefault({}).describe('What one tunnel may use.'),
   })
-  .refine((tunnel) => (tunnel.port === undefined) !== (tunnel.url === undefined), {
-    message: 'Give either `port` or `url`',
+  .refine((tunnel) => tunnel.port !== undefined || tunnel.url !== undefined, {
+    ...always,
+    message: 'Give `port` or `url`: where does the MCP server listen?',
+  })
+  .refine((tunnel) => tunnel.port === undefined || tunnel.url === undefined, {
+    ...always,
+    path: ['url'],
+    message: 'Give either `port` or `url`, not both',
+  })
+  .refine((tunnel) => tunnel.path === undefined || [undefined, tunnel.path].includes(pathInUrl(tunnel.url)), {
+    ...always,
+    path: ['path'],
+    message: 'The path differs from the one in `url`; give only one of them',
+  })
+  .refine((tunnel) => tunnel.allowRemoteUpstream === true || isLoopbackUrl(tunnel.url), {
+    ...always,
+    path: ['url'],
+    params: { errorCode: 'UPSTREAM_NOT_LOOPBACK' },
+    message: 'The server is not on this machine; `allowRemoteUpstream: true` allows that',
+  })
+  .refine((tunnel) => tunnel.access?.insecurePublic !== true || tunnel.access.token === undefined, {
+    ...always,
+    path: ['access', 'token'],
+    message: 'A token has no effect with `insecurePublic: true`; remove one of them',
   });
 
-const daemonSchema = z.strictObject({
-  /** Loopback port of /healthz, /readyz and /metrics. */
-  healthPort: listenPort.default(7576),
-  /** Loopback port of the embedded relay. */
-  relayPort: listenPort.default(7575),
-  log: z
-    .strictObject({
-      level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
-      /** A log file is rotated at this size (bytes). */
-      maxFileBytes: z.int().min(65_536).default(10_485_760),
-      /** All log files of one tunnel together (bytes). */
-      maxTotalBytes: z.int().min(131_072).default(52_428_800),
-    })
-    .prefault({}),
-  /** How long SIGTERM waits for exchanges in flight. */
-  drainTimeout: duration(0, 600_000).default(10_000),
-});
+const daemonSchema = z
+  .strictObject({
+    healthPort: listenPort
+      .default(7576)
+      .describe('Loopback port of /healthz, /readyz and /metrics; 0 picks a free one.'),
+    relayPort: listenPort.default(7575).describe('Loopback port of the embedded relay; 0 picks a free one.'),
+    log: z
+      .strictObject({
+        level: z
+          .enum(['debug', 'info', 'warn', 'error'])
+          .default('info')
+          .describe('The least severe lines to keep.'),
+        maxFileBytes: z
+          .int()
+          .min(65_536)
+          .default(10_485_760)
+          .describe('A log file is rotated at this size (bytes).'),
+        maxTotalBytes: z
+          .int()
+          .min(131_072)
+          .default(52_428_800)
+          .describe('All log files of one tunnel together (bytes).'),
+      })
+      .refine((log) => !(log.maxTotalBytes < log.maxFileBytes), {
+        ...always,
+        path: ['maxTotalBytes'],
+        message: 'Expected at least `maxFileBytes`',
+      })
+      .prefault({})
+      .describe('What the daemon writes down.'),
+    drainTimeout: duration(0, 600_000)
+      .prefault('10s')
+      .describe('How long a stopping daemon waits for requests in flight.'),
+  })
+  .refine((daemon) => daemon.healthPort !== daemon.relayPort || daemon.healthPort === 0, {
+    ...always,
+    path: ['healthPort'],
+    message: 'Expected a port other than `relayPort`',
+  });
 
 export const configSchema = z.strictObject({
-  $schema: z.string().optional(),
+  $schema: z.string().optional().describe('For editors: where the JSON Schema of this file is.'),
   tunnels: z
-    .record(
-      z.string().regex(TUNNEL_NAME, 'Use 1 to 32 of a-z, 0-9 and -, starting with a letter'),
-      tunnelSchema,
-    )
-    .default({}),
-  daemon: daemonSchema.prefault({}),
+    .record(z.string(), tunnelSchema)
+    // As a rule on the whole: a bad name must not hide the mistakes of what is under it.
+    .superRefine((tunnels, context) => {
+      for (const name of Object.keys(tunnels).filter((key) => !TUNNEL_NAME.test(key))) {
+        const message = 'Use 1 to 32 of a-z, 0-9 and -, starting with a letter';
+        context.addIssue({ code: 'custom', path: [name], message });
+      }
+    }, always)
+    .meta({ propertyNames: { pattern: TUNNEL_NAME.source } })
+    .default({})
+    .describe('The tunnels, by name. A name becomes part of the public URL.'),
+  daemon: daemonSchema.prefault({}).describe('What all tunnels share.'),
 });
 
 export type Config = z.output<typeof configSchema>;

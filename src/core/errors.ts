@@ -58,6 +58,12 @@ export const ERROR_CATALOGUE = {
     summary: 'The daemon did not start.',
     remedy: 'Read the reason above; `tunneld daemon run` shows the same start in the foreground.',
   },
+  DAEMON_FAILED: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'The daemon failed in a way this command has no better name for.',
+    remedy: 'Look in daemon.log; `tunneld daemon status` says in which folder.',
+  },
   DAEMON_ALREADY_RUNNING: {
     retryable: false,
     exitCode: 1,
@@ -88,11 +94,24 @@ export const ERROR_CATALOGUE = {
     summary: 'A port the daemon needs is taken by another program.',
     remedy: 'Stop that program, or set another port in the configuration (0 picks a free one).',
   },
+  INTERNAL: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'Something happened that tunneld did not expect: a bug.',
+    remedy: 'Look for the stack in the log (`tunneld logs`), and report it.',
+  },
   WAIT_TIMED_OUT: {
     retryable: true,
     exitCode: 5,
     summary: 'The tunnel was not healthy in time. It is kept, and goes on trying.',
     remedy: 'Run `tunneld status` to see which leg fails and why.',
+  },
+
+  DEMO_FAILED: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'A step of `tunneld demo` did not do what it should.',
+    remedy: 'Report it with the lines above: the demo depends on nothing but this machine.',
   },
 
   // Tunnels.
@@ -131,6 +150,18 @@ export const ERROR_CATALOGUE = {
     exitCode: 1,
     summary: 'The relay said something the protocol does not allow.',
     remedy: 'Check that both ends run a supported version; docs/relay-protocol.md says which.',
+  },
+  TUNNEL_UNHEALTHY: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The tunnel is kept, but does not serve, and waiting alone will not change that.',
+    remedy: 'Run `tunneld status` to see which leg fails and why.',
+  },
+  NO_PUBLIC_URL: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The tunnel has not had a public URL yet.',
+    remedy: 'Run `tunneld status` to see what it waits for.',
   },
   TUNNEL_EXPOSED: {
     retryable: false,

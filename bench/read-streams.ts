@@ -1,0 +1,40 @@
+import http from 'node:http';
+
+/** Opens `count` event streams and resolves when each has sent its head. */
+export async function readStreams(
+  url: string,
+  count: number,
+  token: string | undefined,
+  onText: (text: string) => void,
+): Promise<readonly http.ClientRequest[]> {
+  const agent = new http.Agent({ maxSockets: Number.POSITIVE_INFINITY });
+  const opened: http.ClientRequest[] = [];
+  // In batches: a burst of a thousand connects measures the listen queue, not the proxy.
+  for (let start = 0; start < count; start += 50) {
+    const batch = Array.from({ length: Math.min(50, count - start) }, () => open(url, token, agent, onText));
+    opened.push(...(await Promise.all(batch)));
+  }
+  return opened;
+}
+
+function open(
+  url: string,
+  token: string | undefined,
+  agent: http.Agent,
+  onText: (text: string) => void,
+): Promise<http.ClientRequest> {
+  return new Promise((resolve, reject) => {
+    const headers = { accept: 'text/event-stream', authorization: `Bearer ${token ?? ''}` };
+    const request = http.get(url, { agent, headers }, (response) => {
+      if (response.statusCode !== 200) {
+        reject(new Error(`${url} answered ${response.statusCode}`));
+        return;
+      }
+      response.setEncoding('utf8');
+      response.on('data', onText);
+      response.on('error', () => {});
+      resolve(request);
+    });
+    request.on('error', reject);
+  });
+}

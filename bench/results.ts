@@ -1,0 +1,24 @@
+import type { BulkCell } from './bulk.ts';
+import type { IdleCell } from './idle-memory.ts';
+import type { SmallCell } from './small.ts';
+import type { SseCell } from './sse.ts';
+import type { StartUp } from './start-up.ts';
+
+/** All numbers of one run; also the shape of `--json`. */
+export interface Results {
+  readonly environment: {
+    /** ISO 8601. */
+    readonly at: string;
+    readonly node: string;
+    readonly cpu: string;
+    readonly cores: number;
+    readonly origin: 'nginx' | 'node';
+    readonly load: 'wrk' | 'node';
+    readonly quick: boolean;
+  };
+  readonly small: readonly SmallCell[];
+  readonly bulk: readonly BulkCell[];
+  readonly sse: readonly SseCell[];
+  readonly idle: readonly IdleCell[];
+  readonly startUp: StartUp;
+}

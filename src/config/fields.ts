@@ -1,0 +1,68 @@
+import ms, { type StringValue } from 'ms';
+import { validate as isCronExpression } from 'node-cron';
+import { z } from 'zod';
+import { isUsableToken, WEAK_TOKEN } from './access-token.ts';
+
+/** The value types that several keys of the configuration share. */
+
+/** `30s`, `5m`, `1h`, or a number of milliseconds. Parsed to milliseconds. */
+export function duration(minMs: number, maxMs: number) {
+  const range = `from ${ms(minMs)} to ${ms(maxMs)}`;
+  const unreadable = `Expected a duration such as "30s", "5m" or a number of milliseconds, ${range}`;
+  return z.union([z.number(), z.string()], { error: unreadable }).transform((value, context) => {
+    const parsed = typeof value === 'number' ? value : parseDuration(value);
+    const message = Number.isFinite(parsed) ? `Expected a duration ${range}` : unreadable;
+    if (parsed >= minMs && parsed <= maxMs) return parsed;
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  });
+}
+
+/** `ms` throws on an empty string and on very long ones, and answers undefined on the rest. */
+function parseDuration(text: string): number {
+  if (text.trim() === '' || text.length > 100) return Number.NaN;
+  return ms(text as StringValue) ?? Number.NaN;
+}
+
+export const port = z.int('Expected a whole number').min(1, 'Expected a port from 1 to 65535').max(65_535, {
+  error: 'Expected a port from 1 to 65535',
+});
+
+/** 0 asks the system for a free port. */
+export const listenPort = z
+  .int('Expected a whole number')
+  .min(0, 'Expected a port from 0 to 65535')
+  .max(65_535, 'Expected a port from 0 to 65535');
+
+export const cronExpression = z
+  .string()
+  .refine(isCronExpression, 'Expected a cron expression with seconds, such as "*/30 * * * * *"');
+
+/** Exactly what a browser sends in `Origin`: anything else would never match. */
+export const origin = z
+  .string()
+  .refine(isOrigin, 'Expected an origin such as "https://app.example.com" (no path, no trailing slash)');
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && /^https?:/.test(text) && new URL(text).origin === text;
+}
+
+/** A literal token, or `env:NAME`, or `file:PATH` with an absolute path or one that starts with `~/`. */
+export const accessToken = z.string().superRefine((text, context) => {
+  const message = faultOfReference(text);
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
+});
+
+function faultOfReference(text: string): string | undefined {
+  if (text.startsWith('env:')) {
+    return /^env:[A-Za-z_]\w*$/.test(text)
+      ? undefined
+      : 'Expected the name of a variable after "env:", such as "env:FIGMA_TOKEN"';
+  }
+  if (text.startsWith('file:')) {
+    return /^file:(?:\/|~\/)./.test(text)
+      ? undefined
+      : 'Expected "file:" with an absolute path, or one that starts with ~/';
+  }
+  return isUsableToken(text) ? undefined : WEAK_TOKEN;
+}

@@ -1,0 +1,100 @@
+import { accessSync, chmodSync, constants, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs';
+import { type ErrorCode, TunneldError } from '../core/errors.ts';
+import type { Paths } from './paths.ts';
+
+/**
+ * Makes the daemon's folders, readable by their owner alone, and closes those found looser.
+ *
+ * @returns what had to be mended, one sentence each.
+ * @throws {TunneldError} `STATE_UNWRITABLE` or `SOCKET_UNUSABLE`
+ */
+export function prepareFolders(paths: Paths): string[] {
+  return [
+    ...preparePrivateFolder(paths.stateDir, 'STATE_UNWRITABLE', 'TUNNELD_STATE_DIR'),
+    ...preparePrivateFolder(paths.logDir, 'STATE_UNWRITABLE', 'TUNNELD_LOG_DIR'),
+    ...preparePrivateFolder(paths.runtimeDir, 'SOCKET_UNUSABLE', 'TUNNELD_RUNTIME_DIR'),
+  ];
+}
+
+/** Sets a file that holds a secret to mode 0600. Returns the note to show when it was looser. */
+export function closeFile(path: string): string[] {
+  const mode = statSync(path).mode & 0o777;
+  if ((mode & 0o077) === 0) return [];
+  chmodSync(path, 0o600);
+  return [`${path} holds secrets and was open to others (mode ${octal(mode)}); it is 600 now`];
+}
+
+function preparePrivateFolder(folder: string, code: ErrorCode, variable: string): string[] {
+  const remedy = `Make it a folder of your own that you can write, or choose another with ${variable}.`;
+  const found = inspectFolder(folder, code, remedy);
+  const mode = found.mode & 0o777;
+  const others = (mode & 0o077) !== 0;
+  if (!others) return [];
+  if (isOurAlone(folder)) {
+    chmodSync(folder, 0o700);
+    return [`${folder} was open to others (mode ${octal(mode)}); it is 700 now`];
+  }
+  // Somebody pointed us at a folder with other things in it: closing /tmp or a home would break them.
+  if ((found.mode & 0o022) !== 0) {
+    throw new TunneldError(code, `${folder} can be written by others (mode ${octal(mode)})`, { remedy });
+  }
+  return [];
+}
+
+function inspectFolder(folder: string, code: ErrorCode, remedy: string): Stats {
+  const inspect = () => {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    return statSync(folder);
+  };
+  const found = attempt(code, `${folder} cannot be used`, inspect, remedy);
+  const self = process.getuid?.();
+  if (self !== undefined && found.uid !== self) {
+    const owner = `uid ${found.uid}, yours is ${self}`;
+    throw new TunneldError(code, `${folder} belongs to another user (${owner})`, { remedy });
+  }
+  return found;
+}
+
+/** True when nothing but tunneld's own files is in there. */
+function isOurAlone(folder: string): boolean {
+  return readdirSync(folder).every((entry) =>
+    /^(?:tunneld\.|state\.json|daemon\.|run$|logs$)|\.log$/.test(entry),
+  );
+}
+
+/** Runs a file operation and turns the system's refusal into `code`, with the reason in words. */
+export function attempt<T>(code: ErrorCode, what: string, operation: () => T, remedy?: string): T {
+  try {
+    return operation();
+  } catch (cause) {
+    throw new TunneldError(code, `${what}: ${reasonOf(cause)}`, {
+      cause,
+      ...(remedy === undefined ? {} : { remedy }),
+    });
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space left on the disk',
+  EDQUOT: 'the disk quota is used up',
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'part of the path is not a folder',
+  EEXIST: 'a file is in the way',
+  EISDIR: 'it is a folder',
+};
+
+export function reasonOf(cause: unknown): string {
+  const code = (cause as NodeJS.ErrnoException).code;
+  return (
+    (code === undefined ? undefined : REASONS[code]) ??
+    (cause instanceof Error ? cause.message : String(cause))
+  );
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(3, '0');
+}

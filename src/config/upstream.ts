@@ -1,0 +1,40 @@
+import type { TunnelConfig } from './schema.ts';
+import { hostOf, isLoopbackHost, pathInUrl } from './upstream-url.ts';
+
+const DEFAULT_PATH = '/mcp';
+
+export interface Upstream {
+  readonly protocol: 'http:' | 'https:';
+  /** To connect to; an IPv6 address has no brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** Path of the MCP endpoint. */
+  readonly path: string;
+  /** What the server gets to see in `Host`. */
+  readonly hostHeader: string;
+  /** The whole address, MCP path included, for people to read. */
+  readonly url: string;
+}
+
+/** Where a tunnel's traffic goes. */
+export function upstreamOf(config: TunnelConfig): Upstream {
+  const base = new URL(config.url ?? `http://127.0.0.1:${config.port}`);
+  const protocol = base.protocol === 'https:' ? 'https:' : 'http:';
+  const host = hostOf(base);
+  const port = base.port === '' ? (protocol === 'https:' ? 443 : 80) : Number(base.port);
+  const path = config.path ?? pathInUrl(config.url) ?? DEFAULT_PATH;
+  return {
+    protocol,
+    host,
+    port,
+    path,
+    hostHeader: config.hostHeader ?? defaultHostHeader(base, host),
+    url: `${protocol}//${base.host}${path}`,
+  };
+}
+
+/** Servers that guard against DNS rebinding know themselves as `localhost`, whatever we dialled. */
+function defaultHostHeader(base: URL, host: string): string {
+  if (!isLoopbackHost(host)) return base.host;
+  return base.port === '' ? 'localhost' : `localhost:${base.port}`;
+}

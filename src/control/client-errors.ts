@@ -1,0 +1,69 @@
+import type { IncomingMessage } from 'node:http';
+import { ERROR_CATALOGUE, type ErrorCode, TunneldError } from '../core/errors.ts';
+import { PROTOCOL_VERSION } from './api.ts';
+import { type ErrorBody, PROTOCOL_HEADER } from './routes.ts';
+
+/** What an answer other than 200 means. */
+export function errorFromDaemon(response: IncomingMessage, text: string): TunneldError {
+  const { error } = parseErrorBody(text);
+  const theirs = response.headers[PROTOCOL_HEADER];
+  if (error === undefined || (error.code === undefined && theirs === undefined)) {
+    return new TunneldError(
+      'PROTOCOL_MISMATCH',
+      `What answers on the control socket speaks control protocol ${theirs ?? 'unknown'}, and this command ${PROTOCOL_VERSION}`,
+    );
+  }
+  const { code, message, remedy } = error;
+  if (code === undefined) return new TunneldError('DAEMON_FAILED', `The daemon failed: ${message}`);
+  // A newer daemon knows codes this command does not; its own words are still the best ones.
+  if (!isKnown(code)) {
+    return new TunneldError('DAEMON_FAILED', `${message} (${code})`, remedy === undefined ? {} : { remedy });
+  }
+  return new TunneldError(code, message, remedy === undefined ? {} : { remedy });
+}
+
+/** Why the socket could not be talked to, in words. */
+export function unreachable(cause: unknown, socket: string): TunneldError {
+  const code = (cause as NodeJS.ErrnoException).code;
+  switch (code) {
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+      return new TunneldError('DAEMON_UNREACHABLE', `No daemon is running (nothing answers on ${socket})`, {
+        cause,
+      });
+    case 'EACCES':
+    case 'EPERM':
+      return new TunneldError(
+        'DAEMON_UNREACHABLE',
+        `You may not open ${socket}: the daemon is another user's`,
+        {
+          cause,
+          remedy: 'Run the command as the user who started the daemon, or start one of your own.',
+        },
+      );
+    default: {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      return new TunneldError('DAEMON_UNREACHABLE', `The connection to the daemon broke: ${reason}`, {
+        cause,
+      });
+    }
+  }
+}
+
+function parseErrorBody(text: string): Partial<ErrorBody> {
+  try {
+    const body: unknown = JSON.parse(text);
+    return isErrorBody(body) ? body : {};
+  } catch {
+    return {};
+  }
+}
+
+function isErrorBody(body: unknown): body is ErrorBody {
+  const error = (body as Partial<ErrorBody> | null)?.error;
+  return typeof error === 'object' && typeof error.message === 'string';
+}
+
+function isKnown(code: string): code is ErrorCode {
+  return Object.hasOwn(ERROR_CATALOGUE, code);
+}

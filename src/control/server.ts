@@ -1,0 +1,124 @@
+import { chmodSync } from 'node:fs';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { TunneldError } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import { type DaemonApi, PROTOCOL_VERSION } from './api.ts';
+import { EventStreams } from './event-streams.ts';
+import { parseBody, requestBodies } from './protocol.ts';
+import { type ErrorBody, PROTOCOL_HEADER, ROUTES, type RouteName } from './routes.ts';
+import { claimSocket } from './socket.ts';
+
+export interface ControlServerOptions {
+  /** Path of the Unix socket. Its folder exists and is private. */
+  readonly socket: string;
+  readonly api: DaemonApi;
+  /** tunneld's own version, for messages about a mismatch. */
+  readonly version: string;
+  readonly log: Logger;
+}
+
+/**
+ * Serves the control API to this user's own commands.
+ *
+ * @throws {TunneldError} `DAEMON_ALREADY_RUNNING`, `SOCKET_UNUSABLE`
+ */
+export async function startControlServer(options: ControlServerOptions): Promise<{ close(): Promise<void> }> {
+  const app = fastify({ logger: false, forceCloseConnections: true });
+  const streams = new EventStreams(options.api);
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, options.log));
+  app.setNotFoundHandler((request) => {
+    throw new TunneldError(
+      'PROTOCOL_MISMATCH',
+      `The daemon (${options.version}) knows no ${request.method} ${request.url}`,
+    );
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header(PROTOCOL_HEADER, PROTOCOL_VERSION);
+    if (request.url.startsWith('/v')) assertSameProtocol(request, options.version);
+  });
+  addRoutes(app, options.api, streams);
+
+  await claimSocket(options.socket);
+  try {
+    await app.listen({ path: options.socket });
+    chmodSync(options.socket, 0o600);
+  } catch (cause) {
+    await app.close();
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TunneldError('SOCKET_UNUSABLE', `${options.socket} cannot be listened on: ${reason}`, {
+      cause,
+    });
+  }
+  return {
+    async close() {
+      await streams.close();
+      await app.close();
+    },
+  };
+}
+
+type Handler = (request: FastifyRequest<{ Params: { name: string } }>, reply: FastifyReply) => unknown;
+
+function addRoutes(app: FastifyInstance, api: DaemonApi, streams: EventStreams): void {
+  const handlers: Record<RouteName, Handler> = {
+    info: () => api.info(),
+    stop(_request, reply) {
+      // The process may end as soon as it is told to: the answer has to be out by then.
+      reply.raw.once('close', () => api.stop());
+      return {};
+    },
+    list: () => api.list(),
+    status: ({ params }) => api.status(params.name),
+    inspect: ({ params }) => api.inspect(params.name),
+    up: ({ params, body }) => api.up(params.name, parseBody(requestBodies.up, body).spec),
+    upAll: () => api.upAll(),
+    down: ({ params }) => api.down(params.name),
+    downAll: () => api.downAll(),
+    restart: ({ params }) => api.restart(params.name),
+    remove: ({ params }) => api.remove(params.name),
+    showToken: ({ params }) => api.showToken(params.name),
+    rotateToken: ({ params, body }) =>
+      api.rotateToken(params.name, parseBody(requestBodies.rotateToken, body).graceMs),
+    events(_request, reply) {
+      reply.hijack();
+      streams.add(reply.raw);
+    },
+  };
+  for (const [name, { method, path }] of Object.entries(ROUTES)) {
+    const handler = handlers[name as RouteName];
+    app.route<{ Params: { name: string } }>({
+      method,
+      url: path,
+      handler: async (request, reply) => {
+        const answer = await handler(request, reply);
+        return reply.sent ? reply : (answer ?? {});
+      },
+    });
+  }
+}
+
+function assertSameProtocol(request: FastifyRequest, version: string): void {
+  const theirs = request.headers[PROTOCOL_HEADER];
+  if (theirs === String(PROTOCOL_VERSION)) return;
+  throw new TunneldError(
+    'PROTOCOL_MISMATCH',
+    `The daemon (${version}) speaks control protocol ${PROTOCOL_VERSION}, and this command ${theirs ?? 'none'}`,
+  );
+}
+
+const STATUS_BY_EXIT_CODE: Readonly<Record<number, number>> = { 2: 400, 3: 404, 4: 426, 5: 504 };
+
+function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
+  if (error instanceof TunneldError) {
+    const { code, message, remedy, exitCode } = error;
+    const body: ErrorBody = { error: { code, message, remedy } };
+    return reply.status(STATUS_BY_EXIT_CODE[exitCode] ?? 409).send(body);
+  }
+  const status = (error as { statusCode?: number }).statusCode ?? 500;
+  const message = error instanceof Error ? error.message : String(error);
+  if (status >= 500) {
+    log.error({ err: error, method: request.method, url: request.url }, 'control request failed');
+  }
+  const body: ErrorBody = { error: { message } };
+  return reply.status(status).send(body);
+}

@@ -1,0 +1,70 @@
+import { INSTANCE_HEADER, PROBE_HEADER, UPSTREAM_HEADER } from '../core/markers.ts';
+import type { Answer } from './http-asker.ts';
+import type { Sighting } from './sighting.ts';
+
+/** What proves that an answer is our gateway's, and new. */
+export interface Proof {
+  readonly instance: string;
+  readonly nonce: string;
+}
+
+/**
+ * What an answer through the public URL says about the way to us. Undefined when it went all the
+ * way to the server and back: then the server's own answer is what counts.
+ */
+export function judgeCarrier(answer: Answer, url: URL, proof: Proof): Sighting | undefined {
+  const { status, latencyMs } = answer;
+  const seen = (finding: Sighting['finding'], detail: string): Sighting => ({ finding, detail, latencyMs });
+  const instance = answer.header(INSTANCE_HEADER);
+  if (instance === undefined) return judgeStranger(answer, url, seen);
+  if (instance !== proof.instance) return seen('wrong-tunnel', 'another tunneld answers at the public URL');
+  const upstream = answer.header(UPSTREAM_HEADER);
+  if (upstream === 'n/a' && (status === 401 || status === 403)) {
+    return seen('token-refused', `our own gateway refuses the tunnel's token (${status})`);
+  }
+  // A cache in between would otherwise keep a dead tunnel looking well.
+  if (answer.header(PROBE_HEADER) !== proof.nonce) {
+    return seen('stale-answer', `the answer is not to this request (${status})`);
+  }
+  if (upstream === 'down') return seen('upstream-down', `the gateway cannot reach the server (${status})`);
+  if (upstream === 'n/a') return judgeGateway(status, seen);
+  if (answer.cut !== undefined) {
+    return seen('stalled', `the answer's head came through (${status}), its body did not`);
+  }
+  return undefined;
+}
+
+type Seen = (finding: Sighting['finding'], detail: string) => Sighting;
+
+/** Our gateway answered by itself: the way is open. */
+function judgeGateway(status: number, seen: Seen): Sighting {
+  if (status === 200) return seen('ok', 'the gateway answers');
+  if (status === 429 || status === 503) return seen('busy', `the gateway is at its limits (${status})`);
+  return seen('gateway-refused', `the gateway refuses what arrives (${status})`);
+}
+
+/** Somebody on the way answered: an error page, a login, a stale address. */
+function judgeStranger(answer: Answer, url: URL, seen: Seen): Sighting {
+  const { status } = answer;
+  if (status === 429) {
+    const retryAfterMs = Number(answer.header('retry-after')) * 1_000;
+    const limited = seen('limited', 'the provider says that its quota is used up (429)');
+    return retryAfterMs > 0 ? { ...limited, retryAfterMs } : limited;
+  }
+  if (status === 401 || status === 403 || status === 407) {
+    return seen('edge-auth', `the provider refuses the request before it reaches us (${status})`);
+  }
+  if (status >= 300 && status < 400 && redirectsToTls(answer, url)) {
+    return seen('redirected', `the public URL redirects to https (${status})`);
+  }
+  const type = answer.header('content-type')?.split(';')[0] ?? 'no type';
+  return seen('not-ours', `something else than our gateway answers at the public URL (${status}, ${type})`);
+}
+
+/** Any other redirect is a provider sending unknown names to its home page. */
+function redirectsToTls(answer: Answer, url: URL): boolean {
+  const location = answer.header('location') ?? '';
+  if (!URL.canParse(location, url.href)) return false;
+  const target = new URL(location, url);
+  return url.protocol === 'http:' && target.protocol === 'https:' && target.hostname === url.hostname;
+}

@@ -1,0 +1,62 @@
+/** The part of a JSON-RPC answer a probe looks at. */
+export interface RpcAnswer {
+  readonly result?: Readonly<Record<string, unknown>>;
+  readonly error?: RpcError;
+}
+
+export interface RpcError {
+  readonly code: number;
+  readonly message: string;
+  readonly data: unknown;
+}
+
+/**
+ * The answer to request `id` in `text`, if it is there. An error without id counts too: servers
+ * that refuse a request before they read it (no session, wrong version) answer with `id: null`.
+ */
+export function parseAnswer(text: string, id: string): RpcAnswer | undefined {
+  const parsed = parseJson(text);
+  // Revision 2025-03-26 allowed batches.
+  for (const message of Array.isArray(parsed) ? parsed : [parsed]) {
+    if (!isRecord(message) || message['jsonrpc'] !== '2.0') continue;
+    const answer = toAnswer(message);
+    const addressed = message['id'] === id || (message['id'] == null && answer?.error !== undefined);
+    if (answer !== undefined && addressed) return answer;
+  }
+  return undefined;
+}
+
+/** `name version`, from wherever the revision in use puts it. */
+export function serverName(result: Readonly<Record<string, unknown>> | undefined): string | undefined {
+  const meta = result?.['_meta'];
+  const info =
+    result?.['serverInfo'] ?? (isRecord(meta) ? meta['io.modelcontextprotocol/serverInfo'] : undefined);
+  if (!isRecord(info) || typeof info['name'] !== 'string') return undefined;
+  const version = typeof info['version'] === 'string' ? ` ${info['version']}` : '';
+  return `${info['name']}${version}`.slice(0, MAX_NAME_CHARS);
+}
+
+/** It goes into status lines and logs; the server chose it. */
+const MAX_NAME_CHARS = 100;
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function toAnswer(message: Record<string, unknown>): RpcAnswer | undefined {
+  const { result, error } = message as { result?: unknown; error?: unknown };
+  if (isRecord(result)) return { result };
+  if (!isRecord(error)) return undefined;
+  const { code, message: text, data } = error as { code?: unknown; message?: unknown; data?: unknown };
+  return {
+    error: { code: typeof code === 'number' ? code : 0, message: typeof text === 'string' ? text : '', data },
+  };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,19 @@
+import net from 'node:net';
+
+/** Resolves when something accepts a connection there; rejects with the network's error or the signal's reason. */
+export function tcpCheck(host: string, port: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const socket = net.connect({ host, port });
+    const finish = (settle: () => void) => {
+      signal.removeEventListener('abort', onAbort);
+      socket.destroy();
+      settle();
+    };
+    const onAbort = () => finish(() => reject(signal.reason));
+    signal.addEventListener('abort', onAbort, { once: true });
+    socket.once('connect', () => finish(resolve));
+    // Stays attached: a destroyed socket may still report a late reset.
+    socket.on('error', (cause) => finish(() => reject(cause)));
+  });
+}

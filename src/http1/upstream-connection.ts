@@ -1,0 +1,107 @@
+import type { Socket, TcpNetConnectOpts } from 'node:net';
+import type { UpstreamExchange } from './upstream-exchange.ts';
+
+type OnRead = NonNullable<TcpNetConnectOpts['onread']>;
+
+export interface UpstreamConnectionContext {
+  readonly headBytes: number;
+  /** The connection is fit for another request, for `idleMs` (milliseconds). */
+  release(idleMs: number): void;
+  closed(): void;
+}
+
+/** Small until a server sends much at once: most connections carry one idle event stream. */
+const SMALL_READ_BYTES = 8_192;
+const LARGE_READ_BYTES = 65_536;
+
+/** One connection to the server. Reads into a buffer that is used again whenever nobody kept it. */
+export class UpstreamConnection {
+  readonly socket: Socket;
+  readonly context: UpstreamConnectionContext;
+  /** While idle: when it is too old to be used (monotonic milliseconds). */
+  idleUntil = 0;
+  /** The TCP (and TLS) connection stands. */
+  connected = false;
+  #exchange: UpstreamExchange | undefined;
+  #readBytes = SMALL_READ_BYTES;
+  #bufferKept = true;
+  #error: Error | undefined;
+
+  constructor(connect: (onread: OnRead) => Socket, context: UpstreamConnectionContext) {
+    this.context = context;
+    const socket = connect({
+      buffer: () => this.#nextBuffer(),
+      callback: (bytes, buffer) => this.#onRead(bytes, buffer as Buffer),
+    });
+    this.socket = socket;
+    const established = 'encrypted' in socket ? 'secureConnect' : 'connect';
+    socket.once(established, () => {
+      this.connected = true;
+    });
+    socket.on('end', () => this.#onEnd());
+    socket.on('drain', () => this.#exchange?.drained());
+    socket.on('error', (error) => {
+      this.#error ??= error;
+    });
+    socket.on('close', () => this.#onClose());
+  }
+
+  attach(exchange: UpstreamExchange): void {
+    this.#exchange = exchange;
+  }
+
+  /** The exchange is over; the connection goes back to the pool. */
+  release(idleMs: number): void {
+    this.#exchange = undefined;
+    this.context.release(idleMs);
+  }
+
+  /** The exchange is over and so is the connection. */
+  discard(): void {
+    this.#exchange = undefined;
+    this.socket.destroy();
+  }
+
+  destroy(reason: string): void {
+    this.#error ??= new Error(reason);
+    this.socket.destroy();
+  }
+
+  // Node asks when it makes a handle (one for each address it tries), and after each read.
+  #nextBuffer(): Uint8Array {
+    return this.#bufferKept ? Buffer.allocUnsafeSlow(this.#readBytes) : KEEP_BUFFER;
+  }
+
+  #onRead(bytes: number, buffer: Buffer): boolean {
+    const exchange = this.#exchange;
+    this.#bufferKept = false;
+    if (exchange === undefined) {
+      // Bytes nobody asked for: whatever they are, they must not become the next request's answer.
+      this.destroy('unexpected-bytes');
+      return false;
+    }
+    if (bytes === buffer.length && this.#readBytes < LARGE_READ_BYTES) {
+      this.#readBytes = LARGE_READ_BYTES;
+      this.#bufferKept = true;
+    }
+    const chunk = bytes === buffer.length ? buffer : buffer.subarray(0, bytes);
+    if (exchange.received(chunk)) this.#bufferKept = true;
+    return !exchange.paused;
+  }
+
+  #onEnd(): void {
+    if (this.#exchange?.serverFinished() === true) return;
+    this.#error ??= new Error('the server closed the connection');
+    this.socket.destroy();
+  }
+
+  #onClose(): void {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    this.context.closed();
+    exchange?.connectionLost(this.connected, this.#error);
+  }
+}
+
+/** Anything but a Uint8Array makes Node keep the buffer it has; the type asks for one all the same. */
+const KEEP_BUFFER = undefined as unknown as Uint8Array;

@@ -1,0 +1,285 @@
+import type { Socket } from 'node:net';
+import { Flow, type RequestHead } from '../core/exchange.ts';
+import { type BodyDecoder, createBodyDecoder } from './body-decoder.ts';
+import { HEAD_END } from './head.ts';
+import { HeadReader } from './head-reader.ts';
+import { Http1Error } from './http1-error.ts';
+import { type ParsedResponseHead, parseResponseHead } from './response-head.ts';
+import { LAST_CHUNK, writeBytes, writeChunk, writeHead } from './socket-writer.ts';
+import type { UpstreamConnection } from './upstream-connection.ts';
+
+/** What happens to a request, in order; nothing after `responseEnd` or `failed`. */
+export interface UpstreamReceiver {
+  /** An interim answer other than 100 and 101. */
+  interim(head: ParsedResponseHead): void;
+  /** The final head (or a 101) with the first body bytes; `last`: they are all. `responseEnd` does not follow then. */
+  response(head: ParsedResponseHead, first: Buffer | undefined, last: boolean): Flow;
+  responseData(chunk: Buffer): Flow;
+  responseEnd(): void;
+  failed(failure: UpstreamFailure): void;
+  /** Writing may go on. */
+  drain(): void;
+}
+
+export interface UpstreamFailure {
+  /**
+   * `connect`: no connection, so nothing was sent. `closed`: it ended before the answer was complete.
+   * `protocol`: the server does not speak HTTP/1.1, or frames its answer in two ways.
+   */
+  readonly kind: 'connect' | 'closed' | 'protocol';
+  /** A stable word, or an error code of the system. */
+  readonly reason: string;
+}
+
+/** One request on a connection to the server, and its answer. */
+export class UpstreamExchange {
+  readonly #connection: UpstreamConnection;
+  readonly #socket: Socket;
+  readonly #request: RequestHead;
+  readonly #receiver: UpstreamReceiver;
+  #headText: string;
+  #sent = false;
+  /** The whole request was handed to the socket. */
+  #requestEnded = false;
+  #left: number;
+  #heads: HeadReader | undefined;
+  #interims = 0;
+  #response: ParsedResponseHead | undefined;
+  #decoder: BodyDecoder | undefined;
+  #held: Buffer | undefined;
+  #waitsForDrain = false;
+  /** Halves of an upgraded connection that are closed. */
+  #rawEnds = 0;
+  #over = false;
+  /** The receiver asked to wait. */
+  paused = false;
+  /** Counts what the server sent, so that a sweep can see silence. */
+  progress = 0;
+
+  constructor(
+    connection: UpstreamConnection,
+    request: RequestHead,
+    headText: string,
+    receiver: UpstreamReceiver,
+  ) {
+    this.#connection = connection;
+    this.#socket = connection.socket;
+    this.#request = request;
+    this.#headText = headText + HEAD_END;
+    this.#receiver = receiver;
+    this.#left = request.framing.kind === 'length' ? request.framing.length : 0;
+    connection.attach(this);
+  }
+
+  get connected(): boolean {
+    return this.#connection.connected;
+  }
+
+  /** Sends request body bytes (after a 101: raw bytes). */
+  write(chunk: Buffer): Flow {
+    if (this.#over || chunk.length === 0) return Flow.consumed;
+    return this.#flowing(this.#writeBody(chunk));
+  }
+
+  /** The request is complete. */
+  end(): void {
+    if (this.#over) return;
+    if (this.#response?.status === 101) {
+      this.#rawEnds++;
+      this.#over = this.#rawEnds === 2;
+      this.#socket.end();
+      return;
+    }
+    if (this.#left > 0) {
+      this.abort();
+      return;
+    }
+    this.flush();
+    if (this.#request.framing.kind === 'stream') this.#socket.write(LAST_CHUNK, 'latin1');
+    this.#requestEnded = true;
+  }
+
+  /** Sends the head now, without waiting for body bytes to go with it. */
+  flush(): void {
+    if (this.#over || this.#sent) return;
+    this.#sent = true;
+    this.#socket.write(this.#headText, 'latin1');
+    this.#headText = '';
+  }
+
+  /** Ends the exchange and its connection; the receiver hears nothing more. */
+  abort(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#connection.discard();
+  }
+
+  /** Goes on after `response` or `responseData` answered `Flow.paused`. */
+  resume(): void {
+    if (!this.paused || this.#over) return;
+    this.paused = false;
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined) this.received(held);
+    if (!this.paused && !this.#over) this.#socket.resume();
+  }
+
+  /**
+   * Bytes of the server.
+   *
+   * @returns true when the chunk was kept by somebody, so that its memory must not be used again
+   */
+  received(chunk: Buffer): boolean {
+    this.progress++;
+    try {
+      return this.#response === undefined ? this.#readHead(chunk) : this.#readBody(chunk, 0);
+    } catch (error) {
+      if (!(error instanceof Http1Error)) throw error;
+      this.#fail({ kind: 'protocol', reason: error.reason });
+      return false;
+    }
+  }
+
+  /** The server sent FIN. @returns true when the exchange goes on without it (an upgraded connection) */
+  serverFinished(): boolean {
+    if (this.#over || this.#response === undefined) return false;
+    if (this.#response.status === 101) {
+      this.#rawEnds++;
+      this.#over = this.#rawEnds === 2;
+      this.#receiver.responseEnd();
+      return true;
+    }
+    if (!this.#response.delimitedByClose) return false;
+    this.#over = true;
+    this.#connection.discard();
+    this.#receiver.responseEnd();
+    return true;
+  }
+
+  drained(): void {
+    if (!this.#waitsForDrain) return;
+    this.#waitsForDrain = false;
+    this.#receiver.drain();
+  }
+
+  connectionLost(connected: boolean, error: Error | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    const code = (error as NodeJS.ErrnoException | undefined)?.code;
+    this.#receiver.failed({ kind: connected ? 'closed' : 'connect', reason: code ?? 'connection-closed' });
+  }
+
+  #writeBody(chunk: Buffer): Flow {
+    const head = this.#headText;
+    const first = !this.#sent;
+    this.#sent = true;
+    this.#headText = '';
+    if (this.#request.framing.kind === 'stream') return writeChunk(this.#socket, chunk, head);
+    if (this.#request.framing.kind === 'length') this.#left -= chunk.length;
+    return first ? writeHead(this.#socket, head, chunk) : writeBytes(this.#socket, chunk);
+  }
+
+  #readHead(chunk: Buffer): boolean {
+    let offset = 0;
+    while (offset < chunk.length) {
+      this.#heads ??= new HeadReader(this.#connection.context.headBytes);
+      const text = this.#heads.read(chunk, offset);
+      if (text === undefined) return false;
+      offset = this.#heads.next;
+      const head = parseResponseHead(text, this.#request.method);
+      if (head.status >= 200 || head.status === 101) return this.#start(head, chunk, offset);
+      if (++this.#interims > MAX_INTERIMS) throw new Http1Error(502, 'too-many-interim-answers');
+      if (head.status !== 100) this.#receiver.interim(head);
+      if (this.#over) return false;
+    }
+    return false;
+  }
+
+  /** Gives head and first body bytes on together: a small answer is one write for whoever sends it on. */
+  #start(head: ParsedResponseHead, chunk: Buffer, offset: number): boolean {
+    this.#response = head;
+    if (head.status === 101) {
+      if (this.#request.upgrade === undefined || head.upgrade !== this.#request.upgrade) {
+        throw new Http1Error(502, 'unasked-upgrade');
+      }
+      this.#decoder = createBodyDecoder(head.framing, true);
+    } else {
+      this.#decoder = createBodyDecoder(head.framing, head.delimitedByClose);
+    }
+    let first: Buffer | undefined;
+    const decoder = this.#decoder;
+    // Stops after the first part: what follows goes the ordinary way.
+    let next = decoder.read(chunk, offset, (part) => {
+      first = part;
+      return Flow.paused;
+    });
+    if (
+      chunk.length - next === LAST_CHUNK_AFTER_DATA.length &&
+      chunk.indexOf(LAST_CHUNK_AFTER_DATA, next) === next
+    ) {
+      next = decoder.read(chunk, next, () => Flow.consumed);
+    }
+    const last = decoder.done;
+    if (last) this.#complete(next < chunk.length);
+    const flow = this.#receiver.response(head, first, last);
+    if (last || this.#over) return flow !== Flow.consumed;
+    if (flow === Flow.paused) return this.#hold(chunk, next);
+    return this.#readBody(chunk, next) || flow !== Flow.consumed;
+  }
+
+  #readBody(chunk: Buffer, offset: number): boolean {
+    const decoder = this.#decoder;
+    if (decoder === undefined) return false;
+    const next = decoder.read(chunk, offset, (part) =>
+      this.#over ? Flow.consumed : this.#receiver.responseData(part),
+    );
+    if (this.#over) return decoder.flow !== Flow.consumed;
+    if (decoder.done) {
+      this.#complete(next < chunk.length);
+      this.#receiver.responseEnd();
+    } else if (decoder.flow === Flow.paused) {
+      return this.#hold(chunk, next);
+    }
+    return decoder.flow !== Flow.consumed;
+  }
+
+  #hold(chunk: Buffer, offset: number): boolean {
+    this.paused = true;
+    this.#held = offset < chunk.length ? chunk.subarray(offset) : undefined;
+    return true;
+  }
+
+  /** The answer is whole. The connection is used again only if nothing is left over on either side. */
+  #complete(surplus: boolean): void {
+    this.#over = true;
+    const response = this.#response;
+    if (surplus || !this.#requestEnded || response?.keepAlive !== true) this.#connection.discard();
+    else this.#connection.release(idleLimitMs(response));
+  }
+
+  #fail(failure: UpstreamFailure): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#connection.discard();
+    this.#receiver.failed(failure);
+  }
+
+  #flowing(flow: Flow): Flow {
+    if (flow === Flow.paused) this.#waitsForDrain = true;
+    return flow;
+  }
+}
+
+const MAX_INTERIMS = 32;
+
+/** How a short chunked answer ends that was written at once. */
+const LAST_CHUNK_AFTER_DATA = Buffer.from(`\r\n${LAST_CHUNK}`);
+
+/** Node and uvicorn close an idle connection after 5 s: one that is older may already be dead. */
+const MAX_IDLE_MS = 4_000;
+
+/** A server that announces a shorter life is believed, with a second to spare. */
+function idleLimitMs(response: ParsedResponseHead): number {
+  const announced = /timeout=(\d{1,6})/.exec(response.get('keep-alive') ?? '')?.[1];
+  return announced === undefined ? MAX_IDLE_MS : Math.min(MAX_IDLE_MS, Number(announced) * 1_000 - 1_000);
+}

@@ -1,0 +1,118 @@
+import { connect as connectTcp, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import type { Clock, Timer } from '../core/clock.ts';
+import type { RequestHead } from '../core/exchange.ts';
+import { UpstreamConnection } from './upstream-connection.ts';
+import { UpstreamExchange, type UpstreamReceiver } from './upstream-exchange.ts';
+
+export interface UpstreamPoolOptions {
+  readonly protocol: 'http:' | 'https:';
+  readonly host: string;
+  readonly port: number;
+  /** Largest response head, its final CRLFCRLF included (bytes). */
+  readonly headBytes?: number;
+  readonly clock: Clock;
+}
+
+/**
+ * A keep-alive HTTP/1.1 client for one server, without a limit on connections: a cap below the
+ * number of open streams would let idle SSE streams starve everything else.
+ *
+ * A request is written to one connection, once. When that connection breaks before an answer came,
+ * nobody can tell whether the server acted on the request, so it fails and is never repeated. What
+ * makes that rare: the most recently used connection is taken, and none that idled for long.
+ */
+export class UpstreamPool {
+  readonly #options: UpstreamPoolOptions;
+  /** Oldest first. */
+  readonly #idle: UpstreamConnection[] = [];
+  readonly #all = new Set<UpstreamConnection>();
+  #cleaner: Timer | undefined;
+  #closed = false;
+
+  constructor(options: UpstreamPoolOptions) {
+    this.#options = options;
+  }
+
+  /** Open connections, idle ones included. */
+  get connections(): number {
+    return this.#all.size;
+  }
+
+  /**
+   * Starts a request. Nothing is written before the first of `write`, `end` and `flush`.
+   *
+   * @param headText from `serializeRequestHead`
+   * @param receiver is told everything, at the earliest after this returned
+   */
+  request(request: RequestHead, headText: string, receiver: UpstreamReceiver): UpstreamExchange {
+    const connection = this.#take() ?? this.#open();
+    return new UpstreamExchange(connection, request, headText, receiver);
+  }
+
+  /** Ends every connection at once. */
+  close(): void {
+    this.#closed = true;
+    this.#cleaner?.cancel();
+    for (const connection of this.#all) connection.destroy('pool-closed');
+  }
+
+  #take(): UpstreamConnection | undefined {
+    const connection = this.#idle.pop();
+    if (connection === undefined) return undefined;
+    if (connection.idleUntil > this.#options.clock.monotonic()) return connection;
+    // The others are older still.
+    connection.destroy('idle');
+    for (const older of this.#idle.splice(0)) older.destroy('idle');
+    return undefined;
+  }
+
+  #open(): UpstreamConnection {
+    const connection = new UpstreamConnection((onread) => this.#connect(onread), {
+      headBytes: this.#options.headBytes ?? 65_536,
+      release: (idleMs) => this.#release(connection, idleMs),
+      closed: () => this.#forget(connection),
+    });
+    this.#all.add(connection);
+    return connection;
+  }
+
+  #connect(onread: NonNullable<TcpNetConnectOpts['onread']>): Socket {
+    const { protocol, host, port } = this.#options;
+    // `localhost` may be ::1 only; trying both addresses is what the family selection is for.
+    const tcp = { host, port, onread, noDelay: true, allowHalfOpen: true, autoSelectFamily: true };
+    if (protocol === 'http:') return connectTcp(tcp);
+    // A local server has a self-signed certificate or none anybody could verify.
+    const tls: ConnectionOptions = { ...tcp, rejectUnauthorized: !isLoopback(host) };
+    return connectTls(/^[\d.:[\]]+$/.test(host) ? tls : { ...tls, servername: host });
+  }
+
+  #release(connection: UpstreamConnection, idleMs: number): void {
+    if (this.#closed || idleMs <= 0) {
+      connection.destroy('closed');
+      return;
+    }
+    connection.idleUntil = this.#options.clock.monotonic() + idleMs;
+    this.#idle.push(connection);
+    this.#cleaner ??= this.#options.clock.setTimer(this.#clean, CLEAN_EVERY_MS);
+  }
+
+  readonly #clean = (): void => {
+    this.#cleaner = undefined;
+    const now = this.#options.clock.monotonic();
+    while (this.#idle[0] !== undefined && this.#idle[0].idleUntil <= now) this.#idle.shift()?.destroy('idle');
+    if (this.#idle.length > 0) this.#cleaner = this.#options.clock.setTimer(this.#clean, CLEAN_EVERY_MS);
+  };
+
+  #forget(connection: UpstreamConnection): void {
+    this.#all.delete(connection);
+    const at = this.#idle.indexOf(connection);
+    if (at >= 0) this.#idle.splice(at, 1);
+  }
+}
+
+const CLEAN_EVERY_MS = 1_000;
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.[\d.]+$/.test(host);
+}

@@ -1,0 +1,98 @@
+import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { isUsableToken, newAccessToken } from '../../src/config/access-token.ts';
+import { maskSecrets, resolveAccessToken, resolveSecret } from '../../src/config/secrets.ts';
+import { parseTunnelSpec } from '../../src/config/tunnel-spec.ts';
+import { tempFolder } from '../helpers/temp-folder.ts';
+import { thrownBy } from '../helpers/thrown.ts';
+
+describe('a secret reference', () => {
+  it('is the value itself unless it says otherwise', () => {
+    expect(resolveSecret('plain-value', {}).reveal()).toBe('plain-value');
+  });
+
+  it('may name a variable', () => {
+    expect(resolveSecret('env:TOKEN', { TOKEN: 'from-the-environment' }).reveal()).toBe(
+      'from-the-environment',
+    );
+  });
+
+  it.each([
+    ['not set', {}],
+    ['empty', { TOKEN: '' }],
+  ])('to a variable that is %s is refused', async (state, env) => {
+    const error = await thrownBy(() => resolveSecret('env:TOKEN', env));
+    expect(error).toMatchObject({
+      code: 'SECRET_UNAVAILABLE',
+      message: `The environment variable TOKEN is ${state}`,
+    });
+  });
+
+  it.each(['', '\n', '\r\n'])('to a file loses one line break at the end (%j)', (ending) => {
+    const file = join(tempFolder(), 'token');
+    writeFileSync(file, `in-the-file ${ending}`, { mode: 0o600 });
+    expect(resolveSecret(`file:${file}`, {}).reveal()).toBe('in-the-file ');
+  });
+
+  it('to a file in the home folder may be written with ~', () => {
+    const home = tempFolder();
+    writeFileSync(join(home, 'token'), 'at-home', { mode: 0o600 });
+    expect(resolveSecret('file:~/token', { HOME: home }).reveal()).toBe('at-home');
+  });
+
+  it('closes a file that others could read, and tells', () => {
+    const file = join(tempFolder(), 'token');
+    writeFileSync(file, 'a-secret');
+    chmodSync(file, 0o640);
+    const notes: string[] = [];
+    resolveSecret(`file:${file}`, {}, (note) => notes.push(note));
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(notes).toEqual([`${file} holds secrets and was open to others (mode 640); it is 600 now`]);
+  });
+
+  it('to a file that is missing, empty or no file is refused in words', async () => {
+    const folder = tempFolder();
+    writeFileSync(join(folder, 'empty'), '\n', { mode: 0o600 });
+    mkdirSync(join(folder, 'folder'), { mode: 0o700 });
+    const messages = ['missing', 'empty', 'folder', 'empty/below'].map(async (name) => {
+      const error = await thrownBy(() => resolveSecret(`file:${folder}/${name}`, {}));
+      expect(error.code).toBe('SECRET_UNAVAILABLE');
+      return error.message.replace(folder, '');
+    });
+    expect(await Promise.all(messages)).toEqual([
+      'The secret file /missing cannot be read: there is no such file',
+      'The secret file /empty is empty',
+      'The secret file /folder cannot be read: it is a folder',
+      'The secret file /empty/below cannot be read: part of the path is not a folder',
+    ]);
+  });
+});
+
+describe('an access token', () => {
+  it('is made of 256 random bits and can be recognised', () => {
+    const token = newAccessToken((bytes) => Buffer.alloc(bytes, 0xff)).reveal();
+    expect(token).toBe(`tnl_${Buffer.alloc(32, 0xff).toString('base64url')}`);
+    expect(isUsableToken(token)).toBe(true);
+    expect(newAccessToken().reveal()).not.toBe(newAccessToken().reveal());
+  });
+
+  it.each([
+    'short',
+    'has spaces in it, many',
+    'slash/slash/slash/slash',
+    'ünicode-ünicode-ünicode',
+    `${'a'.repeat(16)}\n`,
+  ])('from a variable is refused when it is %j, without showing it', async (value) => {
+    const error = await thrownBy(() => resolveAccessToken('env:TOKEN', { TOKEN: value }));
+    expect(error.code).toBe('SECRET_UNAVAILABLE');
+    expect(error.message).toBe('The access token in env:TOKEN cannot be used');
+  });
+
+  it('is masked for people to see, where a reference is not', () => {
+    const shown = (token: string) =>
+      maskSecrets(parseTunnelSpec('figma', { port: 1, access: { token } })).access;
+    expect(shown('a-literal-token-of-mine').token).toBe('[redacted]');
+    expect(shown('env:FIGMA_TOKEN').token).toBe('env:FIGMA_TOKEN');
+  });
+});

@@ -1,0 +1,182 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { StateStore } from '../../src/config/state.ts';
+import type { StoredTunnel } from '../../src/config/state-schema.ts';
+import { Secret } from '../../src/core/secret.ts';
+import { FakeClock } from '../helpers/fake-clock.ts';
+import { tempFolder } from '../helpers/temp-folder.ts';
+import { thrownBy } from '../helpers/thrown.ts';
+
+const TOKEN = 'tnl_a-token-for-the-tests';
+
+const figma: StoredTunnel = {
+  spec: { port: 3845 },
+  source: 'cli',
+  desired: 'up',
+  tokens: [{ id: 'a', value: new Secret(TOKEN), createdAt: 1, notAfter: 2 }],
+};
+
+const clock = new FakeClock(Date.UTC(2026, 0, 2, 3, 4, 5));
+
+/** What the file holds after a first daemon stored `figma`. */
+function stored(file: string): { tunnels: Record<string, unknown> } & Record<string, unknown> {
+  new StateStore(file).save('figma', figma);
+  return JSON.parse(readFileSync(file, 'utf8'));
+}
+
+describe('the state of the daemon', () => {
+  it('is the same after a restart: who it is, and every tunnel under its token', () => {
+    const file = join(tempFolder(), 'state.json');
+    const before = new StateStore(file);
+    before.save('figma', figma);
+    before.save('from-file', { source: 'file', desired: 'down', tokens: [] });
+    const after = new StateStore(file);
+    expect(after.instance).toBe(before.instance);
+    expect(after.instance).toMatch(/^[0-9a-f]{16}$/);
+    expect(after.relaySecret.reveal()).toBe(before.relaySecret.reveal());
+    expect(after.notes).toEqual([]);
+    expect([...after.tunnels.keys()]).toEqual(['figma', 'from-file']);
+    expect(after.tunnels.get('figma')).toEqual(figma);
+    expect(after.tunnels.get('figma')?.tokens[0]?.value.reveal()).toBe(TOKEN);
+  });
+
+  it('differs between two installations', () => {
+    const [a, b] = [1, 2].map(() => new StateStore(join(tempFolder(), 'state.json')));
+    expect(a?.instance).not.toBe(b?.instance);
+    expect(a?.relaySecret.reveal()).not.toBe(b?.relaySecret.reveal());
+  });
+
+  it('forgets a tunnel with its tokens', () => {
+    const file = join(tempFolder(), 'state.json');
+    const store = new StateStore(file);
+    store.save('figma', figma);
+    store.remove('figma');
+    store.remove('nobody');
+    expect(store.tunnels.size).toBe(0);
+    expect(readFileSync(file, 'utf8')).not.toContain(TOKEN);
+  });
+
+  it('is readable by its owner alone, and mended when it was not', () => {
+    const file = join(tempFolder(), 'state.json');
+    stored(file);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    chmodSync(file, 0o644);
+    expect(new StateStore(file).notes).toEqual([
+      `${file} holds secrets and was open to others (mode 644); it is 600 now`,
+    ]);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+
+  it('does not print its secrets', () => {
+    const file = join(tempFolder(), 'state.json');
+    const { relaySecret } = stored(file);
+    const store = new StateStore(file);
+    const printed = JSON.stringify([store, [...store.tunnels]]);
+    expect(printed).not.toContain(TOKEN);
+    expect(printed).not.toContain(relaySecret);
+  });
+
+  it('takes names as they are, even those of object members', () => {
+    const file = join(tempFolder(), 'state.json');
+    const store = new StateStore(file);
+    store.save('constructor', figma);
+    expect([...new StateStore(file).tunnels.keys()]).toEqual(['constructor']);
+    expect(() => store.save('__proto__', figma)).toThrow();
+  });
+});
+
+describe('a state file that is damaged', () => {
+  it.each([
+    ['cut off', '{ "version": 1, "tunnels": '],
+    ['empty', ''],
+    ['not an object', '[]'],
+    [
+      'of another version',
+      '{"version":2,"instance":"0123456789abcdef","relaySecret":"0123456789abcdef","tunnels":{}}',
+    ],
+    ['binary', '\u0000\u0001\u0002'],
+  ])('(%s) is kept aside and said so, and the rest goes on', (_what, text) => {
+    const file = join(tempFolder(), 'state.json');
+    writeFileSync(file, text, { mode: 0o600 });
+    const store = new StateStore(file, { clock });
+    const kept = `${file}.corrupt-2026-01-02T03-04-05-000Z`;
+    expect(store.notes).toEqual([
+      `${file} was damaged and is kept as ${kept}; tunnels made with \`tunneld up\` start anew`,
+    ]);
+    expect(readFileSync(kept, 'utf8')).toBe(text);
+    store.save('figma', figma);
+    expect(new StateStore(file).tunnels.get('figma')).toEqual(figma);
+  });
+
+  it.each([
+    ['a definition that is not valid', 'bad', { ...figma, spec: { port: 99_999 }, tokens: [] }],
+    ['no definition', 'bad', { source: 'cli', desired: 'up', tokens: [] }],
+    ['an unknown wish', 'bad', { source: 'file', desired: 'sideways', tokens: [] }],
+    [
+      'an unusable token',
+      'bad',
+      { source: 'file', desired: 'up', tokens: [{ id: 'a', value: 'x', createdAt: 1 }] },
+    ],
+    ['a name that is not one', 'Not A Name', { source: 'file', desired: 'up', tokens: [] }],
+    ['nothing in it', 'bad', null],
+  ])('in one tunnel (%s) keeps the others', (_what, name, tunnel) => {
+    const file = join(tempFolder(), 'state.json');
+    const state = stored(file);
+    writeFileSync(file, JSON.stringify({ ...state, tunnels: { ...state.tunnels, [name]: tunnel } }));
+    const store = new StateStore(file, { clock });
+    const kept = `${file}.rejected-2026-01-02T03-04-05-000Z`;
+    expect([...store.tunnels.keys()]).toEqual(['figma']);
+    expect(store.notes).toEqual([`The stored state of ${name} was not usable and is kept in ${kept}`]);
+    expect(JSON.parse(readFileSync(kept, 'utf8'))).toEqual({ [name]: tunnel });
+    expect(statSync(kept).mode & 0o777).toBe(0o600);
+    expect(new StateStore(file).notes).toEqual([]);
+  });
+});
+
+describe('a state that cannot be written', () => {
+  it('is found out at the start', async () => {
+    const file = join(tempFolder(), 'a-file');
+    writeFileSync(file, '');
+    const error = await thrownBy(() => new StateStore(join(file, 'state.json')));
+    expect(error.code).toBe('STATE_UNWRITABLE');
+    expect(error.message).toContain('part of the path is not a folder');
+  });
+
+  it('leaves what was known as it was', async () => {
+    const folder = join(tempFolder(), 'state');
+    mkdirSync(folder);
+    const store = new StateStore(join(folder, 'state.json'));
+    store.save('figma', figma);
+    rmSync(folder, { recursive: true });
+    writeFileSync(folder, 'in the way');
+    const error = await thrownBy(() => store.save('other', figma));
+    expect(error.code).toBe('STATE_UNWRITABLE');
+    expect(error.remedy).toContain('TUNNELD_STATE_DIR');
+    expect([...store.tunnels.keys()]).toEqual(['figma']);
+  });
+});
+
+describe('a daemon killed while it writes', () => {
+  it('leaves a whole state behind, the old one or the new one', async () => {
+    const folder = tempFolder();
+    const file = join(folder, 'state.json');
+    for (const extraMs of [0, 3, 7, 13]) {
+      const program = join(import.meta.dirname, '../helpers/programs/save-forever.ts');
+      const child = spawn(process.execPath, ['--import', 'tsx', program, file], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await once(child.stdout, 'data');
+      await delay(extraMs);
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      const store = new StateStore(file);
+      expect(store.notes).toEqual([]);
+      expect(store.tunnels.get('figma')?.tokens).toHaveLength(200);
+    }
+    expect(readdirSync(folder)).toEqual(['state.json']);
+  });
+});

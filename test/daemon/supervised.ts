@@ -1,0 +1,25 @@
+import { type StateChange, Supervisor } from '../../src/daemon/supervisor.ts';
+import { FakeClock } from '../helpers/fake-clock.ts';
+import { quiet } from '../helpers/quiet.ts';
+import { type Script, ScriptedProvider } from './scripted-provider.ts';
+
+/** A supervisor over a scripted provider and a clock the test moves. Delays are their ceilings. */
+export function supervised(...scripts: Script[]) {
+  const clock = new FakeClock();
+  const provider = new ScriptedProvider(clock, ...scripts);
+  const changes: StateChange[] = [];
+  const wired: string[] = [];
+  const network = { online: true };
+  const supervisor = new Supervisor({
+    provider,
+    request: { name: 'figma', gatewayUrl: new URL('http://127.0.0.1:1/'), accept: () => {} },
+    clock,
+    random: () => 1,
+    log: quiet,
+    online: () => network.online,
+    onChange: (change) => changes.push(change),
+    onSessionOpened: (session) => wired.push(`opened ${session.generation}`),
+    onSessionClosed: () => wired.push('closed'),
+  });
+  return { clock, provider, changes, wired, network, supervisor, states: () => changes.map((c) => c.to) };
+}

@@ -1,0 +1,298 @@
+import { describe, expect, it } from 'vitest';
+import { TunneldError } from '../../src/core/errors.ts';
+import { CLOSE_DEADLINE_MS, OPEN_DEADLINE_MS } from '../../src/daemon/open-session.ts';
+import { supervised } from './supervised.ts';
+
+const unreachable = new TunneldError('RELAY_UNREACHABLE', 'Nothing answers at 127.0.0.1:1.');
+const rejected = new TunneldError('CREDENTIAL_REJECTED', 'The token was refused.');
+
+describe('a supervised tunnel', () => {
+  it('opens a session, says its URL, and releases it on stop', async () => {
+    const { clock, provider, supervisor, states, wired } = supervised();
+    supervisor.start('wanted');
+    await clock.advance(0);
+    expect(supervisor.state).toBe('up');
+    expect(supervisor.publicUrl?.href).toBe('http://public-1.test/');
+
+    await supervisor.stop('unwanted');
+    expect(states()).toEqual(['opening', 'up', 'closing', 'stopped']);
+    expect(wired).toEqual(['opened 1', 'closed']);
+    expect(provider.live).toBe(0);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('changes nothing when it is started twice', async () => {
+    const { clock, provider, supervisor } = supervised();
+    supervisor.start('wanted');
+    supervisor.start('wanted again');
+    await clock.advance(100_000);
+    supervisor.start('and again');
+    await clock.advance(100_000);
+    expect(provider.opens).toBe(1);
+  });
+
+  it('is back within a quarter of a second after a session that worked was lost', async () => {
+    const { clock, provider, supervisor } = supervised();
+    supervisor.start('wanted');
+    await clock.advance(0);
+    supervisor.noteVerdict('healthy');
+    provider.last.end({ reason: 'lost', detail: 'connection reset' });
+    await clock.advance(250);
+    expect(supervisor.state).toBe('up');
+    expect(supervisor.session?.generation).toBe(2);
+    expect(supervisor.replacements).toBe(1);
+  });
+
+  it('doubles the wait up to a minute while the provider cannot be reached', async () => {
+    const { clock, provider, changes, supervisor } = supervised({ fails: unreachable });
+    supervisor.start('wanted');
+    await clock.advance(600_000);
+    const opened = changes.filter((change) => change.to === 'opening').map((change) => change.at);
+    const waits = opened.slice(1).map((at, index) => at - (opened[index] ?? 0));
+    expect(waits.slice(0, 10)).toEqual([250, 500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
+    expect(supervisor.attempts).toBe(provider.opens);
+    expect(supervisor.lastError?.code).toBe('RELAY_UNREACHABLE');
+    expect(supervisor.nextRetryAt).toBeGreaterThan(clock.now());
+  });
+
+  it('starts the waits over only after a minute of health, not on the bare opening', async () => {
+    const { clock, provider, supervisor } = supervised();
+    supervisor.start('wanted');
+    for (const expected of [1, 2, 3]) {
+      await clock.advance(5_000);
+      supervisor.noteVerdict('healthy');
+      await clock.advance(5_000);
+      provider.last.end({ reason: 'lost', detail: 'flapping' });
+      await clock.advance(0);
+      expect(supervisor.attempts).toBe(expected);
+    }
+    await clock.advance(5_000);
+    supervisor.noteVerdict('healthy');
+    await clock.advance(60_000);
+    expect(supervisor.attempts).toBe(0);
+    expect(supervisor.lastError).toBeUndefined();
+  });
+
+  it('stays failed with the remedy when another attempt would end the same', async () => {
+    const { clock, provider, supervisor, states } = supervised({ fails: rejected });
+    supervisor.start('wanted');
+    await clock.advance(3_600_000);
+    expect(states()).toEqual(['opening', 'failed']);
+    expect(provider.opens).toBe(1);
+    expect(supervisor.lastError).toMatchObject({ code: 'CREDENTIAL_REJECTED', remedy: rejected.remedy });
+  });
+
+  it('stays failed when a live session ends for a reason that would come again', async () => {
+    const { clock, provider, supervisor, states } = supervised();
+    supervisor.start('wanted');
+    await clock.advance(0);
+    provider.last.end({
+      reason: 'rejected',
+      code: 'RELAY_NAME_TAKEN',
+      detail: 'taken over',
+      remedy: 'rename',
+    });
+    await clock.advance(3_600_000);
+    expect(states()).toEqual(['opening', 'up', 'closing', 'failed']);
+    expect(supervisor.lastError).toMatchObject({ code: 'RELAY_NAME_TAKEN', remedy: 'rename' });
+    expect(provider.opens).toBe(1);
+  });
+
+  it('reports an unexpected error as a bug and is left failed, not opening', async () => {
+    const { clock, supervisor } = supervised({ fails: new TypeError('x is not a function') });
+    supervisor.start('wanted');
+    await clock.advance(0);
+    expect(supervisor.state).toBe('failed');
+    expect(supervisor.lastError).toMatchObject({
+      code: 'INTERNAL',
+      message: expect.stringContaining('x is not'),
+    });
+  });
+
+  it('gives up an attempt that shows no URL within its deadline, and tries again', async () => {
+    const { clock, provider, supervisor } = supervised({ hangs: 'until-aborted' }, { opens: 'at-once' });
+    supervisor.start('wanted');
+    await clock.advance(OPEN_DEADLINE_MS);
+    expect(supervisor.lastError?.code).toBe('TUNNEL_OPEN_TIMEOUT');
+    await clock.advance(250);
+    expect(supervisor.state).toBe('up');
+    expect(provider.opens).toBe(2);
+  });
+
+  it('is stopped in bounded time by a provider that ignores being aborted', async () => {
+    const { clock, supervisor } = supervised({ hangs: 'for-ever' });
+    supervisor.start('wanted');
+    await clock.advance(1_000);
+    const stopped = supervisor.stop('unwanted');
+    await clock.advance(CLOSE_DEADLINE_MS);
+    await stopped;
+    expect(supervisor.state).toBe('stopped');
+    expect(clock.pending).toBe(0);
+  });
+
+  it.each(['rejects', 'hangs'] as const)(
+    'counts a session whose close %s as closed after a deadline',
+    async (close) => {
+      const { clock, provider, supervisor } = supervised({ opens: 'at-once', close }, { opens: 'at-once' });
+      supervisor.start('wanted');
+      await clock.advance(0);
+      supervisor.unhealthy(1, 'public leg fails');
+      await clock.advance(CLOSE_DEADLINE_MS + 250);
+      expect(supervisor.state).toBe('up');
+      expect(provider.opens).toBe(2);
+    },
+  );
+
+  it('replaces a session that the monitor finds broken', async () => {
+    const { clock, supervisor, changes } = supervised();
+    supervisor.start('wanted');
+    await clock.advance(0);
+    supervisor.noteVerdict('tunnel-down');
+    supervisor.unhealthy(1, 'public leg failed twice');
+    await clock.advance(250);
+    expect(supervisor.session?.generation).toBe(2);
+    expect(changes).toContainEqual(
+      expect.objectContaining({ event: 'unhealthy', cause: 'public leg failed twice' }),
+    );
+  });
+
+  it.each(['server-down', 'network-down', 'auth', 'config', 'limited'] as const)(
+    'keeps the session while the verdict is %s',
+    async (verdict) => {
+      const { clock, provider, supervisor } = supervised();
+      supervisor.start('wanted');
+      await clock.advance(0);
+      supervisor.noteVerdict(verdict);
+      supervisor.unhealthy(1, 'a mistaken reason');
+      await clock.advance(600_000);
+      expect(supervisor.session?.generation).toBe(1);
+      expect(provider.opens).toBe(1);
+    },
+  );
+
+  it('ignores what is said about a session that is gone', async () => {
+    const { clock, provider, supervisor } = supervised();
+    supervisor.start('wanted');
+    await clock.advance(0);
+    const first = provider.last;
+    supervisor.restart('asked');
+    await clock.advance(250);
+    first.end({ reason: 'rejected', code: 'CREDENTIAL_REJECTED', detail: 'late', remedy: '' });
+    supervisor.unhealthy(1, 'late');
+    supervisor.exposed(1, 'late');
+    await clock.advance(1_000);
+    expect(supervisor.state).toBe('up');
+    expect(supervisor.session?.generation).toBe(2);
+    expect(supervisor.lastError).toBeUndefined();
+  });
+
+  it('closes an exposed session at once and does not open another by itself', async () => {
+    const { clock, provider, supervisor } = supervised();
+    supervisor.start('wanted');
+    await clock.advance(0);
+    supervisor.exposed(1, 'http://public-1.test/ answered 200 without a token');
+    expect(provider.last.closeCalls).toBe(1);
+    await clock.advance(3_600_000);
+    expect(supervisor.state).toBe('failed');
+    expect(supervisor.lastError?.code).toBe('TUNNEL_EXPOSED');
+    supervisor.restart('the user looked at it');
+    await clock.advance(0);
+    expect(supervisor.state).toBe('up');
+  });
+
+  it('renews a session before the provider ends it, without a wait', async () => {
+    const { clock, provider, supervisor, changes } = supervised();
+    const hourMs = 3_600_000;
+    provider.scripts.splice(
+      0,
+      1,
+      { opens: 'at-once', expiresAt: clock.now() + hourMs },
+      { opens: 'at-once' },
+    );
+    supervisor.start('wanted');
+    await clock.advance(hourMs - 60_000);
+    expect(changes.map((change) => change.event)).toContain('expiring');
+    expect(supervisor.session?.generation).toBe(2);
+    expect(supervisor.attempts).toBe(0);
+  });
+
+  it('notices an expiry that a sleeping machine slept through', async () => {
+    const { clock, provider, supervisor } = supervised();
+    provider.scripts.splice(
+      0,
+      1,
+      { opens: 'at-once', expiresAt: clock.now() + 3_600_000 },
+      { opens: 'at-once' },
+    );
+    supervisor.start('wanted');
+    await clock.advance(120_000);
+    clock.jump(7_200_000);
+    supervisor.wake('the clock jumped');
+    await clock.advance(0);
+    expect(supervisor.session?.generation).toBe(2);
+  });
+
+  it('does not loop on sessions that are expired when they open', async () => {
+    const { clock, provider, supervisor } = supervised();
+    provider.scripts.splice(0, 1, { opens: 'at-once', expiresAt: clock.now() - 1 });
+    supervisor.start('wanted');
+    await clock.advance(10_000);
+    expect(provider.opens).toBeLessThan(10);
+  });
+
+  it('cuts a wait short on restart', async () => {
+    const { clock, provider, supervisor } = supervised({ fails: unreachable });
+    supervisor.start('wanted');
+    await clock.advance(600_000);
+    provider.scripts.splice(0, 1, { opens: 'at-once' });
+    supervisor.restart('asked');
+    await clock.advance(0);
+    expect(supervisor.state).toBe('up');
+    expect(supervisor.attempts).toBe(0);
+  });
+
+  it('waits for the network without burning attempts, and is back when the network is', async () => {
+    const { clock, provider, supervisor, network, changes } = supervised();
+    supervisor.start('wanted');
+    await clock.advance(0);
+    network.online = false;
+    provider.last.end({ reason: 'lost', detail: 'no route' });
+    await clock.advance(3_600_000);
+    expect(provider.opens).toBe(1);
+    expect(supervisor.attempts).toBe(1);
+    expect(changes.filter((change) => change.event === 'offline')).toHaveLength(1);
+    network.online = true;
+    await clock.advance(2_000);
+    expect(supervisor.state).toBe('up');
+  });
+
+  it('does not sit out a long wait when the network went and came back meanwhile', async () => {
+    const { clock, provider, supervisor, network } = supervised({ fails: unreachable });
+    supervisor.start('wanted');
+    await clock.advance(300_000);
+    const opens = provider.opens;
+    provider.scripts.splice(0, 1, { opens: 'at-once' });
+    network.online = false;
+    await clock.advance(2_000);
+    network.online = true;
+    await clock.advance(2_000);
+    expect(provider.opens).toBe(opens + 1);
+    expect(supervisor.state).toBe('up');
+  });
+
+  it('comes up again when it is wanted while the last session is still closing', async () => {
+    const { clock, provider, supervisor } = supervised(
+      { opens: 'at-once', close: 3_000 },
+      { opens: 'at-once' },
+    );
+    supervisor.start('wanted');
+    await clock.advance(0);
+    const stopped = supervisor.stop('unwanted');
+    await clock.advance(1_000);
+    supervisor.start('wanted after all');
+    await clock.advance(2_000);
+    await stopped;
+    expect(supervisor.state).toBe('up');
+    expect(provider.mostLive).toBe(1);
+  });
+});
