@@ -101,7 +101,8 @@ function allowed(networks: readonly string[], address: string): boolean {
   return list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
 }
 
-function shellWords(text: string): string[] {
+/** As a POSIX shell splits a line, without expansions. */
+export function shellWords(text: string): string[] {
   const words: string[] = [];
   for (const [, ...parts] of text.matchAll(/((?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+)/g)) {
     const [raw = ''] = parts;

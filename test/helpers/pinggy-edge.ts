@@ -31,6 +31,8 @@ export interface EdgeSession {
 /** Port the client is told for its remote forwarding; any number will do, there is one forwarding. */
 const FORWARDED_PORT = 8;
 const FREE_MINUTES = 60;
+/** RSA, as Pinggy's. */
+const HOST_KEY = ssh2.utils.generateKeyPairSync('rsa', { bits: 2048 }).private;
 
 /**
  * Pinggy's side, on loopback: an SSH server that accepts `none`, parses the option string, prints
@@ -53,8 +55,7 @@ export class PinggyEdge implements AsyncDisposable {
   readonly #listener: net.Server;
 
   private constructor() {
-    const { private: key } = ssh2.utils.generateKeyPairSync('rsa', { bits: 2048 });
-    this.#ssh = new ssh2.Server({ hostKeys: [key] }, (client) => this.#onClient(client));
+    this.#ssh = new ssh2.Server({ hostKeys: [HOST_KEY] }, (client) => this.#onClient(client));
     this.#listener = net.createServer((socket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket)).on('error', () => {});
@@ -149,9 +150,9 @@ export class PinggyEdge implements AsyncDisposable {
     const others = [...this.#live].filter(([, session]) => session.token === token && isToken(token));
     if (others.length > 0 && !keywords.includes('force')) {
       say(`Login is not allowed: A tunnel with the same token (${token}) is already active.`);
+      channel.once('close', () => client.end());
       channel.exit(1);
       channel.end();
-      client.end();
       return;
     }
     for (const [other, { closeListeners }] of others) {

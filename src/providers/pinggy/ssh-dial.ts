@@ -23,17 +23,29 @@ export function sshDialAgent(target: SshTarget, env: NodeJS.ProcessEnv): Agent {
 
 function dial(target: SshTarget, env: NodeJS.ProcessEnv): Duplex {
   const child = spawn('ssh', sshArguments(target), { env, stdio: ['pipe', 'pipe', 'pipe'] });
-  const connection = Duplex.from({ readable: child.stdout, writable: child.stdin });
   let said = '';
+  const connection = new Duplex({
+    read: () => void child.stdout.resume(),
+    write: (chunk: Buffer, _encoding, done) => void child.stdin.write(chunk, done),
+    final: (done) => void child.stdin.end(done),
+    destroy: (error, done) => {
+      child.kill();
+      done(error);
+    },
+  });
+  child.stdout.on('data', (chunk: Buffer) => {
+    if (!connection.push(chunk)) child.stdout.pause();
+  });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-500);
   });
+  // A write that fails says less than what ssh prints on its way out.
+  child.stdin.on('error', () => {});
   child.on('error', (error) => connection.destroy(error));
-  child.on('exit', (code) => {
-    if (code !== 0 && code !== null)
-      connection.destroy(new Error(`ssh to the engine failed: ${said.trim()}`));
+  child.on('close', (code) => {
+    if (code === 0) connection.push(null);
+    else connection.destroy(new Error(`ssh to the engine failed: ${said.trim()}`));
   });
-  connection.on('close', () => child.kill());
   return connection;
 }
 

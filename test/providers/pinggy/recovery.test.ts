@@ -40,7 +40,7 @@ describeWithEngine('a Pinggy session that is disturbed', (engine) => {
     const first = await keeper.session();
     const began = performance.now();
     await disturb(harness);
-    const second = await waitFor(() => keeper.current !== first && keeper.current, { timeoutMs: limit });
+    const second = await waitFor(() => (keeper.current === first ? undefined : keeper.current), { timeoutMs: limit });
     expect((await harness.visit(second.publicUrl)).status).toBe(200);
     const took = Math.round(performance.now() - began);
     process.stdout.write(`    ${name}: ${took} ms\n`);
