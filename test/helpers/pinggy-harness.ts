@@ -75,7 +75,10 @@ export class PinggyHarness implements AsyncDisposable {
 
   /** As a daemon started anew would make it: the same options, nothing remembered. */
   anotherProvider(options: Partial<PinggyOptions>): PinggyProvider {
-    const provider = new PinggyProvider(this.options(options), { env: this.#engine.env, home: this.#engine.folder });
+    const provider = new PinggyProvider(this.options(options), {
+      env: this.#engine.env,
+      home: this.#engine.folder,
+    });
     this.#providers.push(provider);
     return provider;
   }
@@ -109,13 +112,20 @@ export class PinggyHarness implements AsyncDisposable {
     const [response] = (await once(request, 'response')) as [http.IncomingMessage];
     const chunks: Buffer[] = [];
     for await (const chunk of response) chunks.push(chunk as Buffer);
-    return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString() };
+    return {
+      status: response.statusCode ?? 0,
+      headers: response.headers,
+      body: Buffer.concat(chunks).toString(),
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { Id, Labels } of await this.#engine.containers().catch(() => [])) {
       if (Labels['io.tunneld.tunnel'] === this.request.name) {
-        await this.#engine.docker.getContainer(Id).remove({ force: true }).catch(() => {});
+        await this.#engine.docker
+          .getContainer(Id)
+          .remove({ force: true })
+          .catch(() => {});
       }
     }
     await Promise.all(this.#providers.map((provider) => provider.dispose()));

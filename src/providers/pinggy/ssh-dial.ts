@@ -26,8 +26,9 @@ function dial(target: SshTarget, env: NodeJS.ProcessEnv): Duplex {
   let said = '';
   const connection = new Duplex({
     read: () => void child.stdout.resume(),
-    write: (chunk: Buffer, _encoding, done) => void child.stdin.write(chunk, done),
-    final: (done) => void child.stdin.end(done),
+    // A failed write says less than what ssh prints on its way out.
+    write: (chunk: Buffer, _encoding, done) => void child.stdin.write(chunk, () => done()),
+    final: (done) => void child.stdin.end(() => done()),
     destroy: (error, done) => {
       child.kill();
       done(error);
@@ -39,7 +40,6 @@ function dial(target: SshTarget, env: NodeJS.ProcessEnv): Duplex {
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-500);
   });
-  // A write that fails says less than what ssh prints on its way out.
   child.stdin.on('error', () => {});
   child.on('error', (error) => connection.destroy(error));
   child.on('close', (code) => {

@@ -40,7 +40,9 @@ describeWithEngine('what a killed daemon left behind', (engine) => {
     await harness.open();
     const after = await harness.open(harness.anotherProvider({}));
     const [info] = await engine().containers();
-    await engine().docker.getContainer(info?.Id ?? '').kill();
+    await engine()
+      .docker.getContainer(info?.Id ?? '')
+      .kill();
     expect(await after.closed).toMatchObject({ reason: 'lost' });
   });
 
@@ -52,7 +54,10 @@ describeWithEngine('what a killed daemon left behind', (engine) => {
     const after = await engine().containers();
     expect(after).toHaveLength(1);
     expect(after[0]?.Id).not.toBe(before?.Id);
-    expect(harness.edge.logins.map(({ options }) => options.split(' ')[0])).toEqual(['k:key-before', 'k:key-after']);
+    expect(harness.edge.logins.map(({ options }) => options.split(' ')[0])).toEqual([
+      'k:key-before',
+      'k:key-after',
+    ]);
   });
 
   it.each(['paused', 'stopped', 'silent'])('is replaced when it is %s', async (state) => {
@@ -63,7 +68,11 @@ describeWithEngine('what a killed daemon left behind', (engine) => {
     // The provider that opened it must not see what happens: a dead process would not.
     const blind = harness.anotherProvider({ livenessIntervalMs: 600_000 });
     if (state === 'silent') harness.edge.goSilent();
-    const disturb = { paused: () => container.pause(), stopped: () => container.stop({ t: 0 }), silent: () => undefined };
+    const disturb = {
+      paused: () => container.pause(),
+      stopped: () => container.stop({ t: 0 }),
+      silent: () => undefined,
+    };
     await disturb[state as keyof typeof disturb]();
     const began = performance.now();
     const after = await harness.open(blind);

@@ -83,7 +83,13 @@ describe('the arguments of the container', () => {
       [new Secret('MARKERaccess')],
     ).map((argument) => argument.shown);
     expect(shown.join(' ')).not.toContain('MARKER');
-    expect(shown.slice(-5)).toEqual(['a:Host:localhost:41000', 'u:X-Key:***', 'k:***', 'b:ann:***', 'a:X-Y:***']);
+    expect(shown.slice(-5)).toEqual([
+      'a:Host:localhost:41000',
+      'u:X-Key:***',
+      'k:***',
+      'b:ann:***',
+      'a:X-Y:***',
+    ]);
   });
 
   it('stay one word each at the edge, whatever the options hold, or are refused', () => {
@@ -99,7 +105,12 @@ describe('the arguments of the container', () => {
       fc.record({ setHeaders: fc.dictionary(text, secret, { maxKeys: 2 }) }),
       fc.record({ removeHeaders: fc.array(text, { maxLength: 1 }) }),
       fc.record({ allow: fc.array(text, { maxLength: 1 }) }),
-      fc.record({ args: fc.array(text.map((rest) => `x:${rest}`), { maxLength: 2 }) }),
+      fc.record({
+        args: fc.array(
+          text.map((rest) => `x:${rest}`),
+          { maxLength: 2 },
+        ),
+      }),
     );
     let accepted = 0;
     const holds = fc.property(options, (given) => {
@@ -112,7 +123,9 @@ describe('the arguments of the container', () => {
       accepted += 1;
       const remote = all.slice(all.indexOf('-t') + 2);
       const arrived = shellWords(remote.join(' '));
-      return JSON.stringify(arrived) === JSON.stringify(remote) && !remote.some((word) => word.startsWith('-'));
+      return (
+        JSON.stringify(arrived) === JSON.stringify(remote) && !remote.some((word) => word.startsWith('-'))
+      );
     });
     fc.assert(holds, { numRuns: 3_000 });
     // Most random texts are refused; enough must not be, or nothing was shown.

@@ -65,13 +65,17 @@ describe('the greeting in the log', () => {
   it('is read through colours, titles and redrawn lines', () => {
     const text = '\u001b]0;https://evil.example\u0007\u001b[32m\u001b[4mhttps://a.pinggy.link\u001b[0m\r\n';
     expect(urlsOf(text)).toEqual(['https://a.pinggy.link/']);
-    expect(urlsOf('⠋ Connecting to Pinggy...\r ✔ Success\r\nhttps://a.pinggy.link\n')).toEqual(['https://a.pinggy.link/']);
+    expect(urlsOf('⠋ Connecting to Pinggy...\r ✔ Success\r\nhttps://a.pinggy.link\n')).toEqual([
+      'https://a.pinggy.link/',
+    ]);
     expect(readBanner(linesOf('Authenticated as: a@example.com\n')).authenticated).toBe(true);
   });
 
   it('does not take a word-wrapped or quoted address for a URL', () => {
     expect(urlsOf('to get unrestricted tunnels. https:\r\n//dashboard.pinggy.io\r\n')).toEqual([]);
-    expect(urlsOf('see https://a.example for more\r\n"https://a.example"\r\nhttps://a.example/path\r\n')).toEqual([]);
+    expect(
+      urlsOf('see https://a.example for more\r\n"https://a.example"\r\nhttps://a.example/path\r\n'),
+    ).toEqual([]);
   });
 
   it.each([
@@ -93,7 +97,10 @@ describe('the greeting in the log', () => {
 
 describe('known texts', () => {
   it.each([
-    ['Login is not allowed: A tunnel with the same token (xxYYzzZ) is already active.', 'PINGGY_TOKEN_ACTIVE'],
+    [
+      'Login is not allowed: A tunnel with the same token (xxYYzzZ) is already active.',
+      'PINGGY_TOKEN_ACTIVE',
+    ],
     ['Login is not allowed', 'CREDENTIAL_REJECTED'],
     ['[redacted]+force@pro.pinggy.io: Permission denied (publickey,password).', 'CREDENTIAL_REJECTED'],
     ['Error: remote port forwarding failed for listen port 0', 'PINGGY_FORWARD_REFUSED'],

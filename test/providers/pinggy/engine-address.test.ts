@@ -38,11 +38,17 @@ describe('the engine', () => {
   });
 
   it('is reached with TLS when DOCKER_TLS_VERIFY says so', async () => {
-    const env = { DOCKER_HOST: 'tcp://engine.example:2376', DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: '/certs' };
+    const env = {
+      DOCKER_HOST: 'tcp://engine.example:2376',
+      DOCKER_TLS_VERIFY: '1',
+      DOCKER_CERT_PATH: '/certs',
+    };
     expect(await findEngine(search({ env }))).toMatchObject({
       tls: { ca: '/certs/ca.pem', cert: '/certs/cert.pem', key: '/certs/key.pem', verify: true },
     });
-    expect(await findEngine(search({ env: { ...env, DOCKER_TLS_VERIFY: '' } }))).toMatchObject({ tls: undefined });
+    expect(await findEngine(search({ env: { ...env, DOCKER_TLS_VERIFY: '' } }))).toMatchObject({
+      tls: undefined,
+    });
   });
 
   it('is the one of the current context, unless the environment names another', async () => {
@@ -50,8 +56,13 @@ describe('the engine', () => {
     writeFileSync(join(home, '.docker/config.json'), JSON.stringify({ currentContext: 'desk' }));
     expect(await findEngine(search({ home }))).toMatchObject({ path: '/desk.sock' });
     const env = { DOCKER_HOST: 'unix:///other.sock' };
-    expect(await findEngine(search({ home, env }))).toMatchObject({ path: '/other.sock', source: 'DOCKER_HOST' });
-    expect(await findEngine(search({ home, env, dockerContext: 'desk' }))).toMatchObject({ path: '/desk.sock' });
+    expect(await findEngine(search({ home, env }))).toMatchObject({
+      path: '/other.sock',
+      source: 'DOCKER_HOST',
+    });
+    expect(await findEngine(search({ home, env, dockerContext: 'desk' }))).toMatchObject({
+      path: '/desk.sock',
+    });
     const asked = search({ home, env, dockerHost: 'unix:///asked.sock' });
     expect(await findEngine(asked)).toMatchObject({ path: '/asked.sock' });
   });
@@ -72,7 +83,9 @@ describe('the engine', () => {
     const first = await findEngine(here);
     // The machine of the test may have the usual socket.
     const usual = first.kind === 'socket' && first.path === '/var/run/docker.sock';
-    expect(usual || (first.kind === 'socket' && first.path === join(runtime, 'podman/podman.sock'))).toBe(true);
+    expect(usual || (first.kind === 'socket' && first.path === join(runtime, 'podman/podman.sock'))).toBe(
+      true,
+    );
   });
 
   it.each([

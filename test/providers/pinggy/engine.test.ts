@@ -34,7 +34,11 @@ async function listening(server: Server, where: string | number): Promise<Server
   return server;
 }
 
-async function factsOf(answers: Answers, platform: NodeJS.Platform = 'linux', paths: string[] = []): Promise<EngineFacts> {
+async function factsOf(
+  answers: Answers,
+  platform: NodeJS.Platform = 'linux',
+  paths: string[] = [],
+): Promise<EngineFacts> {
   const path = join(tempFolder(), 'engine.sock');
   await listening(http.createServer(talk(answers, paths)), path);
   const env = { DOCKER_HOST: `unix://${path}` };
@@ -53,7 +57,13 @@ describe('an engine', () => {
 
   it.each<[string, Answers, NodeJS.Platform, boolean, string]>([
     ['Docker on Linux', {}, 'linux', true, ''],
-    ['Docker Desktop on Linux', { info: { OperatingSystem: 'Docker Desktop' } }, 'linux', false, 'virtual machine'],
+    [
+      'Docker Desktop on Linux',
+      { info: { OperatingSystem: 'Docker Desktop' } },
+      'linux',
+      false,
+      'virtual machine',
+    ],
     ['Docker on macOS', {}, 'darwin', false, 'virtual machine'],
     ['rootless Docker', { info: { SecurityOptions: ['name=rootless'] } }, 'linux', false, 'rootless'],
     [
@@ -150,8 +160,12 @@ describe('the plan for a container', () => {
   it('has a fingerprint that tells plans apart, not secrets, and not ports of the web debugger', () => {
     const owner = { instance: 'one', key: new Secret('key') };
     const printOf = (options: object, key = owner.key, port = 42_000) =>
-      planFor({ ...PINGGY_DEFAULTS, ...options }, { ...request, owner: { ...owner, key } }, facts(true, ''), port)
-        .fingerprint;
+      planFor(
+        { ...PINGGY_DEFAULTS, ...options },
+        { ...request, owner: { ...owner, key } },
+        facts(true, ''),
+        port,
+      ).fingerprint;
     const usual = printOf({});
     expect(printOf({}, owner.key, 43_000)).toBe(usual);
     expect(printOf({ keys: [new Secret('k')] })).not.toBe(usual);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { TunneldError } from '../../../src/core/errors.ts';
@@ -96,7 +96,9 @@ describeWithEngine('a Pinggy tunnel that cannot open', (engine) => {
     const another = harness.anotherProvider({ token: new Secret(`${MARKER}token`), force: false });
     const request = { ...harness.request, name: 'second' };
     const signal = new AbortController().signal;
-    const error: unknown = await another.open(request, { signal, log: harness.log }).catch((thrown) => thrown);
+    const error: unknown = await another
+      .open(request, { signal, log: harness.log })
+      .catch((thrown) => thrown);
     expect(error).toMatchObject({ code: 'PINGGY_TOKEN_ACTIVE', retryable: true });
     expect(`${String(error)} ${harness.logged}`).not.toContain(MARKER);
     await first.close();
@@ -137,7 +139,9 @@ describeWithEngine('a Pinggy tunnel that cannot open', (engine) => {
   });
 
   it('says which option is wrong before it looks for an engine', async () => {
-    await using harness = await PinggyHarness.start(engine(), { setHeaders: { 'X-A': new Secret(`a" k:${MARKER}`) } });
+    await using harness = await PinggyHarness.start(engine(), {
+      setHeaders: { 'X-A': new Secret(`a" k:${MARKER}`) },
+    });
     expect(await failure(harness)).toMatchObject({ code: 'PINGGY_OPTION_INVALID', retryable: false });
   });
 });

@@ -34,26 +34,31 @@ describeWithEngine('a Pinggy session that is disturbed', (engine) => {
     ],
   ];
 
-  it.each(disturbances)('is replaced by one healthy session after %s, within %i ms', async (name, limit, disturb) => {
-    await using harness = await PinggyHarness.start(engine(), { token: new Secret(makeToken()) });
-    await using keeper = new Keeper(harness);
-    const first = await keeper.session();
-    const began = performance.now();
-    await disturb(harness);
-    const second = await waitFor(() => (keeper.current === first ? undefined : keeper.current), { timeoutMs: limit });
-    expect((await harness.visit(second.publicUrl)).status).toBe(200);
-    const took = Math.round(performance.now() - began);
-    process.stdout.write(`    ${name}: ${took} ms\n`);
-    expect(took).toBeLessThan(limit);
-    // The token's address stays.
-    expect(second.publicUrl.href).toBe(first.publicUrl.href);
-    expect(await first.closed).toMatchObject({ reason: 'lost' });
-    expect(await engine().containers()).toHaveLength(1);
-    await second.close();
-    await keeper.stop();
-    expect(await engine().containers()).toEqual([]);
-    expect(keeper.most).toBe(1);
-  });
+  it.each(disturbances)(
+    'is replaced by one healthy session after %s, within %i ms',
+    async (name, limit, disturb) => {
+      await using harness = await PinggyHarness.start(engine(), { token: new Secret(makeToken()) });
+      await using keeper = new Keeper(harness);
+      const first = await keeper.session();
+      const began = performance.now();
+      await disturb(harness);
+      const second = await waitFor(() => (keeper.current === first ? undefined : keeper.current), {
+        timeoutMs: limit,
+      });
+      expect((await harness.visit(second.publicUrl)).status).toBe(200);
+      const took = Math.round(performance.now() - began);
+      process.stdout.write(`    ${name}: ${took} ms\n`);
+      expect(took).toBeLessThan(limit);
+      // The token's address stays.
+      expect(second.publicUrl.href).toBe(first.publicUrl.href);
+      expect(await first.closed).toMatchObject({ reason: 'lost' });
+      expect(await engine().containers()).toHaveLength(1);
+      await second.close();
+      await keeper.stop();
+      expect(await engine().containers()).toEqual([]);
+      expect(keeper.most).toBe(1);
+    },
+  );
 
   it('removes the container later when the engine is away at the time of closing', async () => {
     await using harness = await PinggyHarness.start(engine());

@@ -108,7 +108,9 @@ describeWithEngine('a Pinggy session on a real engine', (engine) => {
     await using harness = await PinggyHarness.start(engine());
     await harness.open();
     const [info] = await engine().containers();
-    const { HostConfig, Config } = await engine().docker.getContainer(info?.Id ?? '').inspect();
+    const { HostConfig, Config } = await engine()
+      .docker.getContainer(info?.Id ?? '')
+      .inspect();
     expect(HostConfig).toMatchObject({
       Privileged: false,
       CapDrop: ['ALL'],
@@ -140,7 +142,9 @@ describeWithEngine('a Pinggy session on a real engine', (engine) => {
     const since = Math.floor(Date.now() / 1000) - 1;
     const session = await harness.open();
     const [info] = await engine().containers();
-    const inspection = await engine().docker.getContainer(info?.Id ?? '').inspect();
+    const inspection = await engine()
+      .docker.getContainer(info?.Id ?? '')
+      .inspect();
     const command = await harness.provider.equivalentCommand(harness.request);
     const found = await harness.provider.diagnose(harness.request);
     await session.close();
