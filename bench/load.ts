@@ -28,8 +28,21 @@ export interface Outcome {
   readonly p99Us: number;
 }
 
+const MAX_CALL_BYTES = 65_536;
+
 const folder = mkdtempSync(path.join(tmpdir(), 'tunneld-bench-load-'));
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+
+/** A tool call of the given size, or plain bytes where a call would not be that large. */
+export function bodyOf({ bodyBytes }: Job): {
+  readonly type: string;
+  readonly head: string;
+  readonly tail: string;
+} {
+  if (bodyBytes > MAX_CALL_BYTES) return { type: 'application/octet-stream', head: '', tail: '' };
+  const head = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"';
+  return { type: 'application/json', head, tail: '"}}}' };
+}
 
 /** Puts `job` on a server for its duration: with wrk, or with a Node program where wrk is absent. */
 export async function load(job: Job): Promise<Outcome> {
@@ -50,10 +63,15 @@ async function runWrk(job: Job): Promise<Outcome> {
 
 /** Headers go through the script: an argument would show in `ps`. */
 function wrkScript(job: Job): string {
+  const { type, head, tail } = bodyOf(job);
+  const padding = job.bodyBytes - head.length - tail.length;
+  const body = `
+    wrk.headers["Content-Type"] = "${type}"
+    wrk.body = '${head}' .. string.rep("u", ${padding}) .. '${tail}'`;
   return `
     wrk.method = "${job.method}"
     wrk.headers["Authorization"] = "Bearer ${job.token}"
-    ${job.bodyBytes > 0 ? `wrk.headers["Content-Type"] = "application/json"\nwrk.body = string.rep("u", ${job.bodyBytes})` : ''}
+    ${job.bodyBytes > 0 ? body : ''}
     done = function(s, l)
       local e = s.errors
       io.write(string.format('OUTCOME {"requests":%d,"bytes":%d,"seconds":%f,"errors":%d,"p50Us":%d,"p99Us":%d}\\n',

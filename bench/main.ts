@@ -18,7 +18,7 @@ import { FULL, QUICK, type Scale } from './scale.ts';
 import { measureSmall } from './small.ts';
 import { measureSse } from './sse.ts';
 import { measureStartUp } from './start-up.ts';
-import { startSubjects } from './subjects.ts';
+import { DAEMON, type Subject, startSubjects } from './subjects.ts';
 import { checkTargets } from './targets.ts';
 
 const { values } = parseArgs({ options: { quick: { type: 'boolean' }, json: { type: 'string' } } });
@@ -47,7 +47,7 @@ async function run(scale: Scale): Promise<Results> {
     // In processes that have done nothing yet: a heap grown under load would hide what streams take.
     say('memory of idle streams');
     const fresh = await startSubjects(origin, token);
-    const idle = await measureIdle(fresh.list, scale, token).finally(fresh.stop);
+    const idle = await measureIdle(withoutDaemon(fresh.list), scale, token).finally(fresh.stop);
     const subjects = await startSubjects(origin, token);
     try {
       say('small exchanges');
@@ -63,6 +63,11 @@ async function run(scale: Scale): Promise<Results> {
   } finally {
     await origin.stop();
   }
+}
+
+/** Its limit of streams is the user's, not the bench's. */
+function withoutDaemon(subjects: readonly Subject[]): readonly Subject[] {
+  return subjects.filter(({ name }) => name !== DAEMON);
 }
 
 /** Progress goes where it does not mix with the report. */

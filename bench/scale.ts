@@ -12,7 +12,7 @@ export interface Scale {
 }
 
 export const FULL: Scale = {
-  rounds: 5,
+  rounds: 3,
   cellMs: 2_000,
   small: (['GET', 'POST'] as const).flatMap((method) =>
     [1, 16, 64].map((connections) => ({ method, connections })),

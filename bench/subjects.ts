@@ -1,3 +1,6 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Tunneld } from '../test/helpers/tunneld.ts';
 import { type Child, startProgram } from './child.ts';
 import { hasNginx, reverseProxy, startNginx } from './nginx.ts';
 import type { Origin } from './origin.ts';
@@ -25,6 +28,8 @@ export const GATEWAY = 'tunneld gateway';
 export const EMBEDDED = 'tunneld relay + agent + gateway';
 /** The same code with the public side in a process of its own, as a relay on a server has it. */
 export const SPLIT = 'tunneld relay | agent + gateway';
+/** The built daemon with everything it does beside: request log, metrics, probes. */
+export const DAEMON = 'tunneld daemon';
 export const NGINX_TWO_HOPS = 'nginx, two hops';
 
 /** Starts every subject at once: neighbours that are idle cost nothing, and rounds can interleave. */
@@ -68,11 +73,36 @@ export async function startSubjects(origin: Origin, token: string): Promise<Subj
       { name: 'agent + gateway', pid: agent.pid },
     ];
     list.push({ name: SPLIT, url: `${at(relay.port)}/bench`, parts });
+
+    const daemon = keep(await startDaemon(origin, token));
+    list.push({
+      name: DAEMON,
+      url: `${at(daemon.port)}/bench`,
+      parts: [{ name: 'daemon', pid: daemon.pid }],
+    });
   } catch (error) {
     await stop();
     throw error;
   }
   return { list, stop };
+}
+
+async function startDaemon(origin: Origin, token: string): Promise<Child> {
+  const home = await Tunneld.create();
+  try {
+    const file = path.join(home.folder, 'token');
+    await writeFile(file, token, { mode: 0o600 });
+    await home.writeConfig(
+      `tunnels: { bench: { port: ${origin.port}, access: { token: 'file:${file}' }, health: { probe: tcp } } }`,
+    );
+    await home.ok('up', '--no-wait');
+    await home.until('bench', ({ state }) => state === 'up');
+    const { pid, relayUrl } = await home.daemon();
+    return { pid, port: Number(new URL(relayUrl).port), stop: () => home[Symbol.asyncDispose]() };
+  } catch (error) {
+    await home[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 function at(port: number): string {

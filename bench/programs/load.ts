@@ -1,11 +1,13 @@
 /** The load generator for machines without wrk: BENCH_JOB is a `Job` as JSON. */
 import { Pool } from 'undici';
-import type { Job } from '../load.ts';
+import { bodyOf, type Job } from '../load.ts';
 
 const job = JSON.parse(String(process.env['BENCH_JOB'])) as Job;
 const url = new URL(job.url);
 const pool = new Pool(url.origin, { connections: job.connections, pipelining: 1 });
-const body = job.bodyBytes > 0 ? Buffer.alloc(job.bodyBytes, 'u') : null;
+const { type, head, tail } = bodyOf(job);
+const padding = 'u'.repeat(Math.max(0, job.bodyBytes - head.length - tail.length));
+const body = job.bodyBytes > 0 ? head + padding + tail : null;
 const latencies: number[] = [];
 let bytes = 0;
 let errors = 0;
@@ -28,7 +30,7 @@ async function drive(): Promise<void> {
         path: url.pathname,
         method: job.method,
         body,
-        headers: { authorization: `Bearer ${job.token}`, 'content-type': 'application/json' },
+        headers: { authorization: `Bearer ${job.token}`, 'content-type': type },
       });
       for await (const chunk of answer.body) bytes += (chunk as Buffer).length;
       if (answer.statusCode >= 300) errors += 1;

@@ -1,6 +1,6 @@
 import { distance } from 'fastest-levenshtein';
-import { z } from 'zod';
-import { configSchema } from './schema.ts';
+import type { z } from 'zod';
+import { configJsonSchema } from './json-schema.ts';
 
 /** One thing that is wrong with what the user wrote. */
 export interface Mistake {
@@ -60,7 +60,7 @@ interface SchemaNode {
 }
 
 function keysAt(path: readonly string[]): string[] {
-  let node = z.toJSONSchema(configSchema, { io: 'input' }) as SchemaNode | undefined;
+  let node = configJsonSchema() as SchemaNode | undefined;
   for (const segment of path) {
     node = node?.properties?.[segment] ?? (node?.additionalProperties || undefined);
   }

@@ -145,6 +145,12 @@ export const ERROR_CATALOGUE = {
     summary: 'Somebody else holds this tunnel name on the relay.',
     remedy: 'Choose another tunnel name, or free the old one.',
   },
+  RELAY_SUPERSEDED: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'Another agent with the same credential took this tunnel name over.',
+    remedy: 'Stop the other one or give it another name, then `tunneld restart`.',
+  },
   RELAY_PROTOCOL: {
     retryable: true,
     exitCode: 1,

@@ -12,5 +12,11 @@ export const UPSTREAM_HEADER = 'x-tunneld-upstream';
 /** Request: `<probe key>.<nonce>` makes it a probe. Response: the nonce, proving the answer is fresh. */
 export const PROBE_HEADER = 'x-tunneld-probe';
 
+/** Response: why the gateway answered by itself, as a stable word (`host`, `wrong-token`, …). */
+export const REASON_HEADER = 'x-tunneld-reason';
+
 /** Path under the public base URL that the gateway answers itself, with the token. */
 export const GATEWAY_HEALTH_PATH = '/.tunneld/healthz';
+
+/** Response: the relay answered, not the gateway, and why (`tunnel-offline`, `tunnel-busy`, …). */
+export const RELAY_HEADER = 'x-tunneld-relay';

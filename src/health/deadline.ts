@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 
-export class DeadlinePassed extends Error {
+class DeadlinePassed extends Error {
   override readonly name = 'DeadlinePassed';
 }
 

@@ -1,4 +1,4 @@
-import { INSTANCE_HEADER, UPSTREAM_HEADER } from '../core/markers.ts';
+import { INSTANCE_HEADER, RELAY_HEADER, UPSTREAM_HEADER } from '../core/markers.ts';
 import type { Answer } from './http-asker.ts';
 
 /** `unknown`: nothing on the way could be asked; neither safe nor exposed. */
@@ -14,8 +14,8 @@ export function judgeExposure(answer: Answer, instance: string): Exposure {
     if (upstream !== 'n/a' && upstream !== undefined) return 'exposed';
     return REFUSALS.has(status) ? 'refused' : 'unknown';
   }
-  if (marker !== undefined) return 'unknown';
   if (REFUSALS.has(status)) return 'refused';
+  if (marker !== undefined || answer.header(RELAY_HEADER) !== undefined) return 'unknown';
   // Somebody speaks MCP at our public URL without our gateway in between.
   return answer.message !== undefined && status < 500 ? 'exposed' : 'unknown';
 }

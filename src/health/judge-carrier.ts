@@ -1,5 +1,12 @@
-import { INSTANCE_HEADER, PROBE_HEADER, UPSTREAM_HEADER } from '../core/markers.ts';
+import {
+  INSTANCE_HEADER,
+  PROBE_HEADER,
+  REASON_HEADER,
+  RELAY_HEADER,
+  UPSTREAM_HEADER,
+} from '../core/markers.ts';
 import type { Answer } from './http-asker.ts';
+import { printable } from './printable.ts';
 import type { Sighting } from './sighting.ts';
 
 /** What proves that an answer is our gateway's, and new. */
@@ -19,7 +26,7 @@ export function judgeCarrier(answer: Answer, url: URL, proof: Proof): Sighting |
   if (instance === undefined) return judgeStranger(answer, url, seen);
   if (instance !== proof.instance) return seen('wrong-tunnel', 'another tunneld answers at the public URL');
   const upstream = answer.header(UPSTREAM_HEADER);
-  if (upstream === 'n/a' && (status === 401 || status === 403)) {
+  if (upstream === 'n/a' && status === 401) {
     return seen('token-refused', `our own gateway refuses the tunnel's token (${status})`);
   }
   // A cache in between would otherwise keep a dead tunnel looking well.
@@ -27,7 +34,7 @@ export function judgeCarrier(answer: Answer, url: URL, proof: Proof): Sighting |
     return seen('stale-answer', `the answer is not to this request (${status})`);
   }
   if (upstream === 'down') return seen('upstream-down', `the gateway cannot reach the server (${status})`);
-  if (upstream === 'n/a') return judgeGateway(status, seen);
+  if (upstream === 'n/a') return judgeGateway(answer, seen);
   if (answer.cut !== undefined) {
     return seen('stalled', `the answer's head came through (${status}), its body did not`);
   }
@@ -37,15 +44,18 @@ export function judgeCarrier(answer: Answer, url: URL, proof: Proof): Sighting |
 type Seen = (finding: Sighting['finding'], detail: string) => Sighting;
 
 /** Our gateway answered by itself: the way is open. */
-function judgeGateway(status: number, seen: Seen): Sighting {
+function judgeGateway({ status, header }: Answer, seen: Seen): Sighting {
   if (status === 200) return seen('ok', 'the gateway answers');
   if (status === 429 || status === 503) return seen('busy', `the gateway is at its limits (${status})`);
-  return seen('gateway-refused', `the gateway refuses what arrives (${status})`);
+  const reason = printable(header(REASON_HEADER) ?? 'no reason');
+  return seen('gateway-refused', `the gateway refuses what arrives (${status}, ${reason})`);
 }
 
 /** Somebody on the way answered: an error page, a login, a stale address. */
 function judgeStranger(answer: Answer, url: URL, seen: Seen): Sighting {
   const { status } = answer;
+  const relay = answer.header(RELAY_HEADER);
+  if (relay === 'tunnel-busy') return seen('busy', `the tunnel is at its limits (${status})`);
   if (status === 429) {
     const retryAfterMs = Number(answer.header('retry-after')) * 1_000;
     const limited = seen('limited', 'the provider says that its quota is used up (429)');
@@ -57,7 +67,8 @@ function judgeStranger(answer: Answer, url: URL, seen: Seen): Sighting {
   if (status >= 300 && status < 400 && redirectsToTls(answer, url)) {
     return seen('redirected', `the public URL redirects to https (${status})`);
   }
-  const type = answer.header('content-type')?.split(';')[0] ?? 'no type';
+  if (relay !== undefined) return seen('not-ours', `the relay answers ${printable(relay)} (${status})`);
+  const type = printable(answer.header('content-type')?.split(';')[0] ?? 'no type');
   return seen('not-ours', `something else than our gateway answers at the public URL (${status}, ${type})`);
 }
 

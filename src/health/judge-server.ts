@@ -1,4 +1,5 @@
 import type { Answer } from './http-asker.ts';
+import { printable } from './printable.ts';
 import type { RpcError } from './rpc.ts';
 import type { Sighting } from './sighting.ts';
 
@@ -8,7 +9,7 @@ import type { Sighting } from './sighting.ts';
  */
 export function judgeServer(answer: Answer): Sighting {
   const { latencyMs, status } = answer;
-  const seen = (finding: Sighting['finding'], detail: string): Sighting => ({ finding, detail, latencyMs });
+  const seen: Seen = (finding, detail) => ({ finding, detail, latencyMs });
   if (answer.message?.result !== undefined) return seen('ok', 'the server answers');
   const error = answer.message?.error;
   if ((status === 403 || status === 421) && HOST_REFUSED.test(error?.message ?? answer.text)) {
@@ -26,22 +27,15 @@ const PROTOCOL_ERRORS: ReadonlySet<number> = new Set([-32700, -32600, -32601, -3
 /** nginx, Go and Apache say so in a 400. */
 const TLS_EXPECTED = /HTTPS (port|server)|plain HTTP request|speaking plain HTTP to an SSL/i;
 
-function judgeStatus(
-  answer: Answer,
-  seen: (finding: Sighting['finding'], detail: string) => Sighting,
-  error: RpcError | undefined,
-): Sighting {
+type Seen = (finding: Sighting['finding'], detail: string) => Sighting;
+
+function judgeStatus(answer: Answer, seen: Seen, error: RpcError | undefined): Sighting {
   const { status } = answer;
   if (status === 401 || status === 403 || status === 407) {
     return seen('needs-auth', `the server answers, and asks for its own authorization (${status})`);
   }
   if (status === 421) return seen('host-refused', 'the server refuses our Host (421)');
-  if (status >= 300 && status < 400) {
-    return seen(
-      'redirected',
-      `the server redirects to ${answer.header('location') ?? 'nowhere'} (${status})`,
-    );
-  }
+  if (status >= 300 && status < 400) return redirected(answer, seen);
   // Some servers say a missing session in plain text, and with 404 at that.
   if ((status === 404 || status === 405) && !/session/i.test(answer.text)) {
     return seen('wrong-path', `the server knows no MCP at this path (${status})`);
@@ -52,19 +46,18 @@ function judgeStatus(
   }
   if (status >= 400) return seen('ok', `the server answers (${status})`);
   if (answer.cut !== undefined) return seen('hung-up', `the server broke off its answer (${status})`);
-  const type = answer.header('content-type') ?? 'no type';
-  return seen('not-mcp', `what answers is no MCP server (${status}, ${type.slice(0, MAX_QUOTE_CHARS)})`);
+  const type = printable(answer.header('content-type') ?? 'no type');
+  return seen('not-mcp', `what answers is no MCP server (${status}, ${type})`);
 }
 
-const MAX_QUOTE_CHARS = 100;
+/** Frameworks redirect `/mcp` to `/mcp/` or the other way round, and clients rarely follow a POST. */
+function redirected({ status, header }: Answer, seen: Seen): Sighting {
+  const location = printable(header('location') ?? '');
+  const sighting = seen('redirected', `the server redirects to ${location || 'nowhere'} (${status})`);
+  return location.startsWith('/') ? { ...sighting, remedy: `Use --path ${location}.` } : sighting;
+}
 
 /** A short, printable piece of what the server said. */
 function quote(error: RpcError | undefined, answer: Answer): string {
-  const text = error?.message ?? answer.text;
-  return (
-    text
-      .replace(/[^\x20-\x7e]+/g, ' ')
-      .trim()
-      .slice(0, MAX_QUOTE_CHARS) || 'without a reason'
-  );
+  return printable(error?.message ?? answer.text) || 'without a reason';
 }

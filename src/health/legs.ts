@@ -11,6 +11,7 @@ import { type ProbeMode, Speaker } from './dialects/speak.ts';
 import { type Exposure, judgeExposure } from './exposure.ts';
 import { type Answer, HttpAsker } from './http-asker.ts';
 import { judgeCarrier } from './judge-carrier.ts';
+import { isLoopback } from './loopback.ts';
 import { codeOf, failureKind, LOCAL_FINDINGS } from './network-failure.ts';
 import type { Sighting } from './sighting.ts';
 import { tcpCheck } from './tcp-check.ts';
@@ -238,8 +239,4 @@ function withPath(base: URL, path: string): URL {
   const url = new URL(base);
   url.pathname = `${base.pathname.replace(/\/$/, '')}${path}`;
   return url;
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host);
 }

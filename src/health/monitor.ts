@@ -4,6 +4,7 @@ import type { Era, HealthReport, Verdict } from '../core/status.ts';
 import { withDeadline } from './deadline.ts';
 import type { Exposure } from './exposure.ts';
 import { type Legs, type LegsOptions, NetworkLegs } from './legs.ts';
+import { isLoopback } from './loopback.ts';
 import * as pace from './pace.ts';
 import { type Dated, toReport } from './report.ts';
 import { meaningOf, type Place, type Sighting } from './sighting.ts';
@@ -219,9 +220,7 @@ export class HealthMonitor {
     ]);
     if (this.#stopped) return;
     this.#learnLocal(local);
-    // A session that ended meanwhile must not speak for its successor.
-    const current = session !== undefined && session === this.#session;
-    if (current && far !== undefined) await this.#learnPublic(session, far);
+    if (session !== undefined && far !== undefined) await this.#learnPublic(session, far);
     if (this.#stopped) return;
     this.#publish();
     this.#followUp();
@@ -262,7 +261,8 @@ export class HealthMonitor {
 
   async #learnPublic(session: Session, sighting: Sighting): Promise<void> {
     const fails = meaningOf(sighting) === 'carrier';
-    const online = fails ? await this.#askOnline() : true;
+    const online = fails ? await this.#askOnline(session) : true;
+    // A session that ended meanwhile must not speak for its successor.
     if (session !== this.#session) return;
     this.#online = online;
     this.#public = { sighting, at: this.#options.clock.now() };
@@ -275,7 +275,7 @@ export class HealthMonitor {
   /** Whether a failure of the public leg can be held against the session. */
   #isEvidence(session: Session): boolean {
     const answering = this.#local !== undefined && meaningOf(this.#local.sighting) !== 'server';
-    const trafficPassed = this.#trafficAt > this.#roundAt;
+    const trafficPassed = this.#trafficAt >= this.#roundAt;
     return this.#online && answering && !this.#isOpening(session) && !trafficPassed;
   }
 
@@ -283,7 +283,9 @@ export class HealthMonitor {
     return this.#now() - session.openedAt < pace.OPENING_GRACE_MS;
   }
 
-  async #askOnline(): Promise<boolean> {
+  async #askOnline({ publicUrl }: Session): Promise<boolean> {
+    // A relay on this machine needs no network.
+    if (isLoopback(publicUrl.hostname)) return true;
     const { clock, online } = this.#options;
     const signal = this.#stopping.signal;
     try {

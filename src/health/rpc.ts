@@ -1,3 +1,5 @@
+import { printable } from './printable.ts';
+
 /** The part of a JSON-RPC answer a probe looks at. */
 export interface RpcAnswer {
   readonly result?: Readonly<Record<string, unknown>>;
@@ -33,11 +35,8 @@ export function serverName(result: Readonly<Record<string, unknown>> | undefined
     result?.['serverInfo'] ?? (isRecord(meta) ? meta['io.modelcontextprotocol/serverInfo'] : undefined);
   if (!isRecord(info) || typeof info['name'] !== 'string') return undefined;
   const version = typeof info['version'] === 'string' ? ` ${info['version']}` : '';
-  return `${info['name']}${version}`.slice(0, MAX_NAME_CHARS);
+  return printable(`${info['name']}${version}`);
 }
-
-/** It goes into status lines and logs; the server chose it. */
-const MAX_NAME_CHARS = 100;
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

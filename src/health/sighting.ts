@@ -10,6 +10,8 @@ export interface Sighting {
   readonly era?: Era;
   /** `name version`, when the server said so. */
   readonly server?: string;
+  /** What to do about it, where the probe knows better than the finding's row. */
+  readonly remedy?: string;
   /** A provider out of quota asked us to stay away this long (milliseconds). */
   readonly retryAfterMs?: number;
 }

@@ -24,10 +24,10 @@ export interface Judgement {
 }
 
 /** One failure may be a lost packet; a session is not replaced for that. */
-export const STRIKES_TO_REPLACE = 2;
+const STRIKES_TO_REPLACE = 2;
 
 /** A leg slower than this works, but not well (milliseconds). Slow servers in the field take 1 s. */
-export const DEGRADED_MS = 3_000;
+const DEGRADED_MS = 3_000;
 
 /**
  * What both legs mean together. The order of the questions matters: an exposed tunnel outranks
@@ -98,6 +98,6 @@ function blame(verdict: Verdict, leg: 'local' | 'public', sighting: Sighting, pl
   return {
     verdict,
     cause: `${name} leg: ${sighting.detail}.`,
-    remedy: FINDINGS[sighting.finding].remedy(place),
+    remedy: sighting.remedy ?? FINDINGS[sighting.finding].remedy(place),
   };
 }

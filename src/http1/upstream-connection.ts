@@ -18,6 +18,8 @@ const LARGE_READ_BYTES = 65_536;
 export class UpstreamConnection {
   readonly socket: Socket;
   readonly context: UpstreamConnectionContext;
+  /** While idle: since when (monotonic milliseconds). */
+  idleSince = 0;
   /** While idle: when it is too old to be used (monotonic milliseconds). */
   idleUntil = 0;
   /** The TCP (and TLS) connection stands. */

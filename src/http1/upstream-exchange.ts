@@ -33,10 +33,11 @@ export interface UpstreamFailure {
 
 /** One request on a connection to the server, and its answer. */
 export class UpstreamExchange {
-  readonly #connection: UpstreamConnection;
-  readonly #socket: Socket;
   readonly #request: RequestHead;
   readonly #receiver: UpstreamReceiver;
+  #connection: UpstreamConnection | undefined;
+  /** What was asked for before there was a connection. */
+  #early: { readonly chunk?: Buffer; readonly end?: boolean; readonly flush?: boolean } | undefined;
   #headText: string;
   #sent = false;
   /** The whole request was handed to the socket. */
@@ -56,54 +57,77 @@ export class UpstreamExchange {
   /** Counts what the server sent, so that a sweep can see silence. */
   progress = 0;
 
-  constructor(
-    connection: UpstreamConnection,
-    request: RequestHead,
-    headText: string,
-    receiver: UpstreamReceiver,
-  ) {
-    this.#connection = connection;
-    this.#socket = connection.socket;
+  constructor(request: RequestHead, headText: string, receiver: UpstreamReceiver) {
     this.#request = request;
     this.#headText = headText + HEAD_END;
     this.#receiver = receiver;
     this.#left = request.framing.kind === 'length' ? request.framing.length : 0;
-    connection.attach(this);
+  }
+
+  /** Nothing more happens. */
+  get over(): boolean {
+    return this.#over;
   }
 
   get connected(): boolean {
-    return this.#connection.connected;
+    return this.#connection?.connected ?? false;
+  }
+
+  /** Gives it the connection it runs on; what was asked for before happens now. */
+  bind(connection: UpstreamConnection): void {
+    this.#connection = connection;
+    connection.attach(this);
+    const early = this.#early;
+    this.#early = undefined;
+    if (early === undefined) return;
+    if (early.chunk !== undefined) this.write(early.chunk);
+    if (early.end) this.end();
+    else if (early.flush) this.flush();
+    if (early.chunk !== undefined && !this.#waitsForDrain) this.#receiver.drain();
   }
 
   /** Sends request body bytes (after a 101: raw bytes). */
   write(chunk: Buffer): Flow {
     if (this.#over || chunk.length === 0) return Flow.consumed;
-    return this.#flowing(this.#writeBody(chunk));
+    const socket = this.#connection?.socket;
+    if (socket === undefined) {
+      this.#early = { ...this.#early, chunk };
+      return Flow.paused;
+    }
+    const flow = this.#writeBody(socket, chunk);
+    if (flow === Flow.paused) this.#waitsForDrain = true;
+    return flow;
   }
 
   /** The request is complete. */
   end(): void {
     if (this.#over) return;
-    if (this.#response?.status === 101) {
+    const socket = this.#connection?.socket;
+    if (socket === undefined) {
+      this.#early = { ...this.#early, end: true };
+    } else if (this.#response?.status === 101) {
       this.#rawEnds++;
       this.#over = this.#rawEnds === 2;
-      this.#socket.end();
-      return;
-    }
-    if (this.#left > 0) {
+      socket.end();
+    } else if (this.#left > 0) {
       this.abort();
-      return;
+    } else {
+      this.flush();
+      if (this.#request.framing.kind === 'stream') socket.write(LAST_CHUNK, 'latin1');
+      this.#requestEnded = true;
     }
-    this.flush();
-    if (this.#request.framing.kind === 'stream') this.#socket.write(LAST_CHUNK, 'latin1');
-    this.#requestEnded = true;
   }
 
   /** Sends the head now, without waiting for body bytes to go with it. */
   flush(): void {
     if (this.#over || this.#sent) return;
+    const socket = this.#connection?.socket;
+    if (socket === undefined) {
+      this.#early = { ...this.#early, flush: true };
+      return;
+    }
     this.#sent = true;
-    this.#socket.write(this.#headText, 'latin1');
+    socket.write(this.#headText, 'latin1');
     this.#headText = '';
   }
 
@@ -111,7 +135,7 @@ export class UpstreamExchange {
   abort(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#connection.discard();
+    this.#connection?.discard();
   }
 
   /** Goes on after `response` or `responseData` answered `Flow.paused`. */
@@ -121,7 +145,7 @@ export class UpstreamExchange {
     const held = this.#held;
     this.#held = undefined;
     if (held !== undefined) this.received(held);
-    if (!this.paused && !this.#over) this.#socket.resume();
+    if (!this.paused && !this.#over) this.#connection?.socket.resume();
   }
 
   /**
@@ -151,7 +175,7 @@ export class UpstreamExchange {
     }
     if (!this.#response.delimitedByClose) return false;
     this.#over = true;
-    this.#connection.discard();
+    this.#connection?.discard();
     this.#receiver.responseEnd();
     return true;
   }
@@ -169,20 +193,21 @@ export class UpstreamExchange {
     this.#receiver.failed({ kind: connected ? 'closed' : 'connect', reason: code ?? 'connection-closed' });
   }
 
-  #writeBody(chunk: Buffer): Flow {
+  #writeBody(socket: Socket, chunk: Buffer): Flow {
     const head = this.#headText;
     const first = !this.#sent;
     this.#sent = true;
     this.#headText = '';
-    if (this.#request.framing.kind === 'stream') return writeChunk(this.#socket, chunk, head);
+    // After a 101 the request had no body, and these are the other protocol's bytes.
+    if (this.#request.framing.kind === 'stream') return writeChunk(socket, chunk, head);
     if (this.#request.framing.kind === 'length') this.#left -= chunk.length;
-    return first ? writeHead(this.#socket, head, chunk) : writeBytes(this.#socket, chunk);
+    return first ? writeHead(socket, head, chunk) : writeBytes(socket, chunk);
   }
 
   #readHead(chunk: Buffer): boolean {
     let offset = 0;
     while (offset < chunk.length) {
-      this.#heads ??= new HeadReader(this.#connection.context.headBytes);
+      this.#heads ??= new HeadReader(this.#connection?.context.headBytes ?? 0);
       const text = this.#heads.read(chunk, offset);
       if (text === undefined) return false;
       offset = this.#heads.next;
@@ -253,20 +278,15 @@ export class UpstreamExchange {
   #complete(surplus: boolean): void {
     this.#over = true;
     const response = this.#response;
-    if (surplus || !this.#requestEnded || response?.keepAlive !== true) this.#connection.discard();
-    else this.#connection.release(idleLimitMs(response));
+    if (surplus || !this.#requestEnded || response?.keepAlive !== true) this.#connection?.discard();
+    else this.#connection?.release(idleLimitMs(response));
   }
 
   #fail(failure: UpstreamFailure): void {
     if (this.#over) return;
     this.#over = true;
-    this.#connection.discard();
+    this.#connection?.discard();
     this.#receiver.failed(failure);
-  }
-
-  #flowing(flow: Flow): Flow {
-    if (flow === Flow.paused) this.#waitsForDrain = true;
-    return flow;
   }
 }
 

@@ -46,8 +46,14 @@ export class UpstreamPool {
    * @param receiver is told everything, at the earliest after this returned
    */
   request(request: RequestHead, headText: string, receiver: UpstreamReceiver): UpstreamExchange {
-    const connection = this.#take() ?? this.#open();
-    return new UpstreamExchange(connection, request, headText, receiver);
+    const exchange = new UpstreamExchange(request, headText, receiver);
+    if (this.#mayBeStale()) {
+      // The server's FIN may be among the events of this very turn; afterwards it has been seen.
+      setImmediate(() => exchange.over || exchange.bind(this.#take() ?? this.#open()));
+    } else {
+      exchange.bind(this.#take() ?? this.#open());
+    }
+    return exchange;
   }
 
   /** Ends every connection at once. */
@@ -55,6 +61,12 @@ export class UpstreamPool {
     this.#closed = true;
     this.#cleaner?.cancel();
     for (const connection of this.#all) connection.destroy('pool-closed');
+  }
+
+  /** Is the connection to be taken one that nobody has looked at for a while? */
+  #mayBeStale(): boolean {
+    const next = this.#idle.at(-1);
+    return next !== undefined && this.#options.clock.monotonic() - next.idleSince > SURELY_ALIVE_MS;
   }
 
   #take(): UpstreamConnection | undefined {
@@ -92,7 +104,8 @@ export class UpstreamPool {
       connection.destroy('closed');
       return;
     }
-    connection.idleUntil = this.#options.clock.monotonic() + idleMs;
+    connection.idleSince = this.#options.clock.monotonic();
+    connection.idleUntil = connection.idleSince + idleMs;
     this.#idle.push(connection);
     this.#cleaner ??= this.#options.clock.setTimer(this.#clean, CLEAN_EVERY_MS);
   }
@@ -112,6 +125,9 @@ export class UpstreamPool {
 }
 
 const CLEAN_EVERY_MS = 1_000;
+
+/** Under load connections are used again sooner than this, and no request waits for a turn. */
+const SURELY_ALIVE_MS = 5;
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.[\d.]+$/.test(host);

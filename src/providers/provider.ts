@@ -10,6 +10,8 @@ import type { Secret } from '../core/secret.ts';
  */
 export interface TunnelProvider {
   readonly kind: string;
+  /** Its sessions enter by `accept` alone: they outlive a change of the gateway and its port. */
+  readonly inProcess?: boolean;
 
   /**
    * Opens a session and resolves once its public URL is known.

@@ -57,9 +57,14 @@ export class Heartbeat {
     const slept = now - this.#dueAt > PING_AFTER_MS;
     if (slept) this.#heardAt = Math.max(this.#heardAt, now - DEAD_AFTER_MS + PING_AFTER_MS);
     const silentMs = now - this.#heardAt;
-    if (silentMs >= DEAD_AFTER_MS) return this.#giveUp(`the peer was silent for ${Math.round(silentMs)} ms`);
-    if (!slept && this.#options.stalledMs() >= STALLED_AFTER_MS)
-      return this.#giveUp('the peer reads nothing');
+    if (silentMs >= DEAD_AFTER_MS) {
+      this.#giveUp(`the peer was silent for ${Math.round(silentMs)} ms`);
+      return;
+    }
+    if (!slept && this.#options.stalledMs() >= STALLED_AFTER_MS) {
+      this.#giveUp('the peer reads nothing');
+      return;
+    }
     // Also when only we were silent: the peer's own questions may be stuck behind a slow upload.
     if (silentMs >= PING_AFTER_MS || !this.#options.spoke()) this.#options.ping();
     // To the next multiple of the interval, counted from the last byte heard.

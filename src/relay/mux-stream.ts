@@ -1,6 +1,6 @@
 import { Flow } from '../core/exchange.ts';
 import { ByteQueue } from './byte-queue.ts';
-import { FrameType, MAX_FRAME_BYTES } from './frame.ts';
+import { FrameType } from './frame.ts';
 import { LinkError } from './link-error.ts';
 import type { Mux } from './mux.ts';
 
@@ -18,11 +18,11 @@ export const ResetCode = {
 
 /** What happens on a stream, told to whoever owns its other end. */
 export interface StreamReceiver {
-  /** A response head with the first body bytes. Only valid during the call. */
-  head(payload: Buffer, end: boolean): void;
-  data(chunk: Buffer): Flow;
+  /** A response head (latin1 text) with the first body bytes; `end`: nothing follows. */
+  head(text: string, first: Buffer, end: boolean): Flow;
+  bytes(chunk: Buffer): Flow;
   /** The peer's direction is complete. */
-  end(): void;
+  ended(): void;
   /** Writing may go on after `Flow.paused`. */
   drained(): void;
   /**
@@ -32,6 +32,9 @@ export interface StreamReceiver {
    */
   broken(code: number | undefined, detail: string): void;
 }
+
+/** Longest head of a request or an answer that travels on a link. */
+export const MAX_HEAD_BYTES = 32_768;
 
 /** One exchange on a link: two byte directions, each with its own credit. */
 export class MuxStream {
@@ -83,13 +86,13 @@ export class MuxStream {
       this.#waitingHeads ??= [];
       this.#waitingHeads.push({ type, text });
       this.#waiting ??= [];
-      if (first !== undefined) this.#waiting.push(first);
+      if (first !== undefined && first.length > 0) this.#waiting.push(first);
       this.#endWaiting = end;
       this.#mux.waitForWire(this);
       return Flow.paused;
     }
     const length = first === undefined ? 0 : first.length;
-    const taken = Math.min(length, this.#sendCredit, MAX_FRAME_BYTES - 2 - text.length);
+    const taken = Math.min(length, this.#sendCredit, this.#mux.maxFrame - 2 - text.length);
     const complete = taken === length;
     this.#sendCredit -= taken;
     this.#mux.wire.head(type, this.id, text, first, taken, end && complete);
@@ -103,7 +106,7 @@ export class MuxStream {
   }
 
   send(chunk: Buffer): Flow {
-    if (this.#gone || this.#localEnded) return Flow.consumed;
+    if (this.#gone || this.#localEnded || chunk.length === 0) return Flow.consumed;
     if (this.#waiting !== undefined) {
       this.#waiting.push(chunk);
       return Flow.paused;
@@ -117,6 +120,10 @@ export class MuxStream {
   /** Sends the last bytes: their frame carries END. */
   sendLast(chunk: Buffer): Flow {
     if (this.#gone || this.#localEnded) return Flow.consumed;
+    if (chunk.length === 0) {
+      this.end();
+      return Flow.consumed;
+    }
     if (this.#waiting === undefined) {
       const sent = this.#transmit(chunk, true);
       if (sent === chunk.length) {
@@ -165,11 +172,21 @@ export class MuxStream {
     if (!this.#paused && !this.#gone && this.#remoteEnded) this.#deliverEnd();
   }
 
+  onHead(payload: Buffer, end: boolean): void {
+    const { text, first } = splitHead(payload);
+    this.#take(first.length, end);
+    if (end) {
+      if (!this.#localEnded) this.#mux.sendReset(this.id, ResetCode.noError);
+      this.#leave();
+    }
+    const flow = this.receiver?.head(text, first, end) ?? Flow.consumed;
+    if (flow !== Flow.consumed) this.#mux.wire.kept = true;
+    this.#settle(flow, first.length);
+  }
+
   onData(piece: Buffer, end: boolean): void {
-    if (this.#remoteEnded) throw new LinkError('protocol', `DATA after END on stream ${this.id}`);
-    this.#receiveCredit -= piece.length;
-    if (this.#receiveCredit < 0) throw new LinkError('protocol', `stream ${this.id} sent beyond its window`);
-    this.#remoteEnded = end;
+    if (this.#gone) return;
+    this.#take(piece.length, end);
     if (this.#paused) {
       this.#queue ??= new ByteQueue();
       this.#queue.push(piece);
@@ -247,28 +264,39 @@ export class MuxStream {
   /** Sends up to the credit. Returns how many bytes went. */
   #transmit(chunk: Buffer, last: boolean): number {
     let sent = 0;
-    while (sent < chunk.length || (last && chunk.length === 0)) {
+    while (sent < chunk.length) {
       if (this.#mux.wire.congested) {
         this.#mux.waitForWire(this);
         return sent;
       }
-      const next = Math.min(chunk.length, sent + MAX_FRAME_BYTES, sent + this.#sendCredit);
-      if (next === sent && chunk.length > 0) return sent;
+      const next = Math.min(chunk.length, sent + this.#mux.maxFrame, sent + this.#sendCredit);
+      if (next === sent) return sent;
       this.#sendCredit -= next - sent;
       this.#mux.wire.frame(FrameType.data, this.id, chunk, sent, next, last && next === chunk.length);
       sent = next;
-      if (chunk.length === 0) break;
     }
     return sent;
   }
 
+  /** Checks what arrived against the rules of the protocol. */
+  #take(bytes: number, end: boolean): void {
+    if (this.#remoteEnded) throw new LinkError('protocol', `bytes after END on stream ${this.id}`);
+    this.#receiveCredit -= bytes;
+    if (this.#receiveCredit < 0) throw new LinkError('protocol', `stream ${this.id} sent beyond its window`);
+    this.#remoteEnded = end;
+  }
+
   #give(chunk: Buffer): Flow {
-    const flow = this.receiver?.data(chunk) ?? Flow.consumed;
+    const flow = this.receiver?.bytes(chunk) ?? Flow.consumed;
+    this.#settle(flow, chunk.length);
+    return flow;
+  }
+
+  #settle(flow: Flow, bytes: number): void {
     if (flow === Flow.paused) {
       this.#paused = true;
-      this.#held += chunk.length;
-    } else this.#owe(chunk.length);
-    return flow;
+      this.#held += bytes;
+    } else this.#owe(bytes);
   }
 
   /** Credit goes back in halves of the window: a WIN for each chunk would double the frames. */
@@ -290,7 +318,7 @@ export class MuxStream {
       if (!this.#localEnded) this.#mux.sendReset(this.id, ResetCode.noError);
       this.#leave();
     }
-    this.receiver?.end();
+    this.receiver?.ended();
   }
 
   #afterLocalEnd(): void {
@@ -311,3 +339,12 @@ export class MuxStream {
 }
 
 const NO_BYTES = Buffer.alloc(0);
+
+/** Payload of REQ and RES: `u16 headLen | head | first body bytes`. */
+export function splitHead(payload: Buffer): { text: string; first: Buffer } {
+  const length = payload.length < 2 ? 0 : payload.readUInt16LE(0);
+  if (length === 0 || payload.length < 2 + length || length > MAX_HEAD_BYTES) {
+    throw new LinkError('protocol', 'a head of impossible length');
+  }
+  return { text: payload.toString('latin1', 2, 2 + length), first: payload.subarray(2 + length) };
+}

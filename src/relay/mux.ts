@@ -3,7 +3,7 @@ import { type FrameReceiver, FrameType } from './frame.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { decodeGoaway, encodeGoaway, type GoawayReason, LinkError } from './link-error.ts';
 import type { LinkSocket } from './link-socket.ts';
-import { MuxStream, ResetCode } from './mux-stream.ts';
+import { MuxStream, ResetCode, splitHead } from './mux-stream.ts';
 
 /** Ids are never reused on a link; long before they run out the link is replaced. */
 const LAST_STREAM_ID = 0xf0000000;
@@ -18,11 +18,13 @@ export interface MuxOptions {
   readonly sendWindow: number;
   /** Streams open at once. */
   readonly maxStreams: number;
+  /** Longest payload the peer takes (bytes). */
+  readonly maxFrame: number;
   /**
-   * Given on the side that answers (the agent): a request arrived on a new stream. The payload is
-   * only valid during the call.
+   * Given on the side that answers (the agent): a request arrived on a new stream. `first` is only
+   * valid during the call, and goes to `stream.onData` with `end`.
    */
-  onRequest?(stream: MuxStream, payload: Buffer, end: boolean): void;
+  onRequest?(stream: MuxStream, head: string, first: Buffer, end: boolean): void;
   /** The peer will close the link and says why. */
   onGoaway?(reason: GoawayReason, detail: string): void;
   /** The link is gone; every stream has been told. */
@@ -36,6 +38,7 @@ export class Mux implements FrameReceiver {
   readonly answers: boolean;
   /** Credit is returned in steps of this many bytes. */
   readonly creditStep: number;
+  readonly maxFrame: number;
   readonly #options: MuxOptions;
   readonly #streams = new Map<number, MuxStream>();
   readonly #waitingForWire = new Set<MuxStream>();
@@ -50,6 +53,7 @@ export class Mux implements FrameReceiver {
     this.wire = options.wire;
     this.answers = options.onRequest !== undefined;
     this.creditStep = options.receiveWindow >>> 1;
+    this.maxFrame = options.maxFrame;
     this.#heartbeat = new Heartbeat({
       clock: options.clock,
       spoke: () => this.wire.takeSpoke(),
@@ -108,7 +112,7 @@ export class Mux implements FrameReceiver {
         return;
       case FrameType.response:
         if (this.answers) throw new LinkError('protocol', 'a response on the side that answers');
-        this.#find(id)?.receiver?.head(payload, end);
+        this.#find(id)?.onHead(payload, end);
         return;
       case FrameType.window:
         this.#find(id)?.onWindow(readNumber(payload));
@@ -178,7 +182,8 @@ export class Mux implements FrameReceiver {
       this.sendReset(id, ResetCode.refused);
       return;
     }
-    onRequest(this.#add(id), payload, end);
+    const { text, first } = splitHead(payload);
+    onRequest(this.#add(id), text, first, end);
   }
 
   /** Frames for a stream that ended a moment ago are normal; for one that never was they are not. */

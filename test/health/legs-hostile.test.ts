@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { NetworkLegs } from '../../src/health/legs.ts';
 import { FINDINGS, type Finding } from '../../src/health/sighting.ts';
@@ -67,6 +68,7 @@ const ROWS: readonly Row[] = [
     start: () => startFixed(307, { location: '/mcp/' }, ''),
     finding: 'redirected',
     detail: /redirects to \/mcp\//,
+    remedy: /^Use --path \/mcp\/\.$/,
   },
   {
     name: 'a server with its own authorization',
@@ -128,7 +130,27 @@ describe('the local leg', () => {
     expect(sighting.finding).toBe(finding);
     expect(sighting.detail).toMatch(detail);
     const place = { address: `127.0.0.1:${server.port}`, path: '/mcp', timeoutMs: 10_000 };
-    expect(FINDINGS[sighting.finding].remedy(place)).toMatch(remedy ?? /^/);
+    expect(sighting.remedy ?? FINDINGS[sighting.finding].remedy(place)).toMatch(remedy ?? /^/);
+    await legs.close();
+  });
+
+  it('names the path at which the server does speak MCP, and looks for it only once', async () => {
+    await using server = await listen((request, response) => {
+      const known = request.url === '/sse' && request.method === 'GET';
+      response.writeHead(known ? 200 : 404, { 'content-type': known ? 'text/event-stream' : 'text/html' });
+      if (known) response.write('event: endpoint\ndata: /message?sessionId=1\n\n');
+      else response.end('nothing here');
+    });
+    const legs = new NetworkLegs(legsOptions(server.url));
+    const sighting = await legs.local(never);
+    expect(sighting).toMatchObject({
+      finding: 'wrong-path',
+      detail: 'the server knows no MCP at this path (404), but it does at /sse',
+      remedy: 'Use --path /sse.',
+    });
+    const asked = server.requests.length;
+    expect(await legs.local(never)).toMatchObject({ remedy: 'Use --path /sse.' });
+    expect(server.requests.length - asked).toBe(2);
     await legs.close();
   });
 
@@ -179,6 +201,20 @@ describe('the local leg', () => {
     await legs.close();
   });
 
+  it('drops a body it does not need', async () => {
+    const streams = new EventEmitter();
+    const closed = once(streams, 'closed');
+    await using server = await listen((request, response) => {
+      request.resume();
+      response.writeHead(200).write('for ever');
+      response.on('close', () => streams.emit('closed'));
+    });
+    const legs = new NetworkLegs(legsOptions(server.url, { mode: 'http' }));
+    expect(await legs.local(never)).toMatchObject({ finding: 'ok' });
+    await closed;
+    await legs.close();
+  });
+
   it('rejects at once when it is cancelled', async () => {
     await using server = await startMute();
     const legs = new NetworkLegs(legsOptions(server.url));
@@ -192,10 +228,8 @@ describe('the local leg', () => {
 
 /** Answers with a priming event, a comment, a notification and the result, and never ends. */
 async function startOpenStream() {
-  let resolve = () => undefined as void;
-  const closed = new Promise<void>((settle) => {
-    resolve = settle;
-  });
+  const streams = new EventEmitter();
+  const closed = once(streams, 'closed');
   const server = await listen((request, response) => {
     let body = '';
     request.setEncoding('utf8').on('data', (text: string) => {
@@ -211,7 +245,7 @@ async function startOpenStream() {
       response.write('id: 1\nretry: 10\ndata: \n\n: comment\n\n');
       response.write('data: {"jsonrpc":"2.0","method":"notifications/message","params":{}}\n\n');
       response.write(`event: message\r\ndata: ${JSON.stringify({ jsonrpc: '2.0', id, result })}\r\n\r\n`);
-      response.on('close', () => resolve());
+      response.on('close', () => streams.emit('closed'));
     });
   });
   return Object.assign(server, { closed });

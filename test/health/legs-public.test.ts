@@ -40,6 +40,12 @@ interface Row {
 }
 
 const ROWS: readonly Row[] = [
+  {
+    name: 'a relay without the tunnel',
+    edge: says(503, { 'x-tunneld-relay': 'tunnel-offline' }),
+    finding: 'not-ours',
+  },
+  { name: 'a relay at its limits', edge: says(503, { 'x-tunneld-relay': 'tunnel-busy' }), finding: 'busy' },
   { name: "a provider's error page", edge: says(502, { 'content-type': 'text/html' }), finding: 'not-ours' },
   { name: 'an interstitial page', edge: says(200, { 'content-type': 'text/html' }), finding: 'not-ours' },
   { name: 'another tunneld', edge: says(200, { ...OURS, 'x-tunneld': 'other' }), finding: 'wrong-tunnel' },
@@ -179,6 +185,14 @@ describe('the exposure check', () => {
       edge: says(503, {}, '{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"no"}}'),
     },
     { name: 'another tunneld', edge: says(200, { 'x-tunneld': 'other' }) },
+    {
+      name: 'a relay that did not like the request',
+      edge: says(
+        400,
+        { 'x-tunneld-relay': 'bad' },
+        '{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"no"}}',
+      ),
+    },
   ])('draws no conclusion from $name', async ({ edge: interference }) => {
     edge.interfere(interference);
     expect(await legs.exposure(edge.publicUrl, never)).toBe('unknown');

@@ -108,7 +108,10 @@ export class Tunneld implements AsyncDisposable {
   }
 
   async status(name: string): Promise<TunnelStatus> {
-    const data: unknown = JSON.parse(await this.ok('status', name, '--json'));
+    // Its exit code is 1 when the tunnel is not well, which is an answer too.
+    const { code, stdout, stderr } = await this.run('status', name, '--json');
+    if (code > 1) throw new Error(`tunneld status ${name} ended with ${code}\n${stdout}${stderr}`);
+    const data: unknown = JSON.parse(stdout);
     return (Array.isArray(data) ? data[0] : data) as TunnelStatus;
   }
 

@@ -3,6 +3,7 @@ import type { Sighting } from '../sighting.ts';
 import { meaningOf } from '../sighting.ts';
 import type { AskLeg } from './dialect.ts';
 import { discover } from './discover.ts';
+import { findPath } from './find-path.ts';
 import { KeptSession } from './kept-session.ts';
 import { legacySse } from './legacy-sse.ts';
 import { plainHttp } from './plain-http.ts';
@@ -25,6 +26,7 @@ export class Speaker {
   readonly #clock: Clock;
   readonly #session = new KeptSession();
   #sseSeenAt: number | undefined;
+  #lookedForPath: { readonly found: string | undefined } | undefined;
 
   constructor(mode: ProbeMode, clock: Clock) {
     this.#mode = mode;
@@ -32,9 +34,10 @@ export class Speaker {
   }
 
   /** Over the local leg, which alone may change what we know and hold. */
-  local(ask: AskLeg): Promise<Sighting> {
+  async local(ask: AskLeg): Promise<Sighting> {
     if (this.#mode === 'initialize') return this.#session.probe(ask);
-    return this.#speak(ask);
+    const sighting = await this.#speak(ask);
+    return sighting.finding === 'wrong-path' ? this.#withRightPath(sighting, ask) : sighting;
   }
 
   public(ask: AskLeg): Promise<Sighting> {
@@ -45,6 +48,7 @@ export class Speaker {
   /** The server was away: what comes back may be another one. */
   forget(): void {
     this.#sseSeenAt = undefined;
+    this.#lookedForPath = undefined;
   }
 
   /** Ends what we hold on the server. */
@@ -71,6 +75,18 @@ export class Speaker {
     if (sse.era !== 'legacy-sse') return discovered;
     this.#sseSeenAt = this.#clock.monotonic();
     return sse;
+  }
+
+  /** Knowing the right path is worth a few requests, once. */
+  async #withRightPath(sighting: Sighting, ask: AskLeg): Promise<Sighting> {
+    this.#lookedForPath ??= { found: await findPath(ask) };
+    const { found } = this.#lookedForPath;
+    if (found === undefined) return sighting;
+    return {
+      ...sighting,
+      detail: `${sighting.detail}, but it does at ${found}`,
+      remedy: `Use --path ${found}.`,
+    };
   }
 
   #knowsSse(): boolean {

@@ -1,0 +1,37 @@
+import { type Command, ExitCode, type VerbTable } from '../command.ts';
+import { commandHelp, groupHelp, overview } from '../render/help.ts';
+import { resolveVerb, verbsOf } from '../resolve-verb.ts';
+
+/** Explains the verbs of `table`; it is given them because it is one of them. */
+export function helpFor(table: VerbTable): Command {
+  return {
+    name: 'help',
+    summary: 'Explain a verb, or list all of them',
+    positionals: [{ name: 'verb', required: false, rest: true }],
+    options: {},
+    examples: [
+      ['tunneld help', 'Lists every verb.'],
+      ['tunneld help token rotate', 'Explains one.'],
+    ],
+
+    async run({ positionals }, io) {
+      for (const line of await helpLines(positionals, table)) io.out(line);
+      return ExitCode.ok;
+    },
+  };
+}
+
+/** @throws {TunneldError} `USAGE` when no verb is called that */
+async function helpLines(words: readonly string[], table: VerbTable): Promise<readonly string[]> {
+  const { verbs, aliases } = table;
+  if (words.length === 0) return overview(await load(Object.keys(verbs), verbs), aliases);
+  const resolved = await resolveVerb(words, table);
+  if ('group' in resolved)
+    return groupHelp(resolved.group, await load(verbsOf(resolved.group, verbs), verbs));
+  return commandHelp(await resolved.load(), aliases);
+}
+
+async function load(names: readonly string[], verbs: VerbTable['verbs']): Promise<readonly Command[]> {
+  const commands = await Promise.all(names.map((name) => verbs[name]?.()));
+  return commands.filter((command) => command !== undefined);
+}

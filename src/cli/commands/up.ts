@@ -1,0 +1,97 @@
+import type { UpResult } from '../../control/api.ts';
+import { type Command, ExitCode, type ParsedArgs } from '../command.ts';
+import { CONFIG_OPTION, withConfigOption } from '../config-option.ts';
+import { type Connection, connectOrStart } from '../connect.ts';
+import type { DaemonClient } from '../daemon-client.ts';
+import type { CliIo } from '../io.ts';
+import { usage } from '../parse.ts';
+import { type Arrival, arrivalJson, arrivalLines } from '../render/arrival.ts';
+import { printableJson } from '../render/printable.ts';
+import { reportUnsettled } from '../report.ts';
+import { settle } from '../settle.ts';
+import { checkTunnel, SPEC_OPTIONS, specOf } from '../tunnel-options.ts';
+import { WAIT_OPTIONS, waitOf } from '../wait-option.ts';
+
+export const up: Command = {
+  name: 'up',
+  summary: 'Bring a tunnel up and print its URL, token and client configuration',
+  positionals: [{ name: 'name', required: false }],
+  options: {
+    ...SPEC_OPTIONS,
+    ...WAIT_OPTIONS,
+    ...CONFIG_OPTION,
+    json: { type: 'boolean', summary: 'Print JSON: an object, or an array without a name' },
+  },
+  examples: [
+    ['tunneld up figma --port 3845', 'A public URL for the MCP server at http://127.0.0.1:3845/mcp.'],
+    ['tunneld up notes --url http://127.0.0.1:8080/sse', 'The path of the URL is the MCP path.'],
+    ['tunneld up figma', 'Brings one that is known back up: same URL, same token.'],
+    ['tunneld up', 'Brings up every tunnel of the config file, and every other one that is known.'],
+  ],
+  notes: [
+    'Starts the daemon when none runs (TUNNELD_NO_AUTOSTART=1 keeps it from that), then waits until the tunnel is healthy. The token is printed when it is made; afterwards `tunneld token show` prints it. Doing it twice changes nothing.',
+    'Exits with 0 when it serves (or at once with --no-wait), with 5 when it was not healthy in time, and with 1 when waiting would not help: the tunnel has failed, or for 3 seconds nothing answered at the local port, the path was wrong, or the like. The tunnel is kept in every case and heals by itself when the cause goes away. With 2 or 3, nothing was changed.',
+  ],
+
+  async run(args, outer) {
+    const [name] = args.positionals;
+    const waitMs = waitOf(args);
+    const spec = specOf(args);
+    if (name === undefined && spec !== undefined)
+      throw usage(up, 'These options describe one tunnel: name it');
+    if (name !== undefined) await checkTunnel(name, spec);
+    const io = withConfigOption(args, outer);
+    const connection = await connectOrStart(io);
+    await checkSameConfig(args, connection.client, io);
+    const results = await bringUp(name, spec, connection);
+
+    const wanted = results.map(({ status }) => ({ name: status.name }));
+    const settled = waitMs === undefined ? undefined : await settle(wanted, waitMs, connection.client, io);
+    const arrivals = results.map((result) => arrivalOf(result, settled?.get(result.status.name)));
+    if (args.flag('json')) {
+      const shown = arrivals.map(arrivalJson);
+      io.out(printableJson(name === undefined ? shown : shown[0], 2));
+    } else {
+      for (const line of arrivals.flatMap((arrival) => arrivalLines(arrival, io.paint))) io.out(line);
+      if (arrivals.length === 0)
+        io.err('No tunnel is known yet. Bring one up: `tunneld up <name> --port <port>`.');
+    }
+    return settled === undefined ? ExitCode.ok : reportUnsettled([...settled.values()], waitMs ?? 0, io);
+  },
+};
+
+/** A daemon that was started only for a request it then refused does not stay. */
+async function bringUp(
+  name: string | undefined,
+  spec: unknown,
+  { client, started }: Connection,
+): Promise<readonly UpResult[]> {
+  try {
+    return name === undefined ? await client.upAll() : [await client.up(name, spec)];
+  } catch (error) {
+    const idle = started && (await client.list()).every(({ desired }) => desired === 'down');
+    if (idle) await client.stop();
+    throw error;
+  }
+}
+
+/** The daemon read its config file when it started: `--config` cannot change that afterwards. */
+async function checkSameConfig(args: ParsedArgs, client: DaemonClient, io: CliIo): Promise<void> {
+  if (!args.given('config')) return;
+  const { configFile } = await client.info();
+  if (configFile === io.paths().configFile) return;
+  throw usage(
+    up,
+    `The daemon already runs with ${configFile ?? 'no config file'}: stop it first to use another one`,
+  );
+}
+
+function arrivalOf({ status, created, changed, token }: UpResult, settled: Arrival['settled']): Arrival {
+  return {
+    status: settled?.status ?? status,
+    created,
+    changed,
+    ...(token === undefined ? {} : { token }),
+    ...(settled === undefined ? {} : { settled }),
+  };
+}

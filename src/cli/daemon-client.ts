@@ -1,0 +1,12 @@
+import type { DaemonApi } from '../control/api.ts';
+import type { TunnelStatus } from '../core/status.ts';
+
+type Verbs = Omit<DaemonApi, 'subscribe'>;
+
+/** What the verbs need of the daemon: its API from the other end of the socket. */
+export type DaemonClient = {
+  [Verb in keyof Verbs]: (...args: Parameters<Verbs[Verb]>) => Promise<Awaited<ReturnType<Verbs[Verb]>>>;
+} & {
+  /** Every change of any tunnel until `signal` aborts. Ends, or throws, when the daemon goes. */
+  events(signal: AbortSignal): AsyncIterable<TunnelStatus>;
+};

@@ -1,0 +1,54 @@
+import type { Paths } from '../config/paths.ts';
+import type { Clock } from '../core/clock.ts';
+import type { DaemonClient } from './daemon-client.ts';
+
+/** Everything a command may touch, passed in: `process-io.ts` is the real one, tests give their own. */
+export interface CliIo {
+  /** Prints a line on standard output: what the verb was asked for, and nothing else. */
+  out(line: string): void;
+  /** Prints a line on standard error: progress, warnings, failures. */
+  err(line: string): void;
+  /** Clears the terminal before the next frame; does nothing when output is not a terminal. */
+  clear(): void;
+  /** Standard output is a terminal. */
+  readonly interactive: boolean;
+  /** Wraps text in colours on a terminal, gives it back as it is elsewhere and under `NO_COLOR`. */
+  readonly paint: Paint;
+  readonly env: NodeJS.ProcessEnv;
+  readonly clock: Clock;
+  /** @throws {TunneldError} when the environment names folders that cannot be used */
+  paths(): Paths;
+  /** A client of the daemon's socket. Does not connect yet. */
+  daemon(): Promise<DaemonClient>;
+  /** The program that `tunneld daemon start` runs. */
+  readonly daemonProgram: string;
+  /** Shows `text` with a spinner while something takes long; silent when not on a terminal. */
+  progress(text: string): Promise<Progress>;
+  /** Aborts on SIGINT, SIGTERM or SIGHUP once somebody asked for it; until then they end the process. */
+  interrupted(): AbortSignal;
+}
+
+export type Paint = Readonly<Record<Style, (text: string) => string>>;
+export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+
+export interface Progress {
+  update(text: string): void;
+  /** Takes the spinner away. Idempotent. */
+  done(): void;
+}
+
+/** Why `interrupted()` aborted: the user, or the system, wants this process to end. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+  readonly signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+
+  constructor(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') {
+    super(`interrupted by ${signal}`);
+    this.signal = signal;
+  }
+
+  /** What a shell expects of a process a signal ended. */
+  get exitCode(): number {
+    return 128 + { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }[this.signal];
+  }
+}

@@ -1,0 +1,122 @@
+import { parseArgs } from 'node:util';
+import { TunneldError } from '../core/errors.ts';
+import { type Command, type Option, ParsedArgs } from './command.ts';
+import { nearest } from './suggest.ts';
+
+/**
+ * Reads the words after the verb the way `command` declares them.
+ *
+ * `parseArgs` splits the words; the checking is done here, because its own messages know neither
+ * which verb was meant nor what the nearest option is called.
+ *
+ * @throws {TunneldError} `USAGE`, naming the word and what would have been right
+ */
+export async function parseCommandLine(command: Command, words: readonly string[]): Promise<ParsedArgs> {
+  const { tokens } = parseArgs({
+    args: spellOutBareValues(command.options, words),
+    options: parseArgsOptions(command.options),
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const positionals: string[] = [];
+  const values = new Map<string, (string | true)[]>();
+  for (const token of tokens) {
+    if (token.kind === 'positional') positionals.push(token.value);
+    if (token.kind !== 'option') continue;
+    const option = own(command.options, token.name);
+    if (option === undefined) throw await unknownOption(command, token.rawName);
+    const value = checkedValue(command, option, token);
+    values.set(token.name, [...(values.get(token.name) ?? []), value]);
+  }
+  checkPositionals(command, positionals);
+  return new ParsedArgs(positionals, values);
+}
+
+/** Whether the words ask for help, wherever the flag stands before `--`. */
+export function asksForHelp(words: readonly string[]): boolean {
+  const end = words.indexOf('--');
+  return words.slice(0, end === -1 ? undefined : end).some((word) => word === '--help' || word === '-h');
+}
+
+/** The line `--help` starts with. */
+export function usageOf(command: Command): string {
+  const positionals = command.positionals.map(({ name, required, rest }) => {
+    const word = `<${name}>${rest === true ? '...' : ''}`;
+    return required ? word : `[${word}]`;
+  });
+  const options = Object.keys(command.options).length > 0 ? ['[options]'] : [];
+  return ['tunneld', command.name, ...positionals, ...options].join(' ');
+}
+
+/** `parseArgs` knows no optional values: a bare `--wait` would swallow the next word. */
+function spellOutBareValues(options: Command['options'], words: readonly string[]): string[] {
+  let literal = false;
+  return words.map((word) => {
+    literal ||= word === '--';
+    const bare = literal || !word.startsWith('--') ? undefined : own(options, word.slice(2))?.bareValue;
+    return bare === undefined ? word : `${word}=${bare}`;
+  });
+}
+
+function parseArgsOptions(options: Command['options']) {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, { type, short }]) => [
+      name,
+      short === undefined ? { type } : { type, short },
+    ]),
+  );
+}
+
+interface OptionToken {
+  readonly rawName: string;
+  readonly value: string | undefined;
+  readonly inlineValue: boolean | undefined;
+}
+
+function checkedValue(command: Command, option: Option, token: OptionToken): string | true {
+  const { rawName, value, inlineValue } = token;
+  if (option.type === 'boolean') {
+    if (value === undefined) return true;
+    throw usage(command, `${rawName} takes no value, but "${value}" was given`);
+  }
+  if (value === undefined || value === '')
+    throw usage(command, `${rawName} needs a value: ${rawName} <${option.value}>`);
+  // `--port --json` is a forgotten value far more often than a value that starts with a dash.
+  if (inlineValue !== true && value.startsWith('-')) {
+    throw usage(
+      command,
+      `${rawName} needs a value, but "${value}" follows (write ${rawName}=${value} if it is the value)`,
+    );
+  }
+  return value;
+}
+
+function checkPositionals(command: Command, positionals: readonly string[]): void {
+  const missing = command.positionals[positionals.length];
+  if (missing?.required === true) throw usage(command, `tunneld ${command.name} needs <${missing.name}>`);
+  if (command.positionals.at(-1)?.rest === true) return;
+  const extra = positionals[command.positionals.length];
+  if (extra !== undefined) throw usage(command, `tunneld ${command.name} has no use for the word "${extra}"`);
+}
+
+async function unknownOption(command: Command, rawName: string): Promise<TunneldError> {
+  const known = [...Object.keys(command.options).map((name) => `--${name}`), '--help'];
+  const near = await nearest(rawName, known);
+  const hint = near === undefined ? '' : `Did you mean ${near}? `;
+  return new TunneldError('USAGE', `tunneld ${command.name} has no option ${rawName}`, {
+    remedy: `${hint}\`tunneld ${command.name} --help\` lists its options.`,
+  });
+}
+
+/** A usage error that points at the verb's own help. */
+export function usage(command: Pick<Command, 'name'>, message: string): TunneldError {
+  return new TunneldError('USAGE', message, {
+    remedy: `\`tunneld ${command.name} --help\` shows how it is used.`,
+  });
+}
+
+/** Option names are user input: `--constructor` must not find `Object.prototype`. */
+function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}

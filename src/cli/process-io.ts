@@ -1,0 +1,82 @@
+import { fileURLToPath } from 'node:url';
+import pc from 'picocolors';
+import { type Paths, resolvePaths } from '../config/paths.ts';
+import type { Clock } from '../core/clock.ts';
+import { type CliIo, Interrupted, type Progress } from './io.ts';
+
+/** The terminal, the environment and the clock of this process. */
+export function processIo(): CliIo {
+  endQuietlyOnBrokenPipe();
+  let paths: Paths | undefined;
+  let interruption: AbortSignal | undefined;
+  const interactive = process.stdout.isTTY === true;
+  const knownPaths = () => (paths ??= resolvePaths(process.env, process.platform));
+  return {
+    out: (line) => void process.stdout.write(`${line}\n`),
+    err: (line) => void process.stderr.write(`${line}\n`),
+    clear: () => void (interactive && process.stdout.write('\x1b[2J\x1b[3J\x1b[H')),
+    interactive,
+    paint: pc.createColors(interactive && wantsColour(process.env)),
+    env: process.env,
+    clock: cliClock,
+    paths: knownPaths,
+    daemon: async () => new (await import('../control/client.ts')).ControlClient(knownPaths().socket),
+    daemonProgram: fileURLToPath(new URL('../daemon/main.js', import.meta.url)),
+    progress,
+    interrupted: () => (interruption ??= abortOnSignals()),
+  };
+}
+
+/** Resolves once everything printed has left the process: `process.exit` would cut a pipe short. */
+export async function flush(): Promise<void> {
+  await Promise.all(
+    [process.stdout, process.stderr].map(
+      (stream) => new Promise<void>((resolve) => stream.write('', () => resolve())),
+    ),
+  );
+}
+
+/** `tunneld logs | head -1`: the reader left, which is no failure of ours. */
+function endQuietlyOnBrokenPipe(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      process.exit(0);
+    });
+  }
+}
+
+/** Unlike the daemon's, these timers keep the process alive: a verb that waits has nothing else. */
+const cliClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  setTimer(callback, delayMs) {
+    const handle = setTimeout(callback, delayMs);
+    return { cancel: () => clearTimeout(handle) };
+  },
+};
+
+function wantsColour(env: NodeJS.ProcessEnv): boolean {
+  return (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
+}
+
+async function progress(text: string): Promise<Progress> {
+  if (process.stderr.isTTY !== true) return { update: () => {}, done: () => {} };
+  const { default: yoctoSpinner } = await import('yocto-spinner');
+  const spinner = yoctoSpinner({ text }).start();
+  return {
+    update(now) {
+      spinner.text = now;
+    },
+    done: () => void spinner.stop(),
+  };
+}
+
+function abortOnSignals(): AbortSignal {
+  const abort = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    // Stays: an impatient second Ctrl-C must not leave behind what the first is clearing away.
+    process.on(signal, () => abort.abort(new Interrupted(signal)));
+  }
+  return abort.signal;
+}

@@ -1,0 +1,43 @@
+import { TunneldError } from '../../core/errors.ts';
+import { printable, printableLines } from './printable.ts';
+
+export interface Failure {
+  readonly lines: readonly string[];
+  readonly exitCode: number;
+}
+
+/**
+ * What is printed when a verb failed. Expected failures say what happened, why, and what to do;
+ * anything else is a mistake of ours, and is shown with its stack so that it can be reported.
+ */
+export function describeFailure(error: unknown): Failure {
+  if (!(error instanceof TunneldError)) return { lines: bugReport(error), exitCode: 1 };
+  const [first = '', ...rest] = printableLines(error.message);
+  const lines = [
+    `tunneld: ${error.code}: ${first}`,
+    ...rest.map((line) => `  ${line.trimStart()}`),
+    ...causeLines(error),
+    `  fix     ${printable(error.remedy)}`,
+    `  more    docs/errors.md#${error.code.toLowerCase()}`,
+  ];
+  return { lines, exitCode: error.exitCode };
+}
+
+/** A cause that only repeats the message tells nothing new. */
+function causeLines(error: TunneldError): readonly string[] {
+  const { cause } = error;
+  if (cause === undefined) return [];
+  const text = cause instanceof Error ? cause.message : String(cause);
+  if (text === '' || error.message.includes(text)) return [];
+  const [first = '', ...rest] = printableLines(text);
+  return [`  cause   ${first}`, ...rest.map((line) => `          ${line}`)];
+}
+
+function bugReport(error: unknown): readonly string[] {
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return [
+    'tunneld: this is a bug in tunneld, not a mistake of yours. Please report it with these lines:',
+    ...printableLines(stack).map((line) => `  ${line}`),
+    `  node ${process.version} on ${process.platform} ${process.arch}`,
+  ];
+}

@@ -1,0 +1,95 @@
+import type { Command, Option } from '../command.ts';
+import { usageOf } from '../parse.ts';
+import { table } from './table.ts';
+
+/** `tunneld help`: all verbs by what they are about. */
+export function overview(
+  commands: readonly Command[],
+  aliases: Readonly<Record<string, string>>,
+): readonly string[] {
+  const byName = new Map(commands.map((command) => [command.name, command]));
+  const rows = SECTIONS.map(({ title, verbs }) => ({
+    title,
+    rows: verbs.flatMap((verb) => {
+      const command = byName.get(verb);
+      return command === undefined ? [] : [[`  ${namesOf(verb, aliases)}`, command.summary]];
+    }),
+  }));
+  const padded = [...table(rows.flatMap((section) => section.rows))];
+  return [
+    'tunneld keeps a public URL in front of your local MCP server, and keeps it working.',
+    '',
+    'Usage: tunneld <verb> [options]',
+    ...rows.flatMap((section) => ['', `${section.title}:`, ...padded.splice(0, section.rows.length)]),
+    '',
+    '`tunneld help <verb>` or `tunneld <verb> --help` explains a verb. Start with:',
+    '',
+    '  tunneld up figma --port 3845',
+  ];
+}
+
+/** `tunneld <verb> --help`. */
+export function commandHelp(command: Command, aliases: Readonly<Record<string, string>>): readonly string[] {
+  const options = Object.entries(command.options).map(([name, option]) => [
+    `  ${spelling(name, option)}`,
+    option.multiple === true ? `${option.summary} (repeatable)` : option.summary,
+  ]);
+  const alias = Object.keys(aliases).filter((name) => aliases[name] === command.name);
+  return [
+    `${command.summary}.`,
+    '',
+    `Usage: ${usageOf(command)}`,
+    ...alias.map((name) => `       tunneld ${name} is the same`),
+    '',
+    'Options:',
+    ...table([...options, ['  -h, --help', 'Show this help']]),
+    '',
+    'Examples:',
+    ...command.examples.flatMap(([line, effect]) => [`  ${line}`, `      ${effect}`]),
+    ...(command.notes ?? []).flatMap((note) => ['', ...wrapped(note)]),
+  ];
+}
+
+/** `tunneld token`: a group typed without its second word. */
+export function groupHelp(group: string, commands: readonly Command[]): readonly string[] {
+  return [
+    `Usage: tunneld ${group} <verb> [options]`,
+    '',
+    ...table(commands.map((command) => [`  ${command.name}`, command.summary])),
+  ];
+}
+
+/** How an option is written: `-n, --lines <count>`, `--wait[=<duration>]`. */
+export function spelling(name: string, option: Option): string {
+  const short = option.short === undefined ? '' : `-${option.short}, `;
+  if (option.type === 'boolean') return `${short}--${name}`;
+  const value = `<${option.value}>`;
+  return option.bareValue === undefined ? `${short}--${name} ${value}` : `${short}--${name}[=${value}]`;
+}
+
+const SECTIONS = [
+  {
+    title: 'Tunnels',
+    verbs: ['up', 'down', 'restart', 'status', 'url', 'logs', 'inspect', 'token show', 'token rotate', 'rm'],
+  },
+  { title: 'Daemon', verbs: ['daemon run', 'daemon start', 'daemon stop', 'daemon status'] },
+  { title: 'Configuration', verbs: ['config check', 'config show', 'config path'] },
+  { title: 'More', verbs: ['demo', 'gen-key', 'version', 'help'] },
+] as const;
+
+function namesOf(verb: string, aliases: Readonly<Record<string, string>>): string {
+  return [verb, ...Object.keys(aliases).filter((alias) => aliases[alias] === verb)].join(', ');
+}
+
+/** Notes are written as long lines; a terminal of 80 columns is still the common one. */
+function wrapped(text: string): readonly string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > 80) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}

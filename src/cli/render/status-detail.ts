@@ -1,0 +1,51 @@
+import type { LegReport, TunnelStatus } from '../../core/status.ts';
+import type { Paint } from '../io.ts';
+import { age } from './duration.ts';
+import { printable } from './printable.ts';
+import { stateWord } from './status-line.ts';
+import { remarks } from './status-table.ts';
+
+/** `tunneld status <name>`: everything the daemon knows of one tunnel, both legs included. */
+export function statusDetail(status: TunnelStatus, now: number, paint: Paint): readonly string[] {
+  const { health, session, requests } = status;
+  const since = age(status.state === 'up' ? health.since : status.since, now);
+  const facts: (readonly [label: string, text: string | undefined])[] = [
+    ['url', status.mcpUrl],
+    ['upstream', status.upstream],
+    ['provider', status.provider],
+    ['defined', status.source === 'file' ? 'in the config file' : 'by `tunneld up`'],
+    ['wanted', status.desired],
+    ['server', health.server === undefined ? undefined : `${health.server} (${health.era})`],
+    ['local', legText(health.local, now)],
+    ['public', legText(health.public, now)],
+    ['session', session === undefined ? undefined : sessionText(session, now)],
+    ['requests', `${requests.total} so far, ${requests.active} in flight`],
+    [
+      'replaced',
+      status.replacements === 0 ? undefined : `${status.replacements} times since the daemon started`,
+    ],
+    ...remarks(status, now),
+  ];
+  return [
+    `${paint.bold(status.name)}  ${stateWord(status)} (${since})`,
+    ...facts.flatMap(([label, text]) =>
+      text === undefined ? [] : [`  ${paint.dim(label.padEnd(9))} ${printable(text)}`],
+    ),
+  ];
+}
+
+function legText(leg: LegReport | undefined, now: number): string | undefined {
+  if (leg === undefined) return undefined;
+  const latency = leg.latencyMs === undefined ? '' : ` in ${Math.round(leg.latencyMs)} ms`;
+  return `${leg.finding}${latency}, ${agoText(leg.at, now)}: ${leg.detail}`;
+}
+
+function sessionText(session: NonNullable<TunnelStatus['session']>, now: number): string {
+  const end = session.expiresAt === undefined ? '' : `, ends in ${age(now, session.expiresAt)}`;
+  return `no. ${session.generation}, opened ${agoText(session.openedAt, now)}${end}`;
+}
+
+function agoText(at: number, now: number): string {
+  const text = age(at, now);
+  return text === 'now' ? 'just now' : `${text} ago`;
+}

@@ -1,0 +1,62 @@
+import { ERROR_CATALOGUE, type ErrorCode, TunneldError } from '../core/errors.ts';
+import type { LegReport, TunnelStatus } from '../core/status.ts';
+import { ExitCode } from './command.ts';
+import type { CliIo } from './io.ts';
+import { describeFailure } from './render/failure.ts';
+import { stateWord, troubleOf } from './render/status-line.ts';
+import type { Settled } from './settle.ts';
+
+/**
+ * Says of every tunnel that does not serve which leg failed, why, and what to do.
+ *
+ * @returns the exit code: that of the first one, or 0 when all serve
+ */
+export function reportUnsettled(all: readonly Settled[], waitMs: number, io: CliIo): number {
+  const failures = all.flatMap((settled) =>
+    settled.outcome === 'serving' ? [] : [describeFailure(failureOf(settled, waitMs))],
+  );
+  for (const line of failures.flatMap(({ lines }) => lines)) io.err(line);
+  return failures[0]?.exitCode ?? ExitCode.ok;
+}
+
+function failureOf({ outcome, status }: Settled, waitMs: number): TunneldError {
+  const { name, health, lastError } = status;
+  if (outcome === 'timeout') {
+    return withTrouble(
+      'WAIT_TIMED_OUT',
+      `"${name}" was not healthy within ${waitMs / 1_000} s: ${situation(status)}`,
+      status,
+    );
+  }
+  if (status.desired === 'down') {
+    return new TunneldError('TUNNEL_UNHEALTHY', `"${name}" was taken down while waiting for it`, {
+      remedy: `Bring it up again with \`tunneld up ${name}\`.`,
+    });
+  }
+  if (status.state === 'failed' && lastError !== undefined) {
+    const code = Object.hasOwn(ERROR_CATALOGUE, lastError.code)
+      ? (lastError.code as ErrorCode)
+      : 'TUNNEL_UNHEALTHY';
+    return new TunneldError(code, `"${name}" has failed: ${lastError.message}`, { remedy: lastError.remedy });
+  }
+  return withTrouble('TUNNEL_UNHEALTHY', `"${name}" is kept, but does not serve: ${health.verdict}`, status);
+}
+
+function withTrouble(code: ErrorCode, message: string, status: TunnelStatus): TunneldError {
+  const trouble = troubleOf(status);
+  const evidence = [legEvidence('local', status.health.local), legEvidence('public', status.health.public)];
+  const cause = [trouble?.why ?? '', ...evidence].filter((line) => line !== '').join('\n');
+  const remedy = trouble?.fix ?? '';
+  return new TunneldError(code, message, {
+    ...(cause === '' ? {} : { cause }),
+    ...(remedy === '' ? {} : { remedy }),
+  });
+}
+
+function situation(status: TunnelStatus): string {
+  return status.state === 'up' ? `up, but ${status.health.verdict}` : stateWord(status);
+}
+
+function legEvidence(leg: 'local' | 'public', report: LegReport | undefined): string {
+  return report === undefined || report.ok ? '' : `${leg} leg: ${report.finding}: ${report.detail}`;
+}

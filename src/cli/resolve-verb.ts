@@ -1,0 +1,60 @@
+import { TunneldError } from '../core/errors.ts';
+import type { Command, VerbTable } from './command.ts';
+import { nearest } from './suggest.ts';
+
+export interface ResolvedVerb {
+  readonly verb: string;
+  load(): Promise<Command>;
+  /** The words after the verb. */
+  readonly rest: readonly string[];
+}
+
+/**
+ * Finds the verb the words start with.
+ *
+ * @returns the verb, or the name of a group (`token`) when its second word is missing
+ * @throws {TunneldError} `USAGE`, suggesting the nearest verb
+ */
+export async function resolveVerb(
+  words: readonly string[],
+  { verbs, aliases }: VerbTable,
+): Promise<ResolvedVerb | { readonly group: string }> {
+  const [first = '', second] = words;
+  const resolved = (verb: string, count: number): ResolvedVerb | undefined => {
+    const load = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
+    return load === undefined ? undefined : { verb, load, rest: words.slice(count) };
+  };
+  const single = resolved(Object.hasOwn(aliases, first) ? (aliases[first] ?? first) : first, 1);
+  if (single !== undefined) return single;
+  if (verbsOf(first, verbs).length === 0) throw await unknownVerb(first, second ?? '', { verbs, aliases });
+  if (second === undefined || second.startsWith('-')) return { group: first };
+  const double = `${first} ${second}`;
+  const found = resolved(double, 2);
+  if (found !== undefined) return found;
+  throw await unknownVerb(double, '', { verbs, aliases });
+}
+
+/** The verbs of a group: `token` → `token show`, `token rotate`. */
+export function verbsOf(group: string, verbs: VerbTable['verbs']): readonly string[] {
+  return Object.keys(verbs).filter((verb) => verb.startsWith(`${group} `));
+}
+
+async function unknownVerb(
+  typed: string,
+  second: string,
+  { verbs, aliases }: VerbTable,
+): Promise<TunneldError> {
+  if (typed.startsWith('-')) {
+    return new TunneldError('USAGE', `The option ${typed} stands before the verb`, {
+      remedy: 'Write the verb first: `tunneld <verb> [options]`. `tunneld help` lists the verbs.',
+    });
+  }
+  const groups = Object.keys(verbs).flatMap((verb) => (verb.includes(' ') ? (verb.split(' ')[0] ?? []) : []));
+  const known = [...Object.keys(verbs), ...Object.keys(aliases), ...new Set(groups)];
+  // `deamon start`: the pair is nearer to a verb than its first word alone.
+  const near = (await nearest(`${typed} ${second}`, known)) ?? (await nearest(typed, known));
+  const hint = near === undefined ? '' : `Did you mean \`tunneld ${near}\`? `;
+  return new TunneldError('USAGE', `There is no verb "${typed}"`, {
+    remedy: `${hint}\`tunneld help\` lists all verbs.`,
+  });
+}

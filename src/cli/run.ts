@@ -1,0 +1,42 @@
+import { TunneldError } from '../core/errors.ts';
+import type { Command } from './command.ts';
+import { type CliIo, Interrupted } from './io.ts';
+import { asksForHelp, parseCommandLine } from './parse.ts';
+import { describeFailure } from './render/failure.ts';
+import { resolveVerb, verbsOf } from './resolve-verb.ts';
+import { ALIASES, VERBS } from './verbs.ts';
+
+/** Runs one command line and returns the process exit code. Never rejects. */
+export async function run(words: readonly string[], io: CliIo): Promise<number> {
+  try {
+    return await dispatch(words, io);
+  } catch (error) {
+    if (error instanceof Interrupted) return error.exitCode;
+    const { lines, exitCode } = describeFailure(error);
+    for (const line of lines) io.err(line);
+    return exitCode;
+  }
+}
+
+async function dispatch(words: readonly string[], io: CliIo): Promise<number> {
+  const [first] = words;
+  if (first === undefined || first === '--help' || first === '-h') return runVerb('help', [], io);
+  if (first === '--version' || first === '-V') return runVerb('version', words.slice(1), io);
+  const resolved = await resolveVerb(words, { verbs: VERBS, aliases: ALIASES });
+  if ('group' in resolved) {
+    if (asksForHelp(words)) return runVerb('help', [resolved.group], io);
+    throw new TunneldError('USAGE', `tunneld ${resolved.group} needs a second word`, {
+      remedy: `One of: ${verbsOf(resolved.group, VERBS).join(', ')}.`,
+    });
+  }
+  if (asksForHelp(resolved.rest)) return runVerb('help', resolved.verb.split(' '), io);
+  return runCommand(await resolved.load(), resolved.rest, io);
+}
+
+async function runVerb(verb: 'help' | 'version', words: readonly string[], io: CliIo): Promise<number> {
+  return runCommand(await VERBS[verb](), words, io);
+}
+
+async function runCommand(command: Command, words: readonly string[], io: CliIo): Promise<number> {
+  return command.run(await parseCommandLine(command, words), io);
+}

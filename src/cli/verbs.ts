@@ -1,0 +1,37 @@
+import type { VerbTable } from './command.ts';
+
+/**
+ * Every verb, in the order of the overview. Each is loaded when it is used: `tunneld status` must
+ * not pay for what `tunneld demo` needs.
+ */
+export const VERBS = {
+  up: async () => (await import('./commands/up.ts')).up,
+  down: async () => (await import('./commands/down.ts')).down,
+  restart: async () => (await import('./commands/restart.ts')).restart,
+  status: async () => (await import('./commands/status.ts')).status,
+  url: async () => (await import('./commands/url.ts')).url,
+  logs: async () => (await import('./commands/logs.ts')).logs,
+  inspect: async () => (await import('./commands/inspect.ts')).inspect,
+  'token show': async () => (await import('./commands/token-show.ts')).tokenShow,
+  'token rotate': async () => (await import('./commands/token-rotate.ts')).tokenRotate,
+  rm: async () => (await import('./commands/rm.ts')).rm,
+  'daemon run': async () => (await import('./commands/daemon-run.ts')).daemonRun,
+  'daemon start': async () => (await import('./commands/daemon-start.ts')).daemonStart,
+  'daemon stop': async () => (await import('./commands/daemon-stop.ts')).daemonStop,
+  'daemon status': async () => (await import('./commands/daemon-status.ts')).daemonStatus,
+  'config check': async () => (await import('./commands/config-check.ts')).configCheck,
+  'config show': async () => (await import('./commands/config-show.ts')).configShow,
+  'config path': async () => (await import('./commands/config-path.ts')).configPath,
+  'gen-key': async () => (await import('./commands/gen-key.ts')).genKey,
+  demo: async () => (await import('./commands/demo.ts')).demo,
+  version: async () => (await import('./commands/version.ts')).version,
+  help: async () => (await import('./commands/help.ts')).helpFor(table()),
+} as const satisfies VerbTable['verbs'];
+
+/** Other names people type; `help` shows them next to the real one. */
+export const ALIASES: VerbTable['aliases'] = { ps: 'status' };
+
+/** A function, because the table contains `help`, which is made of the table. */
+function table(): VerbTable {
+  return { verbs: VERBS, aliases: ALIASES };
+}

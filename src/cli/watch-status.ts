@@ -1,0 +1,57 @@
+import type { TunnelStatus } from '../core/status.ts';
+import type { DaemonClient } from './daemon-client.ts';
+import type { CliIo } from './io.ts';
+import { printableJson } from './render/printable.ts';
+import { stateWord, troubleOf } from './render/status-line.ts';
+import { statusLines } from './render/status-lines.ts';
+import { snapshots } from './snapshots.ts';
+
+/**
+ * `tunneld status --watch`: a terminal is redrawn; a pipe gets another table, or lines of JSON,
+ * only when something changed.
+ *
+ * @throws {Interrupted} which is how it ends, and what the daemon's client throws
+ */
+export async function watchStatus(
+  name: string | undefined,
+  json: boolean,
+  client: DaemonClient,
+  io: CliIo,
+): Promise<never> {
+  // Asked for once before watching, so that an unknown name is an error at once.
+  if (name !== undefined) await client.status(name);
+  const printed = new Map<string, string>();
+  let shown: string | undefined;
+  for await (const all of snapshots(client, io.clock, io.interrupted())) {
+    const tunnels = name === undefined ? all : all.filter((tunnel) => tunnel.name === name);
+    if (json) {
+      for (const tunnel of tunnels) printChanged(tunnel, printed, io);
+      continue;
+    }
+    const essence = io.interactive ? undefined : JSON.stringify(tunnels.map(essenceOf));
+    if (essence !== undefined && essence === shown) continue;
+    shown = essence;
+    io.clear();
+    for (const line of statusLines(name, tunnels, io)) io.out(line);
+  }
+  throw new Error('watching the status ended without a reason');
+}
+
+function printChanged(tunnel: TunnelStatus, printed: Map<string, string>, io: CliIo): void {
+  const line = printableJson(tunnel);
+  if (printed.get(tunnel.name) === line) return;
+  printed.set(tunnel.name, line);
+  io.out(line);
+}
+
+/** What makes a new table worth printing: not the ages, which differ every second. */
+function essenceOf(tunnel: TunnelStatus) {
+  return [
+    tunnel.name,
+    stateWord(tunnel),
+    tunnel.mcpUrl,
+    tunnel.upstream,
+    tunnel.desired,
+    troubleOf(tunnel)?.why,
+  ];
+}

@@ -1,0 +1,439 @@
+import { isDeepStrictEqual } from 'node:util';
+import { newAccessToken } from '../config/access-token.ts';
+import { loadConfig } from '../config/load.ts';
+import type { Paths } from '../config/paths.ts';
+import type { Config, TunnelConfig, TunnelSpec } from '../config/schema.ts';
+import { resolveAccessToken } from '../config/secrets.ts';
+import type { StateStore } from '../config/state.ts';
+import type { StoredToken, StoredTunnel } from '../config/state-schema.ts';
+import { parseTunnelSpec } from '../config/tunnel-spec.ts';
+import {
+  type DaemonApi,
+  type DaemonInfo,
+  PROTOCOL_VERSION,
+  type TokenReveal,
+  type TunnelInspection,
+  type UpResult,
+} from '../control/api.ts';
+import type { Clock } from '../core/clock.ts';
+import { TunneldError } from '../core/errors.ts';
+import type { ReportedError, TunnelStatus } from '../core/status.ts';
+import { VERSION } from '../core/version.ts';
+import type { TunnelProvider } from '../providers/provider.ts';
+import { PROVIDER_KINDS } from '../providers/registry.ts';
+import type { LogBook } from './log-book.ts';
+import type { MetricsSource } from './metrics.ts';
+import type { Redactor } from './redactor.ts';
+import { made, rotated, usable } from './tokens.ts';
+import type { Traffic } from './traffic.ts';
+import { Tunnel, type TunnelDefinition } from './tunnel.ts';
+
+export interface DaemonOptions {
+  readonly paths: Paths;
+  readonly env: NodeJS.ProcessEnv;
+  readonly store: StateStore;
+  readonly config: Config;
+  readonly logs: LogBook;
+  readonly redactor: Redactor;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Things to say at every `daemon status`. Added to while the daemon runs. */
+  readonly notes: string[];
+  readonly relayUrl: URL;
+  readonly healthUrl: () => URL;
+  readonly provider: (kind: string) => Promise<TunnelProvider>;
+  /** Whether an attempt of this kind of provider could get anywhere. */
+  readonly online: (kind: string) => boolean;
+  /** Ends the process in good order. */
+  readonly onStop: () => void;
+}
+
+/**
+ * What the user wants, kept: every tunnel of the config file and of `tunneld up`, under its token,
+ * up or down as last asked for, whether or not a daemon ran in between.
+ */
+export class Daemon implements DaemonApi, MetricsSource {
+  readonly #options: DaemonOptions;
+  readonly #tunnels = new Map<string, Tunnel>();
+  readonly #listeners = new Set<(status: TunnelStatus) => void>();
+  readonly #startedAt: number;
+  #config: Config;
+  #configError: ReportedError | undefined;
+
+  constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.#config = options.config;
+    this.#startedAt = options.clock.now();
+    for (const { tokens } of options.store.tunnels.values()) this.#keepSecret(tokens);
+  }
+
+  /** Brings back everything that is wanted. A tunnel that cannot be set up is left failed. */
+  async start(): Promise<void> {
+    for (const [name, stored] of this.#options.store.tunnels) {
+      if (stored.spec === undefined || this.#config.tunnels[name] !== undefined) continue;
+      const config = this.#tryParse(name, stored.spec);
+      if (config === undefined) continue;
+      this.#add(name, this.#withToken(name, { ...stored, config, source: 'cli' }));
+    }
+    for (const [name, config] of Object.entries(this.#config.tunnels)) {
+      this.#add(name, this.#fromFile(name, config));
+    }
+    await Promise.allSettled(
+      [...this.#tunnels.values()].map((tunnel) => tunnel.apply(tunnel.definition, 'the daemon started')),
+    );
+  }
+
+  info(): DaemonInfo {
+    const { paths, notes, relayUrl, healthUrl } = this.#options;
+    const statuses = this.list();
+    return {
+      pid: process.pid,
+      version: VERSION,
+      protocol: PROTOCOL_VERSION,
+      startedAt: new Date(this.#startedAt).toISOString(),
+      node: process.version,
+      socket: paths.socket,
+      stateDir: paths.stateDir,
+      logDir: paths.logDir,
+      configFile: paths.configFile,
+      ...(this.#configError === undefined ? {} : { configError: this.#configError }),
+      healthUrl: healthUrl().origin,
+      relayUrl: relayUrl.origin,
+      notes,
+      tunnels: {
+        total: statuses.length,
+        healthy: statuses.filter(({ health }) => health.verdict === 'healthy').length,
+      },
+    };
+  }
+
+  list(): readonly TunnelStatus[] {
+    return [...this.#tunnels.values()].map(({ status }) => status).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  status(name: string): TunnelStatus {
+    return this.#find(name).status;
+  }
+
+  inspect(name: string): TunnelInspection {
+    return this.#find(name).inspection;
+  }
+
+  traffic(name: string): Traffic {
+    return this.#find(name).traffic;
+  }
+
+  get droppedLogLines(): number {
+    return this.#options.logs.dropped;
+  }
+
+  now(): number {
+    return this.#options.clock.now();
+  }
+
+  async up(name: string, spec: unknown): Promise<UpResult> {
+    if (spec !== undefined && spec !== null) return await this.#upWithSpec(name, spec);
+    if (!this.#tunnels.has(name)) await this.reload();
+    const tunnel = this.#find(name);
+    return await this.#define(name, { ...tunnel.definition, desired: 'up' });
+  }
+
+  async upAll(): Promise<readonly UpResult[]> {
+    await this.reload();
+    if (this.#configError !== undefined) {
+      const { message, remedy } = this.#configError;
+      throw new TunneldError('CONFIG_INVALID', message, { remedy });
+    }
+    const enabled = [...this.#tunnels.values()].filter(({ definition }) => definition.config.enabled);
+    return await Promise.all(
+      enabled.map(({ name, definition }) => this.#define(name, { ...definition, desired: 'up' })),
+    );
+  }
+
+  async down(name: string): Promise<TunnelStatus> {
+    const tunnel = this.#find(name);
+    await this.#apply(tunnel, { ...tunnel.definition, desired: 'down' }, 'asked to go down');
+    return tunnel.status;
+  }
+
+  async downAll(): Promise<readonly TunnelStatus[]> {
+    return await Promise.all([...this.#tunnels.keys()].map((name) => this.down(name)));
+  }
+
+  async restart(name: string): Promise<TunnelStatus> {
+    const tunnel = this.#find(name);
+    const definition: TunnelDefinition = { ...tunnel.definition, desired: 'up' };
+    this.#save(name, definition);
+    await tunnel.restart(definition, 'restart asked for');
+    return tunnel.status;
+  }
+
+  async remove(name: string): Promise<void> {
+    const tunnel = this.#find(name);
+    if (tunnel.definition.source === 'file') {
+      throw new TunneldError('CONFIG_INVALID', `"${name}" is defined in ${this.#options.paths.configFile}.`, {
+        remedy: 'Remove it there; the daemon follows the file.',
+      });
+    }
+    this.#options.store.remove(name);
+    await this.#drop(tunnel, 'removed');
+  }
+
+  async showToken(name: string): Promise<TokenReveal> {
+    const tunnel = this.#find(name);
+    return reveal(name, this.#tokensOf(tunnel), this.now());
+  }
+
+  async rotateToken(name: string, graceMs: number): Promise<TokenReveal> {
+    const tunnel = this.#find(name);
+    const { config, tokens } = tunnel.definition;
+    this.#tokensOf(tunnel);
+    if (config.access.token !== undefined) {
+      throw new TunneldError('CONFIG_INVALID', `The token of "${name}" comes from its configuration.`, {
+        remedy: 'Change it where `access.token` points to, then `tunneld restart`.',
+      });
+    }
+    const next = rotated(tokens, this.now(), graceMs);
+    this.#keepSecret(next);
+    this.#save(name, { ...tunnel.definition, tokens: next });
+    tunnel.setTokens(next);
+    return reveal(name, next, this.now());
+  }
+
+  subscribe(listener: (status: TunnelStatus) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  stop(): void {
+    this.#options.onStop();
+  }
+
+  /** Reads the config file again. A bad edit keeps the last good one, and is said in `info`. */
+  async reload(): Promise<void> {
+    const { paths, env, clock, logs } = this.#options;
+    let config: Config;
+    try {
+      const onNote = (note: string) => this.#note(note);
+      config = await loadConfig(paths.configFile, { optional: !paths.configRequired, env, onNote });
+    } catch (error) {
+      if (!(error instanceof TunneldError)) throw error;
+      const { code, message, remedy } = error;
+      if (this.#configError?.message !== message)
+        logs.daemon.warn({ code, cause: message }, 'config not applied');
+      this.#configError = { code, message, remedy, at: clock.now() };
+      return;
+    }
+    this.#configError = undefined;
+    const before = this.#config;
+    this.#config = config;
+    if (isDeepStrictEqual(before, config)) return;
+    if (!isDeepStrictEqual(before.daemon, config.daemon)) {
+      this.#note('The settings below `daemon:` changed; they count from the next start of the daemon.');
+    }
+    logs.daemon.info({ tunnels: Object.keys(config.tunnels).length }, 'config applied');
+    await Promise.allSettled([...this.#followFile(before, config)]);
+  }
+
+  /** The machine slept, or the clock was set: every delay and every verdict is of another time. */
+  wake(reason: string): void {
+    for (const tunnel of this.#tunnels.values()) tunnel.wake(reason);
+  }
+
+  /** Lets exchanges in flight finish (at most `drainMs`), then releases everything. */
+  async close(drainMs: number): Promise<void> {
+    const tunnels = [...this.#tunnels.values()];
+    await Promise.allSettled(tunnels.map((tunnel) => tunnel.drain(drainMs)));
+    await Promise.allSettled(tunnels.map((tunnel) => tunnel.close('the daemon stops')));
+  }
+
+  async #upWithSpec(name: string, spec: unknown): Promise<UpResult> {
+    const config = parseTunnelSpec(name, spec);
+    this.#assertUsable(config);
+    const known = this.#tunnels.get(name)?.definition;
+    if (known?.source === 'file' && !isDeepStrictEqual(known.config, config)) {
+      throw new TunneldError(
+        'CONFIG_INVALID',
+        `"${name}" is defined in ${this.#options.paths.configFile}, differently.`,
+        {
+          remedy: `Change it there, or run \`tunneld up ${name}\` without options.`,
+        },
+      );
+    }
+    if (known !== undefined && isDeepStrictEqual(known.config, config)) {
+      return await this.#define(name, { ...known, desired: 'up' });
+    }
+    const definition: TunnelDefinition = {
+      config,
+      source: 'cli',
+      desired: 'up',
+      tokens: known?.tokens ?? [],
+    };
+    return await this.#define(name, definition, spec as TunnelSpec);
+  }
+
+  /** Makes a tunnel what the definition says, new or known, and remembers it. */
+  async #define(name: string, wanted: TunnelDefinition, spec?: TunnelSpec): Promise<UpResult> {
+    const known = this.#tunnels.get(name);
+    const changed = known !== undefined && known.definition.config !== wanted.config;
+    const definition = this.#withToken(name, wanted);
+    const token = definition.tokens === wanted.tokens ? undefined : definition.tokens[0]?.value.reveal();
+    this.#save(name, definition, spec);
+    const tunnel = known ?? this.#add(name, definition);
+    await tunnel.apply(definition, 'asked to come up');
+    return {
+      status: tunnel.status,
+      created: known === undefined,
+      changed,
+      ...(token === undefined ? {} : { token }),
+    };
+  }
+
+  /** Every tunnel that needs a token has one. The same definition when nothing was made. */
+  #withToken(name: string, definition: TunnelDefinition): TunnelDefinition {
+    const { access } = definition.config;
+    const stored = this.#options.store.tunnels.get(name)?.tokens ?? [];
+    const tokens = definition.tokens.length > 0 ? definition.tokens : stored;
+    if (access.insecurePublic || access.token !== undefined) return definition;
+    if (tokens.length > 0) return tokens === definition.tokens ? definition : { ...definition, tokens };
+    const created = [made(newAccessToken(), this.now())];
+    this.#keepSecret(created);
+    return { ...definition, tokens: created };
+  }
+
+  #save(name: string, { source, desired, tokens }: TunnelDefinition, spec?: TunnelSpec): void {
+    const { store } = this.#options;
+    const kept = spec ?? store.tunnels.get(name)?.spec;
+    const stored: StoredTunnel = {
+      source,
+      desired,
+      tokens: usable(tokens, this.now()),
+      ...(kept === undefined || source === 'file' ? {} : { spec: kept }),
+    };
+    store.save(name, stored);
+  }
+
+  async #apply(tunnel: Tunnel, definition: TunnelDefinition, cause: string): Promise<void> {
+    this.#save(tunnel.name, definition);
+    await tunnel.apply(definition, cause);
+  }
+
+  /** What changed in the file becomes what is wanted; what did not change stays as the user left it. */
+  *#followFile(before: Config, after: Config): Iterable<Promise<void>> {
+    for (const name of Object.keys(before.tunnels)) {
+      const tunnel = this.#tunnels.get(name);
+      if (after.tunnels[name] === undefined && tunnel !== undefined) {
+        yield this.#drop(tunnel, 'no longer in the config file');
+      }
+    }
+    for (const [name, config] of Object.entries(after.tunnels)) {
+      if (isDeepStrictEqual(before.tunnels[name], config)) continue;
+      const definition = this.#fromFile(name, config, before.tunnels[name]);
+      const tunnel = this.#tunnels.get(name) ?? this.#add(name, definition);
+      yield tunnel.apply(definition, 'the config file changed');
+    }
+  }
+
+  /** A tunnel of the file is wanted up when it is enabled, unless the user took it down since. */
+  #fromFile(name: string, config: TunnelConfig, before?: TunnelConfig): TunnelDefinition {
+    const stored = this.#options.store.tunnels.get(name);
+    const switchedOn = before?.enabled === false && config.enabled;
+    const takenDown = stored?.source === 'file' && stored.desired === 'down' && !switchedOn;
+    const definition = this.#withToken(name, {
+      config,
+      source: 'file',
+      desired: config.enabled && !takenDown ? 'up' : 'down',
+      tokens: stored?.tokens ?? [],
+    });
+    this.#save(name, definition);
+    return definition;
+  }
+
+  #add(name: string, definition: TunnelDefinition): Tunnel {
+    const { store, env, clock, random, logs, redactor, provider, online, config } = this.#options;
+    const tunnel = new Tunnel(name, definition, {
+      instance: store.instance,
+      env,
+      clock,
+      random,
+      log: logs.tunnel(name),
+      provider: ({ provider: kind }) => provider(kind),
+      online: ({ provider: kind }) => online(kind),
+      drainMs: config.daemon.drainTimeout,
+      clean: (text) => redactor.clean(text),
+      onSecret: (secret) => redactor.add(secret),
+      onChange: (status) => {
+        for (const listener of this.#listeners) listener(status);
+      },
+    });
+    this.#tunnels.set(name, tunnel);
+    return tunnel;
+  }
+
+  async #drop(tunnel: Tunnel, cause: string): Promise<void> {
+    await tunnel.close(cause);
+    this.#tunnels.delete(tunnel.name);
+    await this.#options.logs.closeTunnel(tunnel.name);
+  }
+
+  /** Finds out before anything is changed what would stop the tunnel from being set up. */
+  #assertUsable(config: TunnelConfig): void {
+    if (!PROVIDER_KINDS.includes(config.provider)) {
+      throw new TunneldError('PROVIDER_UNKNOWN', `No provider is called "${config.provider}".`, {
+        remedy: `Use one of: ${PROVIDER_KINDS.join(', ')}.`,
+      });
+    }
+    const { token } = config.access;
+    if (token !== undefined) resolveAccessToken(token, this.#options.env, (note) => this.#note(note));
+  }
+
+  #tokensOf(tunnel: Tunnel): readonly StoredToken[] {
+    const { config } = tunnel.definition;
+    if (!config.access.insecurePublic) {
+      const reference = config.access.token;
+      if (reference === undefined) return tunnel.definition.tokens;
+      return [made(resolveAccessToken(reference, this.#options.env), this.now())];
+    }
+    throw new TunneldError('CONFIG_INVALID', `"${tunnel.name}" has no token: it is public on purpose.`, {
+      remedy: 'Bring it up without --insecure-public to protect it.',
+    });
+  }
+
+  /** A spec that an older version accepted may be refused by this one; the others go on. */
+  #tryParse(name: string, spec: TunnelSpec): TunnelConfig | undefined {
+    try {
+      return parseTunnelSpec(name, spec);
+    } catch (error) {
+      if (!(error instanceof TunneldError)) throw error;
+      this.#note(`The tunnel "${name}" is not brought up: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  #find(name: string): Tunnel {
+    const tunnel = this.#tunnels.get(name);
+    if (tunnel === undefined) throw new TunneldError('TUNNEL_NOT_FOUND', `No tunnel is called "${name}".`);
+    return tunnel;
+  }
+
+  #keepSecret(tokens: readonly StoredToken[]): void {
+    for (const { value } of tokens) this.#options.redactor.add(value);
+  }
+
+  #note(note: string): void {
+    const { notes, logs } = this.#options;
+    if (notes.includes(note)) return;
+    notes.push(note);
+    logs.daemon.warn({ note }, 'something to know');
+  }
+}
+
+function reveal(name: string, tokens: readonly StoredToken[], now: number): TokenReveal {
+  const [current, previous] = usable(tokens, now);
+  if (current === undefined) throw new Error(`"${name}" has no usable token`);
+  return {
+    name,
+    token: current.value.reveal(),
+    ...(previous?.notAfter === undefined ? {} : { previousValidUntil: previous.notAfter }),
+  };
+}

@@ -1,0 +1,117 @@
+import { chmodSync, mkdirSync } from 'node:fs';
+import type { DestinationStream } from 'pino';
+import { createStream, type RotatingFileStream } from 'rotating-file-stream';
+import type { Clock } from '../core/clock.ts';
+import type { Redactor } from './redactor.ts';
+
+/** What may wait for a slow disk (bytes). Beyond it lines are dropped and counted: traffic goes first. */
+const MAX_QUEUED_BYTES = 1_048_576;
+
+/** After a failed write (disk full, folder gone) the file is opened again at the earliest after this. */
+const REOPEN_AFTER_MS = 5_000;
+
+export interface LogFileOptions {
+  readonly directory: string;
+  /** `<name>.log`; rotated to `<name>.1.log` (newest), `<name>.2.log`, … */
+  readonly name: string;
+  /** A file is rotated at this size (bytes). */
+  readonly maxFileBytes: number;
+  /** All files together (bytes). */
+  readonly maxTotalBytes: number;
+  readonly redactor: Redactor;
+  readonly clock: Clock;
+}
+
+/** A rotated NDJSON file that never blocks, never throws and never grows beyond its cap. */
+export class LogFile implements DestinationStream {
+  readonly #options: LogFileOptions;
+  #stream: RotatingFileStream | undefined;
+  #reopenAt = 0;
+  #unreported = 0;
+  #dropped = 0;
+
+  constructor(options: LogFileOptions) {
+    this.#options = options;
+    this.#open();
+  }
+
+  /** Lines lost to a stalled or full disk since the daemon started. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  write(line: string): void {
+    if (this.#stream === undefined && this.#options.clock.monotonic() >= this.#reopenAt) this.#open();
+    const stream = this.#stream;
+    if (stream === undefined || stream.writableLength > MAX_QUEUED_BYTES) {
+      this.#dropped += 1;
+      this.#unreported += 1;
+      return;
+    }
+    if (this.#unreported > 0) stream.write(this.#dropNotice());
+    stream.write(this.#options.redactor.clean(line));
+  }
+
+  /** Resolves when everything queued is on the disk, or cannot be. */
+  async close(): Promise<void> {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    this.#stream = undefined;
+    this.#reopenAt = Number.POSITIVE_INFINITY;
+    await new Promise<void>((resolve) => {
+      stream.once('close', resolve);
+      stream.once('error', () => resolve());
+      stream.end(() => resolve());
+    });
+  }
+
+  #open(): void {
+    const { directory, name, clock } = this.#options;
+    const { sizeBytes, rotated } = shares(this.#options);
+    try {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      const stream = createStream(fileName(name), {
+        path: directory,
+        size: `${sizeBytes}B`,
+        rotate: rotated,
+        mode: 0o600,
+      });
+      // A file from before may have been left readable by others.
+      stream.on('open', (file: string) => chmod(file));
+      stream.on('error', () => {
+        if (this.#stream !== stream) return;
+        this.#stream = undefined;
+        this.#reopenAt = clock.monotonic() + REOPEN_AFTER_MS;
+      });
+      this.#stream = stream;
+    } catch {
+      this.#reopenAt = clock.monotonic() + REOPEN_AFTER_MS;
+    }
+  }
+
+  #dropNotice(): string {
+    const dropped = this.#unreported;
+    this.#unreported = 0;
+    const time = new Date(this.#options.clock.now()).toISOString();
+    return `${JSON.stringify({ level: 'warn', time, dropped, msg: 'log lines were dropped: the disk did not keep up' })}\n`;
+  }
+}
+
+/** The rotated files share what the cap leaves beside the current one. */
+function shares({ maxFileBytes, maxTotalBytes }: LogFileOptions): { sizeBytes: number; rotated: number } {
+  const files = Math.max(2, Math.floor(maxTotalBytes / maxFileBytes));
+  return { sizeBytes: Math.min(maxFileBytes, Math.floor(maxTotalBytes / files)), rotated: files - 1 };
+}
+
+function fileName(name: string): (time: number | Date, index?: number) => string {
+  // With `rotate` set the first parameter is the index: 0 is the current file.
+  return (index) => (index ? `${name}.${Number(index)}.log` : `${name}.log`);
+}
+
+function chmod(file: string): void {
+  try {
+    chmodSync(file, 0o600);
+  } catch {
+    // Rotated away in this very moment: it was created 0600.
+  }
+}

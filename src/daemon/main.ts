@@ -1,0 +1,76 @@
+import { parseArgs } from 'node:util';
+import { resolvePaths } from '../config/paths.ts';
+import { systemClock } from '../core/clock.ts';
+import { TunneldError } from '../core/errors.ts';
+import { VERSION } from '../core/version.ts';
+import { announceFailure, announceReady } from './announce.ts';
+import { type RunningDaemon, startDaemon } from './start-daemon.ts';
+
+/** sysexits' EX_CONFIG: service managers are told not to start us again after it. */
+const EXIT_CONFIG = 78;
+
+/** What a shell reports for a program ended by SIGINT. */
+const EXIT_INTERRUPTED = 130;
+
+/** The last words of a crash get this long to reach the disk (milliseconds). */
+const LAST_WORDS_MS = 1_000;
+
+// Whatever is created from here on is this user's alone.
+process.umask(0o077);
+
+const { values } = parseArgs({
+  options: { config: { type: 'string' }, 'ready-fd': { type: 'string' } },
+});
+const readyFd = values['ready-fd'] === undefined ? undefined : Number(values['ready-fd']);
+const env = values.config === undefined ? process.env : { ...process.env, TUNNELD_CONFIG: values.config };
+
+let running: RunningDaemon | undefined;
+let stopping = false;
+
+process.on('uncaughtException', (error) => crash(error));
+process.on('unhandledRejection', (error) => crash(error));
+process.on('SIGTERM', () => stop('SIGTERM'));
+process.on('SIGINT', () => stop('SIGINT'));
+process.on('SIGHUP', () => {
+  running?.log.info({}, 'config reload asked for');
+  void running?.daemon.reload();
+});
+
+try {
+  const paths = resolvePaths(env);
+  running = await startDaemon({
+    paths,
+    env,
+    clock: systemClock,
+    random: Math.random,
+    onStop: () => stop('control'),
+  });
+  announceReady(readyFd, { version: VERSION, socket: paths.socket });
+} catch (error) {
+  announceFailure(readyFd, error);
+  process.exit(exitCodeOf(error));
+}
+
+/** Drains and ends. Asked for a second time, ends at once. */
+function stop(by: string): void {
+  if (stopping || running === undefined) process.exit(EXIT_INTERRUPTED);
+  stopping = true;
+  running.log.info({ by }, 'daemon asked to stop');
+  running.close().then(
+    () => process.exit(0),
+    (error: unknown) => crash(error),
+  );
+}
+
+/** A bug: nothing can be relied on any more. The service manager, or the next `up`, starts anew. */
+function crash(error: unknown): void {
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`tunneld: unexpected failure, ending\n${stack}\n`);
+  running?.log.fatal({ err: error }, 'unexpected failure, ending');
+  setTimeout(() => process.exit(1), running === undefined ? 0 : LAST_WORDS_MS);
+}
+
+function exitCodeOf(error: unknown): number {
+  if (!(error instanceof TunneldError)) return 1;
+  return error.code === 'CONFIG_INVALID' ? EXIT_CONFIG : error.exitCode;
+}

@@ -1,0 +1,51 @@
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
+import type { Secret } from '../core/secret.ts';
+import { authorizeWithSecret } from '../relay/authorization.ts';
+import { RelayServer } from '../relay/relay-server.ts';
+import { portInUse } from './port-in-use.ts';
+
+export interface EmbeddedRelayOptions {
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** What the daemon's own agents show; nobody else may register. */
+  readonly secret: Secret;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface EmbeddedRelay {
+  /** `http://127.0.0.1:7575`, without a trailing slash in its path. */
+  readonly url: URL;
+  drain(timeoutMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the relay inside the daemon, on loopback: public URLs for this machine, no account anywhere.
+ *
+ * @throws {TunneldError} `PORT_IN_USE`
+ */
+export async function startEmbeddedRelay(options: EmbeddedRelayOptions): Promise<EmbeddedRelay> {
+  const { port: wanted, secret, clock, log } = options;
+  const server = new RelayServer({
+    host: '127.0.0.1',
+    port: wanted,
+    routing: { kind: 'path' },
+    authorize: authorizeWithSecret(secret),
+    clock,
+    log,
+  });
+  const { port } = await server.listen().catch((error: unknown) => {
+    throw portInUse(error, wanted, {
+      what: 'the embedded relay',
+      key: 'relayPort',
+      variable: 'TUNNELD_RELAY_PORT',
+    });
+  });
+  return {
+    url: new URL(`http://127.0.0.1:${port}`),
+    drain: (timeoutMs) => server.drain(timeoutMs),
+    close: () => server.close(),
+  };
+}

@@ -1,0 +1,142 @@
+import { loadConfig } from '../config/load.ts';
+import type { Paths } from '../config/paths.ts';
+import { prepareFolders } from '../config/private-files.ts';
+import type { Config } from '../config/schema.ts';
+import { StateStore } from '../config/state.ts';
+import { watchConfig } from '../config/watch.ts';
+import { startControlServer } from '../control/server.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
+import { VERSION } from '../core/version.ts';
+import { createProvider } from '../providers/registry.ts';
+import { Daemon } from './daemon.ts';
+import { startHealthEndpoint } from './health-endpoint.ts';
+import { acquireLock } from './lock.ts';
+import { LogBook } from './log-book.ts';
+import { isOnline } from './online.ts';
+import { Redactor } from './redactor.ts';
+import { startEmbeddedRelay } from './relay-embed.ts';
+import { detectWake } from './wake-detector.ts';
+
+export interface StartOptions {
+  readonly paths: Paths;
+  readonly env: NodeJS.ProcessEnv;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Somebody asked for the end through the control socket. */
+  readonly onStop: () => void;
+}
+
+export interface RunningDaemon {
+  readonly daemon: Daemon;
+  readonly log: Logger;
+  /** Drains (at most `daemon.drainTimeout`), releases everything, removes socket and lock. */
+  close(): Promise<void>;
+}
+
+/**
+ * Puts the daemon together and brings back what is wanted. When it resolves, the control socket
+ * answers; sessions are still opening.
+ *
+ * @throws {TunneldError} what stood in the way; then nothing is left behind.
+ */
+export async function startDaemon(options: StartOptions): Promise<RunningDaemon> {
+  const releases: (() => Promise<void> | void)[] = [];
+  try {
+    return await assemble(options, releases);
+  } catch (error) {
+    await releaseAll(releases);
+    throw error;
+  }
+}
+
+async function assemble(
+  { paths, env, clock, random, onStop }: StartOptions,
+  releases: (() => Promise<void> | void)[],
+): Promise<RunningDaemon> {
+  const notes = prepareFolders(paths);
+  const lock = await acquireLock(paths.lockFile, paths.socket);
+  releases.push(() => lock.release());
+  const onNote = (note: string) => void notes.push(note);
+  const config: Config = await loadConfig(paths.configFile, { optional: !paths.configRequired, env, onNote });
+
+  const redactor = new Redactor();
+  const logs = new LogBook({ directory: paths.logDir, ...config.daemon.log, redactor, clock });
+  releases.push(() => logs.close());
+  const log = logs.daemon;
+  const store = new StateStore(paths.stateFile, { clock });
+  notes.push(...store.notes);
+  redactor.add(store.relaySecret);
+
+  const relay = await startEmbeddedRelay({
+    port: config.daemon.relayPort,
+    secret: store.relaySecret,
+    clock,
+    log,
+  });
+  releases.push(() => relay.close());
+  let healthUrl = new URL(`http://127.0.0.1:${config.daemon.healthPort}`);
+  const daemon = new Daemon({
+    paths,
+    env,
+    store,
+    config,
+    logs,
+    redactor,
+    clock,
+    random,
+    notes,
+    relayUrl: relay.url,
+    healthUrl: () => healthUrl,
+    provider: (kind) =>
+      createProvider(kind, { clock, relayUrl: () => relay.url, relayToken: store.relaySecret }),
+    // The embedded relay is on this machine: it is there without any network.
+    online: (kind) => kind === 'relay' || isOnline(),
+    onStop,
+  });
+  const health = await startHealthEndpoint({
+    port: config.daemon.healthPort,
+    version: VERSION,
+    source: daemon,
+  });
+  releases.push(() => health.close());
+  healthUrl = health.url;
+
+  releases.push(() => daemon.close(config.daemon.drainTimeout));
+  await daemon.start();
+  const control = await startControlServer({ socket: paths.socket, api: daemon, version: VERSION, log });
+  // Before the drain: what is asked of a daemon that ends would be lost.
+  releases.push(() => control.close());
+  const watch = watchConfig(paths.configFile, () => void daemon.reload(), { clock });
+  releases.push(() => watch.close());
+  const wake = detectWake(clock, (lostMs) => {
+    log.info({ lostMs: Math.round(lostMs) }, 'the machine slept, or its clock was set');
+    daemon.wake('the machine slept, or its clock was set');
+  });
+  releases.push(() => wake.stop());
+
+  for (const note of notes) log.warn({ note }, 'something to know');
+  log.info(
+    { pid: process.pid, version: VERSION, node: process.version, socket: paths.socket },
+    'daemon started',
+  );
+  return {
+    daemon,
+    log,
+    async close() {
+      log.info({}, 'daemon stopping');
+      await releaseAll(releases);
+    },
+  };
+}
+
+/** In reverse order; one that fails does not keep the others from being released. */
+async function releaseAll(releases: (() => Promise<void> | void)[]): Promise<void> {
+  for (const release of releases.splice(0).reverse()) {
+    try {
+      await release();
+    } catch (error) {
+      process.emitWarning(error instanceof Error ? error : String(error));
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { newAccessToken } from '../config/access-token.ts';
+import type { StoredToken } from '../config/state-schema.ts';
+import type { Secret } from '../core/secret.ts';
+
+/** More than this many graces at once means a script rotates in a loop; the oldest ends early. */
+const MAX_TOKENS = 8;
+
+export interface GatewayToken {
+  readonly id: string;
+  /** Hex. */
+  readonly sha256: string;
+  /** Unix milliseconds. */
+  readonly notAfter?: number;
+}
+
+/** Makes a token; those that still work go on working until their own end or the end of the grace. */
+export function rotated(
+  tokens: readonly StoredToken[],
+  now: number,
+  graceMs: number,
+): readonly StoredToken[] {
+  const until = now + graceMs;
+  const old = usable(tokens, now).map((token) => ({
+    ...token,
+    notAfter: Math.min(token.notAfter ?? Number.POSITIVE_INFINITY, until),
+  }));
+  return [made(newAccessToken(), now), ...(graceMs > 0 ? old : [])].slice(0, MAX_TOKENS);
+}
+
+export function usable(tokens: readonly StoredToken[], now: number): readonly StoredToken[] {
+  return tokens.filter(({ notAfter }) => notAfter === undefined || notAfter > now);
+}
+
+export function made(value: Secret, now: number): StoredToken {
+  return { id: randomUUID().slice(0, 8), value, createdAt: now };
+}
+
+/** What the gateway needs to check a token, and no more. */
+export function hashed({ id, value, notAfter }: StoredToken): GatewayToken {
+  const sha256 = createHash('sha256').update(value.reveal()).digest('hex');
+  return notAfter === undefined ? { id, sha256 } : { id, sha256, notAfter };
+}

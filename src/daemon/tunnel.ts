@@ -1,0 +1,360 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { TunnelConfig } from '../config/schema.ts';
+import { maskSecrets, resolveAccessToken } from '../config/secrets.ts';
+import type { StoredToken } from '../config/state-schema.ts';
+import { upstreamOf } from '../config/upstream.ts';
+import type { HistoryEntry, TunnelInspection } from '../control/api.ts';
+import type { Clock } from '../core/clock.ts';
+import { TunneldError } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import type { RequestEvent } from '../core/request-event.ts';
+import type { Secret } from '../core/secret.ts';
+import type { HealthReport, ReportedError, TunnelStatus } from '../core/status.ts';
+import type { OpenRequest, TunnelProvider } from '../providers/provider.ts';
+import { type StateChange, Supervisor } from './supervisor.ts';
+import { hashed, made } from './tokens.ts';
+import { Traffic } from './traffic.ts';
+import { UpstreamSide } from './upstream-side.ts';
+
+/** State changes kept for `inspect`. */
+const HISTORY_LENGTH = 100;
+
+export interface TunnelDefinition {
+  readonly config: TunnelConfig;
+  readonly source: 'file' | 'cli';
+  readonly desired: 'up' | 'down';
+  /** Newest first. */
+  readonly tokens: readonly StoredToken[];
+}
+
+export interface TunnelDeps {
+  readonly instance: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** This tunnel's own log. */
+  readonly log: Logger;
+  /** @throws {TunneldError} `PROVIDER_UNKNOWN`, `SECRET_UNAVAILABLE` */
+  readonly provider: (config: TunnelConfig) => Promise<TunnelProvider>;
+  readonly online: (config: TunnelConfig) => boolean;
+  /** In-flight exchanges of a replaced configuration get this long (milliseconds). */
+  readonly drainMs: number;
+  /** Takes known secrets out of what providers and servers wrote. */
+  readonly clean: (text: string) => string;
+  readonly onSecret: (secret: Secret) => void;
+  readonly onChange: (status: TunnelStatus) => void;
+}
+
+/** One tunnel: what is wanted of it, what became of that, and the parts that make it so. */
+export class Tunnel {
+  readonly name: string;
+  readonly traffic = new Traffic();
+  readonly #deps: TunnelDeps;
+  #definition: TunnelDefinition;
+  #supervisor: Supervisor | undefined;
+  #provider: TunnelProvider | undefined;
+  #side: UpstreamSide | undefined;
+  #sideConfig: TunnelConfig | undefined;
+  /** What was resolved from the configuration when the tunnel was brought up. */
+  #configuredToken: StoredToken | undefined;
+  /** Why the tunnel could not even be set up. */
+  #blocked: ReportedError | undefined;
+  #health: HealthReport;
+  #history: HistoryEntry[] = [];
+  #tail: Promise<unknown> = Promise.resolve();
+  readonly #retired = new Set<Promise<void>>();
+
+  constructor(name: string, definition: TunnelDefinition, deps: TunnelDeps) {
+    this.name = name;
+    this.#definition = definition;
+    this.#deps = deps;
+    this.#health = idleHealth(deps.clock.now());
+  }
+
+  get definition(): TunnelDefinition {
+    return this.#definition;
+  }
+
+  get status(): TunnelStatus {
+    const { config, desired, source } = this.#definition;
+    const supervisor = this.#supervisor;
+    const upstream = upstreamOf(config);
+    const publicUrl = supervisor?.publicUrl;
+    const session = supervisor?.session;
+    const lastError = this.#blocked ?? supervisor?.lastError;
+    const state = supervisor?.state ?? 'stopped';
+    const blocked = this.#blocked !== undefined && state === 'stopped';
+    return {
+      name: this.name,
+      provider: config.provider,
+      desired,
+      source,
+      state: blocked ? 'failed' : state,
+      since: blocked ? (this.#blocked?.at ?? 0) : (supervisor?.since ?? this.#health.since),
+      health: this.#health,
+      ...(publicUrl === undefined
+        ? {}
+        : { publicUrl: publicUrl.href.replace(/\/$/, ''), mcpUrl: mcpUrl(publicUrl, upstream.path) }),
+      upstream: upstream.url,
+      insecurePublic: config.access.insecurePublic,
+      ...(session === undefined
+        ? {}
+        : {
+            session: {
+              generation: session.generation,
+              openedAt: session.openedAt,
+              ...(session.expiresAt === undefined ? {} : { expiresAt: session.expiresAt }),
+            },
+          }),
+      attempts: supervisor?.attempts ?? 0,
+      ...(supervisor?.nextRetryAt === undefined ? {} : { nextRetryAt: supervisor.nextRetryAt }),
+      ...(lastError === undefined
+        ? {}
+        : { lastError: { ...lastError, message: this.#deps.clean(lastError.message) } }),
+      replacements: supervisor?.replacements ?? 0,
+      requests: { total: this.traffic.requests, active: this.#side?.active ?? 0 },
+    };
+  }
+
+  get inspection(): TunnelInspection {
+    return {
+      status: this.status,
+      config: maskSecrets(this.#definition.config),
+      history: [...this.#history].reverse(),
+      gatewayUrl: this.#side?.gatewayUrl.href ?? '',
+    };
+  }
+
+  /**
+   * Makes the tunnel what `definition` says. The session is kept wherever it can carry the new
+   * configuration.
+   *
+   * @throws {TunneldError} `PROVIDER_UNKNOWN`, `SECRET_UNAVAILABLE`; the status shows it as well.
+   */
+  apply(definition: TunnelDefinition, cause: string): Promise<void> {
+    this.#definition = definition;
+    return this.#inTurn(async () => {
+      try {
+        if (definition.desired === 'down') await this.#down(cause);
+        else await this.#up(cause);
+        this.#blocked = undefined;
+      } catch (error) {
+        this.#block(error);
+        throw error;
+      } finally {
+        this.#publish();
+      }
+    });
+  }
+
+  /** Replaces the session now; cuts a back-off short; leaves `failed`. */
+  async restart(definition: TunnelDefinition, cause: string): Promise<void> {
+    const running = this.#side !== undefined;
+    await this.apply(definition, cause);
+    if (running) this.#supervisor?.restart(cause);
+  }
+
+  /** The tokens changed: both gateways, ours and (with the next session) the provider's, follow. */
+  setTokens(tokens: readonly StoredToken[]): void {
+    this.#definition = { ...this.#definition, tokens };
+    this.#side?.setTokens(this.tokens.map(hashed));
+  }
+
+  /** The tokens in force, newest first; none where the tunnel is public on purpose. */
+  get tokens(): readonly StoredToken[] {
+    const { config, tokens } = this.#definition;
+    if (config.access.insecurePublic) return [];
+    return this.#configuredToken === undefined ? tokens : [this.#configuredToken];
+  }
+
+  /** The machine slept, or the network changed. */
+  wake(reason: string): void {
+    this.#supervisor?.wake(reason);
+    this.#side?.wake(reason);
+  }
+
+  async drain(timeoutMs: number): Promise<void> {
+    await this.#side?.drain(timeoutMs);
+  }
+
+  /** Releases everything; what is wanted stays as it is. */
+  async close(cause: string): Promise<void> {
+    await this.#inTurn(() => this.#down(cause));
+    await this.#provider?.dispose?.();
+    await Promise.all(this.#retired);
+  }
+
+  async #up(cause: string): Promise<void> {
+    const { config } = this.#definition;
+    this.#configuredToken = this.#resolveToken(config);
+    if (this.#provider?.kind !== config.provider) await this.#setProvider(config);
+    if (this.#side === undefined || !isDeepStrictEqual(this.#sideConfig, config)) await this.#setSide(config);
+    this.#side?.setTokens(this.tokens.map(hashed));
+    this.#supervisor?.start(cause);
+  }
+
+  async #down(cause: string): Promise<void> {
+    await this.#supervisor?.stop(cause);
+    const side = this.#side;
+    this.#side = undefined;
+    await side?.close();
+    this.#health = idleHealth(this.#deps.clock.now());
+  }
+
+  /** A provider of another kind shares nothing with the last one: its session goes with it. */
+  async #setProvider(config: TunnelConfig): Promise<void> {
+    const { clock, random, log, online } = this.#deps;
+    const provider = await this.#deps.provider(config);
+    await this.#supervisor?.stop('the provider changed');
+    await this.#provider?.dispose?.();
+    this.#provider = provider;
+    this.#supervisor = new Supervisor({
+      provider,
+      request: this.#request(),
+      clock,
+      random,
+      log,
+      online: () => online(this.#definition.config),
+      onChange: (change) => this.#changed(change),
+      onSessionOpened: (session) => this.#side?.sessionOpened(session.publicUrl),
+      onSessionClosed: () => this.#side?.sessionClosed(),
+    });
+  }
+
+  async #setSide(config: TunnelConfig): Promise<void> {
+    const { clock, random, log, instance, online, drainMs } = this.#deps;
+    const supervised = (act: (supervisor: Supervisor, generation: number) => void) => {
+      const supervisor = this.#supervisor;
+      const generation = supervisor?.session?.generation;
+      // A retired side still winds down its probes; only the current one has a say.
+      if (this.#side === side && supervisor !== undefined && generation !== undefined)
+        act(supervisor, generation);
+    };
+    const side: UpstreamSide = await UpstreamSide.open({
+      name: this.name,
+      instance,
+      config,
+      clock,
+      random,
+      log,
+      token: () => this.tokens[0]?.value,
+      online: () => online(config),
+      onRequest: (event) => this.#requestDone(event),
+      onReport: (report) => {
+        if (this.#side === side) this.#healthReported(report);
+      },
+      onReplace: (reason) => supervised((supervisor, generation) => supervisor.unhealthy(generation, reason)),
+      onExposed: (reason) => supervised((supervisor, generation) => supervisor.exposed(generation, reason)),
+    });
+    const last = this.#side;
+    this.#side = side;
+    this.#sideConfig = config;
+    side.setTokens(this.tokens.map(hashed));
+    const session = this.#supervisor?.session;
+    if (session !== undefined) side.sessionOpened(session.publicUrl);
+    if (last === undefined) return;
+    this.#retire(last, drainMs);
+    // An agent in another process dials the gateway's port, which is a new one.
+    if (session !== undefined && this.#provider?.inProcess !== true)
+      this.#supervisor?.restart('the gateway moved');
+  }
+
+  #retire(side: UpstreamSide, drainMs: number): void {
+    const retired = side
+      .drain(drainMs)
+      .then(() => side.close())
+      .catch((error: unknown) => this.#deps.log.error({ err: error }, 'a replaced gateway did not close'))
+      .then(() => void this.#retired.delete(retired));
+    this.#retired.add(retired);
+  }
+
+  /** What providers are given. The gateway behind it may change while a session goes on. */
+  #request(): OpenRequest {
+    const side = () => {
+      if (this.#side === undefined) throw new Error('A session outlived its gateway');
+      return this.#side;
+    };
+    return {
+      name: this.name,
+      get gatewayUrl() {
+        return side().gatewayUrl;
+      },
+      accept(exchange) {
+        side().accept(exchange);
+      },
+    };
+  }
+
+  #resolveToken(config: TunnelConfig): StoredToken | undefined {
+    const reference = config.access.token;
+    if (reference === undefined || config.access.insecurePublic) return undefined;
+    const secret = resolveAccessToken(reference, this.#deps.env);
+    this.#deps.onSecret(secret);
+    return made(secret, this.#deps.clock.now());
+  }
+
+  #changed(change: StateChange): void {
+    const { from, event, to, at } = change;
+    const cause = this.#deps.clean(change.cause);
+    this.#history.push({ at, from, event, to, cause });
+    this.#history.splice(0, this.#history.length - HISTORY_LENGTH);
+    const error = to === 'failed' || to === 'backing-off' ? this.#supervisor?.lastError : undefined;
+    const level = to === 'failed' ? 'error' : to === 'replacing' || to === 'backing-off' ? 'warn' : 'info';
+    const { code, remedy } = error ?? {};
+    this.#deps.log[level]({ from, event, to, cause, code, remedy }, 'tunnel state changed');
+    this.#publish();
+  }
+
+  #healthReported(report: HealthReport): void {
+    const before = this.#health;
+    this.#health = report;
+    this.traffic.noteHealth(report);
+    this.#supervisor?.noteVerdict(report.verdict);
+    if (before.verdict !== report.verdict || before.cause !== report.cause) {
+      const { verdict, cause, remedy, local, public: far } = report;
+      const level = verdict === 'healthy' || verdict === 'unknown' ? 'info' : 'warn';
+      this.#deps.log[level](
+        { from: before.verdict, to: verdict, cause, remedy, local: local?.finding, public: far?.finding },
+        'tunnel health changed',
+      );
+    }
+    this.#publish();
+  }
+
+  #requestDone(event: RequestEvent): void {
+    this.traffic.note(event);
+    const level = event.probe ? 'debug' : event.outcome === 'complete' ? 'info' : 'warn';
+    this.#deps.log[level]({ kind: 'request', ...event }, 'request');
+  }
+
+  #block(error: unknown): void {
+    const known = error instanceof TunneldError;
+    const reported = known ? error : new TunneldError('INTERNAL', `Unexpected failure: ${String(error)}`);
+    const { code, message, remedy } = reported;
+    this.#blocked = { code, message: this.#deps.clean(message), remedy, at: this.#deps.clock.now() };
+    this.#deps.log.error(
+      { code, cause: message, remedy, ...(known ? {} : { err: error }) },
+      'tunnel cannot be set up',
+    );
+  }
+
+  #publish(): void {
+    this.#deps.onChange(this.status);
+  }
+
+  /** One thing after another: `up` in the middle of `down` must find it finished. */
+  #inTurn(act: () => Promise<void>): Promise<void> {
+    const turn = this.#tail.then(act);
+    this.#tail = turn.catch(() => {});
+    return turn;
+  }
+}
+
+function idleHealth(now: number): HealthReport {
+  return { verdict: 'unknown', cause: 'The tunnel is down.', remedy: '', since: now, era: 'unknown' };
+}
+
+/** The public base URL may have a path of its own (`http://127.0.0.1:7575/figma`). */
+function mcpUrl(publicUrl: URL, path: string): string {
+  return publicUrl.href.replace(/\/$/, '') + path;
+}

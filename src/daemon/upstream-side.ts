@@ -1,0 +1,159 @@
+import { randomBytes } from 'node:crypto';
+import type { TunnelConfig } from '../config/schema.ts';
+import { upstreamOf } from '../config/upstream.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Exchange } from '../core/exchange.ts';
+import type { Logger } from '../core/log.ts';
+import type { RequestEvent } from '../core/request-event.ts';
+import type { Secret } from '../core/secret.ts';
+import type { HealthReport } from '../core/status.ts';
+import { Gateway } from '../gateway/gateway.ts';
+import { HealthMonitor } from '../health/monitor.ts';
+import { hourly, scheduleRuns } from './schedule.ts';
+import type { GatewayToken } from './tokens.ts';
+
+export interface UpstreamSideOptions {
+  readonly name: string;
+  /** Id of this installation, in the marker headers. */
+  readonly instance: string;
+  readonly config: TunnelConfig;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+  /** What the probes of the public leg authenticate with; undefined where the tunnel has no token. */
+  readonly token: () => Secret | undefined;
+  readonly online: () => boolean;
+  readonly onRequest: (event: RequestEvent) => void;
+  readonly onReport: (report: HealthReport) => void;
+  readonly onReplace: (reason: string) => void;
+  readonly onExposed: (reason: string) => void;
+}
+
+/**
+ * What stands in front of one upstream, whatever session carries the traffic: the gateway, the
+ * monitor and its schedule. A changed configuration gets a new one; the session may outlive it.
+ */
+export class UpstreamSide {
+  readonly #gateway: Gateway;
+  readonly #monitor: HealthMonitor;
+  readonly #gatewayUrl: URL;
+  readonly #schedules: readonly { stop(): void }[];
+
+  static async open(options: UpstreamSideOptions): Promise<UpstreamSide> {
+    const { config, clock, log } = options;
+    const probeKey = randomBytes(24).toString('base64url');
+    const upstream = upstreamOf(config);
+    const gateway: Gateway = new Gateway({
+      tunnel: options.name,
+      instance: options.instance,
+      upstream,
+      access: {
+        insecurePublic: config.access.insecurePublic,
+        queryToken: config.access.queryToken,
+        origins: config.access.origins,
+      },
+      probeKey,
+      limits: {
+        concurrency: config.limits.concurrency,
+        connections: config.limits.connections,
+        firstByteTimeoutMs: config.limits.firstByteTimeout,
+        idleTimeoutMs: config.limits.idleTimeout,
+      },
+      sseKeepAliveMs: config.sseKeepAlive === 'off' ? undefined : config.sseKeepAlive,
+      clock,
+      log,
+      onRequest(event) {
+        const proof = proofOf(event);
+        if (proof !== undefined) monitor.noteTraffic({ ok: proof });
+        options.onRequest(event);
+      },
+    });
+    const monitor = new HealthMonitor({
+      upstream,
+      mode: config.health.probe,
+      timeoutMs: config.health.timeout,
+      instance: options.instance,
+      probeKey,
+      token: options.token,
+      clock,
+      random: options.random,
+      log,
+      online: async () => options.online(),
+      onReport: options.onReport,
+      onReplace: options.onReplace,
+      onExposed: options.onExposed,
+    });
+    const gatewayUrl = await gateway.listen();
+    return new UpstreamSide(options, gateway, gatewayUrl, monitor);
+  }
+
+  private constructor(
+    { config, random }: UpstreamSideOptions,
+    gateway: Gateway,
+    gatewayUrl: URL,
+    monitor: HealthMonitor,
+  ) {
+    this.#gateway = gateway;
+    this.#gatewayUrl = gatewayUrl;
+    this.#monitor = monitor;
+    this.#schedules = [
+      scheduleRuns(config.health.schedule, () => monitor.tick()),
+      // Something else may have taken over the public address since the session opened.
+      scheduleRuns(hourly(random), () => void monitor.checkExposure()),
+    ];
+  }
+
+  get health(): HealthReport {
+    return this.#monitor.report;
+  }
+
+  /** The gateway over loopback TCP. */
+  get gatewayUrl(): URL {
+    return this.#gatewayUrl;
+  }
+
+  /** Exchanges in flight. */
+  get active(): number {
+    return this.#gateway.active;
+  }
+
+  accept(exchange: Exchange): void {
+    this.#gateway.accept(exchange);
+  }
+
+  setTokens(tokens: readonly GatewayToken[]): void {
+    this.#gateway.setTokens(tokens);
+  }
+
+  sessionOpened(publicUrl: URL): void {
+    this.#gateway.setPublicUrl(publicUrl);
+    this.#monitor.sessionOpened(publicUrl);
+  }
+
+  sessionClosed(): void {
+    this.#gateway.setPublicUrl(undefined);
+    this.#monitor.sessionClosed();
+  }
+
+  /** Looks at both legs soon. */
+  wake(reason: string): void {
+    this.#monitor.wake(reason);
+  }
+
+  /** Refuses what is new and waits for what is in flight, at most `timeoutMs`. */
+  drain(timeoutMs: number): Promise<void> {
+    return this.#gateway.drain(timeoutMs);
+  }
+
+  async close(): Promise<void> {
+    for (const schedule of this.#schedules) schedule.stop();
+    await Promise.all([this.#monitor.stop(), this.#gateway.close()]);
+  }
+}
+
+/** What a finished exchange says of the path: it works, the server failed, or nothing (undefined). */
+function proofOf({ probe, via, outcome }: RequestEvent): boolean | undefined {
+  if (probe || via !== 'provider') return undefined;
+  if (outcome === 'complete') return true;
+  return outcome === 'upstream-failed' ? false : undefined;
+}

@@ -1,0 +1,69 @@
+import type { RequestHead } from '../core/exchange.ts';
+import {
+  FOREIGN_HOST,
+  FOREIGN_ORIGIN,
+  isOAuthPath,
+  NO_OAUTH,
+  NOT_RESERVED,
+  type OwnAnswer,
+  unauthorized,
+} from './answers.ts';
+import { type Admission, findToken } from './carriers.ts';
+import type { Gateway } from './gateway.ts';
+
+/** A request the gateway answers itself, because it may not pass or because the path is ours. */
+export interface Answered {
+  readonly carrier: Admission['carrier'];
+  readonly answer: OwnAnswer;
+}
+
+/**
+ * Decides about a request before anything reaches the server. The order matters: a foreign page must
+ * not learn whether a token is right, and a stranger must not learn which paths exist or how busy
+ * the tunnel is.
+ */
+export function admit(gateway: Gateway, request: RequestHead, probe: boolean): Admission | Answered {
+  const { access, limits } = gateway.options;
+  if (!gateway.policy.acceptsHost(request)) return { carrier: undefined, answer: FOREIGN_HOST };
+  if (!gateway.policy.acceptsOrigin(request)) return { carrier: undefined, answer: FOREIGN_ORIGIN };
+  const found = findToken(request, access.queryToken, (value) => gateway.tokens.verify(value) !== undefined);
+  if ('presented' in found && !access.insecurePublic) {
+    return {
+      carrier: undefined,
+      answer: isOAuthPath(request.target) ? NO_OAUTH : unauthorized(found.presented),
+    };
+  }
+  const admission =
+    'presented' in found ? { carrier: undefined, target: request.target, pathPrefix: '' } : found;
+  const { carrier, target } = admission;
+  if (RESERVED.test(target)) {
+    const health = target.startsWith('/.tunneld/healthz') && request.method !== 'POST';
+    return { carrier, answer: health ? healthy(gateway.options.tunnel) : NOT_RESERVED };
+  }
+  if (gateway.draining) return { carrier, answer: DRAINING };
+  // The probe must get through exactly when callers do not.
+  if (!probe && gateway.active > limits.concurrency) return { carrier, answer: tooBusy(limits.concurrency) };
+  return admission;
+}
+
+const RESERVED = /^\/\.tunneld(?:[/?]|$)/;
+
+function healthy(tunnel: string): OwnAnswer {
+  return { status: 200, reason: 'gateway', error: 'none', description: `The gateway of "${tunnel}" works.` };
+}
+
+const DRAINING: OwnAnswer = {
+  status: 503,
+  reason: 'draining',
+  description: 'The tunnel is being closed.',
+  headers: ['Retry-After', '5'],
+};
+
+function tooBusy(concurrency: number): OwnAnswer {
+  return {
+    status: 503,
+    reason: 'too-many-requests',
+    description: `This tunnel already carries ${concurrency} requests; its limits.concurrency is the maximum.`,
+    headers: ['Retry-After', '1'],
+  };
+}

@@ -1,0 +1,73 @@
+import type { RequestHead } from '../core/exchange.ts';
+
+/** Where a request may hold the access token, in the order they are tried. */
+export type Carrier = 'header' | 'api-key' | 'path' | 'bearer' | 'query';
+
+/** The token was found; what of it must not reach the server. */
+export interface Admission {
+  readonly carrier: Carrier | undefined;
+  /** Target without the token. */
+  readonly target: string;
+  /** `/t/<secret>` when that is how the caller came: URLs we hand out must hold it too. */
+  readonly pathPrefix: string;
+}
+
+/** `presented`: some carrier held something, and none of it was right. */
+export type Refusal = { readonly presented: boolean };
+
+/**
+ * Looks for a valid token. A carrier that holds something else is no reason to refuse as long as a
+ * later one is right: `X-API-Key` and `Authorization` may be meant for the server.
+ */
+export function findToken(
+  request: RequestHead,
+  allowQuery: boolean,
+  isValid: (value: string) => boolean,
+): Admission | Refusal {
+  const { target } = request;
+  let presented = false;
+  const matches = (value: string | undefined): boolean => {
+    if (value === undefined || value === '') return false;
+    presented = true;
+    return isValid(value);
+  };
+  if (matches(request.get('x-tunneld-token'))) return { carrier: 'header', target, pathPrefix: '' };
+  if (matches(request.get('x-api-key'))) return { carrier: 'api-key', target, pathPrefix: '' };
+  const secretPath = SECRET_PATH.exec(target);
+  if (secretPath !== null && matches(secretPath[2])) {
+    const rest = target.slice((secretPath[1] as string).length);
+    return {
+      carrier: 'path',
+      target: rest.startsWith('/') ? rest : `/${rest}`,
+      pathPrefix: secretPath[1] as string,
+    };
+  }
+  if (matches(BEARER.exec(request.get('authorization') ?? '')?.[1])) {
+    return { carrier: 'bearer', target, pathPrefix: '' };
+  }
+  if (allowQuery) {
+    const query = QUERY_TOKEN.exec(target);
+    if (query !== null && matches(query[2])) {
+      return { carrier: 'query', target: withoutParameter(target, query), pathPrefix: '' };
+    }
+  }
+  return { presented };
+}
+
+/** The path as a log may show it: without query, a secret segment masked, of bounded length. */
+export function loggedPath(target: string): string {
+  const query = target.indexOf('?');
+  const path = (query < 0 ? target : target.slice(0, query)).replace(/^\/t\/[^/]+/, '/t/***');
+  return path.length > 256 ? `${path.slice(0, 256)}…` : path;
+}
+
+const SECRET_PATH = /^(\/t\/([^/?]+))/;
+const BEARER = /^bearer +(\S+)$/i;
+const QUERY_TOKEN = /([?&])token=([^&]*)(&?)/;
+
+function withoutParameter(target: string, match: RegExpExecArray): string {
+  const before = target.slice(0, match.index);
+  const after = target.slice(match.index + match[0].length);
+  // Keeps one separator: the one in front, unless nothing is left behind it.
+  return after === '' ? before : `${before}${match[1]}${after}`;
+}

@@ -1,0 +1,49 @@
+import type { Peer, RequestHead } from '../core/exchange.ts';
+
+/**
+ * Who is calling, for an exchange that came over the gateway's own port. When a provider's agent is
+ * what connects there, the last entry of each header is the one that agent's edge appended; anything
+ * before it may be the caller's invention.
+ *
+ * @param trusted only the provider's agent is expected on the port
+ */
+export function callerOf(request: RequestHead, peer: Peer, trusted: boolean): Peer {
+  if (peer.via === 'provider' || !trusted) return peer;
+  const address = lastEntry(request, 'x-forwarded-for');
+  if (address === undefined || !ADDRESS.test(address)) return peer;
+  const scheme = lastEntry(request, 'x-forwarded-proto')?.toLowerCase();
+  const host = lastEntry(request, 'x-forwarded-host');
+  return {
+    address,
+    scheme: scheme === 'https' || scheme === 'http' ? scheme : peer.scheme,
+    host: host !== undefined && HOST.test(host) ? host : peer.host,
+    via: 'provider',
+  };
+}
+
+/** What servers take for the truth about the caller; dropped, then set from what we know. */
+export const FORWARDING_HEADERS = [
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-server',
+  'x-forwarded-scheme',
+  'x-forwarded-ssl',
+  'x-forwarded-prefix',
+  'forwarded',
+  'x-real-ip',
+  'x-client-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
+  'x-original-url',
+  'x-original-host',
+  'x-rewrite-url',
+];
+
+function lastEntry(request: RequestHead, name: string): string | undefined {
+  return request.getAll(name).at(-1)?.split(',').at(-1)?.trim();
+}
+
+const ADDRESS = /^[0-9A-Fa-f.:[\]]{2,64}$/;
+const HOST = /^[A-Za-z0-9._:[\]-]{1,255}$/;

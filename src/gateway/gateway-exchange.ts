@@ -1,0 +1,360 @@
+import { type BodySink, type Exchange, Flow, type Peer } from '../core/exchange.ts';
+import type { RequestEvent } from '../core/request-event.ts';
+import { NameSet } from '../http1/name-set.ts';
+import { editResponseHead, type ParsedResponseHead } from '../http1/response-head.ts';
+import { serializeRequestHead } from '../http1/rewrite.ts';
+import type { UpstreamExchange, UpstreamFailure, UpstreamReceiver } from '../http1/upstream-exchange.ts';
+import { admit } from './admission.ts';
+import { type OwnAnswer, ownAnswer } from './answers.ts';
+import { type Admission, type Carrier, loggedPath } from './carriers.ts';
+import { EndpointRewriter } from './endpoint-rewriter.ts';
+import { EventBoundary, KEEP_ALIVE_COMMENT } from './event-stream.ts';
+import { callerOf, FORWARDING_HEADERS } from './forwarded.ts';
+import type { Gateway } from './gateway.ts';
+import { probeNonce } from './probe.ts';
+import { isJsonPost, RpcInspector } from './rpc-inspector.ts';
+import { serverDown, serverFailed, serverSilent } from './upstream-answers.ts';
+
+/** One request on its way to the server, and the answer on its way back. */
+export class GatewayExchange implements BodySink, UpstreamReceiver {
+  readonly #gateway: Gateway;
+  readonly #exchange: Exchange;
+  readonly #peer: Peer;
+  readonly #nonce: string | undefined;
+  readonly #at: number;
+  readonly #startedAt: number;
+  readonly #inspector: RpcInspector;
+  #upstream: UpstreamExchange | undefined;
+  #carrier: Carrier | undefined;
+  #pathPrefix = '';
+  #status = 0;
+  #firstByteMs: number | undefined;
+  #requestBytes = 0;
+  #responseBytes = 0;
+  #session: string | undefined;
+  #sse = false;
+  /** Of an event stream whose bytes we may add to. */
+  #boundary: EventBoundary | undefined;
+  #rewriter: EndpointRewriter | undefined;
+  #upgraded = false;
+  #upgradedEnds = 0;
+  #callerPaused = false;
+  #over = false;
+  // What the sweep compares.
+  #seenProgress = -1;
+  #since: number;
+
+  constructor(gateway: Gateway, exchange: Exchange) {
+    const { clock, probeKey } = gateway.options;
+    const { request } = exchange;
+    this.#gateway = gateway;
+    this.#exchange = exchange;
+    this.#at = clock.now();
+    this.#startedAt = clock.monotonic();
+    this.#since = this.#startedAt;
+    this.#peer = callerOf(request, exchange.peer, gateway.trustForwarded);
+    this.#nonce = probeNonce(request.get('x-tunneld-probe'), probeKey);
+    this.#inspector = new RpcInspector(request);
+    const session = request.get('mcp-session-id');
+    if (session !== undefined) this.#session = gateway.sessionLabel(session);
+    exchange.onClose = (reason) => this.#callerGone(reason);
+    exchange.onDrain = () => this.#callerDrained();
+  }
+
+  /** Checks the request and sends it on, or answers it. */
+  start(): void {
+    const admission = admit(this.#gateway, this.#exchange.request, this.#nonce !== undefined);
+    this.#carrier = admission.carrier;
+    if ('answer' in admission) {
+      this.#refuse(admission.answer);
+      return;
+    }
+    this.#forward(admission);
+  }
+
+  /** Ends it from our side, so that neither end takes it for complete. */
+  fail(reason: string): void {
+    if (this.#over) return;
+    this.#upstream?.abort();
+    this.#exchange.abort(reason);
+    this.#finish('upstream-failed', reason);
+  }
+
+  /** Called by the sweep. @param now monotonic milliseconds */
+  check(now: number): void {
+    const upstream = this.#upstream;
+    if (upstream === undefined) return;
+    const progress = upstream.progress + this.#requestBytes;
+    if (progress !== this.#seenProgress) {
+      this.#seenProgress = progress;
+      this.#since = now;
+      return;
+    }
+    const silentMs = now - this.#since;
+    const { limits, sseKeepAliveMs } = this.#gateway.options;
+    if (this.#firstByteMs === undefined) {
+      if (!upstream.connected && silentMs >= CONNECT_TIMEOUT_MS) {
+        this.failed({ kind: 'connect', reason: 'connect-timeout' });
+      } else if (silentMs >= limits.firstByteTimeoutMs) {
+        upstream.abort();
+        this.#answer(serverSilent(this.#gateway.options.upstream, limits.firstByteTimeoutMs), 'down');
+        this.#finish('upstream-failed', 'first-byte-timeout');
+      }
+    } else if (this.#boundary !== undefined) {
+      if (sseKeepAliveMs !== undefined && silentMs >= sseKeepAliveMs) this.#keepAlive(now);
+    } else if (!this.#sse && !this.#upgraded && !this.#callerPaused && silentMs >= limits.idleTimeoutMs) {
+      this.fail('idle');
+    }
+  }
+
+  // The caller's body, towards the server.
+
+  data(chunk: Buffer): Flow {
+    this.#requestBytes += chunk.length;
+    const kept = !this.#upgraded && this.#inspector.see(chunk);
+    const flow = this.#upstream?.write(chunk) ?? Flow.consumed;
+    return flow === Flow.consumed && kept ? Flow.retained : flow;
+  }
+
+  end(): void {
+    if (this.#upgraded) this.#endHalf();
+    else this.#inspector.finish();
+    this.#upstream?.end();
+  }
+
+  abort(reason: string): void {
+    this.#callerGone(reason);
+  }
+
+  drain(): void {
+    this.#exchange.resumeBody();
+  }
+
+  // The server's answer, towards the caller.
+
+  interim(head: ParsedResponseHead): void {
+    this.#exchange.respond(head);
+  }
+
+  response(head: ParsedResponseHead, first: Buffer | undefined, last: boolean): Flow {
+    this.#status = head.status;
+    this.#firstByteMs = this.#gateway.options.clock.monotonic() - this.#startedAt;
+    const session = head.get('mcp-session-id');
+    if (session !== undefined) this.#session = this.#gateway.sessionLabel(session);
+    const add = this.#gateway.marker('ok', this.#nonce);
+    this.#watchEvents(head, add);
+    const edited = editResponseHead(head, OUR_ANSWER_HEADERS, add);
+    if (head.status === 101) return this.#upgrade(edited, first);
+    const body = first === undefined ? undefined : this.#seen(first, last);
+    const flow = this.#flow(this.#exchange.respond(edited, body, last));
+    if (last) this.#finish('complete');
+    return body === first ? flow : replaced(flow);
+  }
+
+  responseData(chunk: Buffer): Flow {
+    const body = this.#upgraded ? chunk : this.#seen(chunk, false);
+    if (this.#upgraded) this.#responseBytes += chunk.length;
+    if (body.length === 0) return Flow.consumed;
+    const flow = this.#flow(this.#exchange.write(body));
+    return body === chunk ? flow : replaced(flow);
+  }
+
+  responseEnd(): void {
+    if (this.#upgraded) {
+      this.#exchange.end();
+      this.#endHalf();
+      return;
+    }
+    const rest = this.#rewriter?.flush();
+    if (rest !== undefined && rest.length > 0) this.#exchange.write(rest);
+    this.#exchange.end();
+    this.#finish('complete');
+  }
+
+  failed(failure: UpstreamFailure): void {
+    if (this.#over) return;
+    if (this.#firstByteMs !== undefined) {
+      // The head promised a whole body.
+      this.fail(`upstream-${failure.kind}`);
+      return;
+    }
+    this.#upstream?.abort();
+    const { upstream } = this.#gateway.options;
+    const answer =
+      failure.kind === 'connect' ? serverDown(upstream, failure) : serverFailed(upstream, failure);
+    this.#answer(answer, 'down');
+    this.#finish('upstream-failed', answer.reason);
+  }
+
+  #forward(admission: Admission): void {
+    const { request } = this.#exchange;
+    const { hostHeader } = this.#gateway.options.upstream;
+    this.#pathPrefix = admission.pathPrefix;
+    const headText = serializeRequestHead(request, {
+      target: admission.target,
+      drop: NOT_FOR_THE_SERVER[admission.carrier ?? 'header'],
+      add: [
+        'Host',
+        hostHeader,
+        'X-Forwarded-For',
+        this.#peer.address,
+        'X-Forwarded-Proto',
+        this.#peer.scheme,
+        'X-Forwarded-Host',
+        this.#peer.host,
+      ],
+    });
+    const upstream = this.#gateway.pool.request(request, headText, this);
+    this.#upstream = upstream;
+    if (request.upgrade !== undefined) {
+      // Its bytes belong to another protocol, if the server agrees to one.
+      upstream.end();
+      return;
+    }
+    this.#exchange.readBody(this);
+    upstream.flush();
+  }
+
+  #upgrade(head: ParsedResponseHead, first: Buffer | undefined): Flow {
+    this.#upgraded = true;
+    const flow = this.#flow(this.#exchange.respond(head, first));
+    this.#exchange.readBody(this);
+    return flow;
+  }
+
+  #endHalf(): void {
+    if (++this.#upgradedEnds === 2) this.#finish('complete');
+  }
+
+  /** Sets up what an event stream needs, and adds its headers. */
+  #watchEvents(head: ParsedResponseHead, add: string[]): void {
+    if (!EVENT_STREAM.test(head.get('content-type') ?? '')) return;
+    this.#sse = true;
+    // nginx and those who learnt from it hold streams back without it.
+    if (head.get('x-accel-buffering') === undefined) add.push('X-Accel-Buffering', 'no');
+    if (head.get('cache-control') === undefined) add.push('Cache-Control', 'no-cache');
+    if (head.framing.kind !== 'stream' || head.get('content-encoding') !== undefined) return;
+    if (this.#gateway.options.sseKeepAliveMs !== undefined) this.#boundary = new EventBoundary();
+    const prefix = this.#publicPrefix();
+    if (prefix !== '' && this.#exchange.request.method === 'GET')
+      this.#rewriter = new EndpointRewriter(prefix);
+  }
+
+  /** What stands in front of the server's paths where this caller sees them. */
+  #publicPrefix(): string {
+    const path = this.#peer.via === 'provider' ? (this.#gateway.policy.publicUrl?.pathname ?? '') : '';
+    return path.replace(/\/+$/, '') + this.#pathPrefix;
+  }
+
+  /** Counts body bytes of the answer and follows its events. @returns what to send for them */
+  #seen(chunk: Buffer, last: boolean): Buffer {
+    let body = this.#rewriter?.push(chunk) ?? chunk;
+    if (last && this.#rewriter !== undefined) body = Buffer.concat([body, this.#rewriter.flush()]);
+    this.#responseBytes += body.length;
+    this.#boundary?.see(body);
+    return body;
+  }
+
+  #keepAlive(now: number): void {
+    if (this.#callerPaused || this.#boundary?.reached !== true) return;
+    this.#since = now;
+    this.#flow(this.#exchange.write(KEEP_ALIVE_COMMENT));
+  }
+
+  #flow(flow: Flow): Flow {
+    if (flow === Flow.paused) this.#callerPaused = true;
+    return flow;
+  }
+
+  #callerDrained(): void {
+    this.#callerPaused = false;
+    this.#upstream?.resume();
+  }
+
+  #callerGone(reason: string): void {
+    if (this.#over) return;
+    this.#upstream?.abort();
+    this.#finish('caller-gone', reason);
+  }
+
+  #refuse(answer: OwnAnswer): void {
+    const { request } = this.#exchange;
+    // The call's id, if the body is already here: a client matches the error to its call by it.
+    if (isJsonPost(request) && request.framing.kind === 'length' && RPC_STATUS.has(answer.status)) {
+      this.#exchange.readBody({
+        data: (chunk) => (this.#inspector.see(chunk) ? Flow.retained : Flow.consumed),
+        end: () => this.#inspector.finish(),
+        abort: () => {},
+      });
+    }
+    this.#answer(answer, 'n/a');
+    this.#finish(answer.status < 400 ? 'complete' : 'refused', answer.reason);
+  }
+
+  #answer(answer: OwnAnswer, upstream: 'down' | 'n/a'): void {
+    const rpc = RPC_STATUS.has(answer.status) && isJsonPost(this.#exchange.request);
+    const marker = this.#gateway.marker(upstream, this.#nonce);
+    const { head, body } = ownAnswer(answer, marker, rpc ? this.#inspector.id : undefined);
+    this.#status = answer.status;
+    this.#responseBytes = body.length;
+    this.#exchange.respond(head, body, true);
+  }
+
+  #finish(outcome: string, reason?: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    const { request } = this.#exchange;
+    const { clock } = this.#gateway.options;
+    const event: RequestEvent = {
+      at: this.#at,
+      method: request.method,
+      path: loggedPath(request.target),
+      status: this.#status,
+      durationMs: clock.monotonic() - this.#startedAt,
+      ...(this.#firstByteMs !== undefined && { firstByteMs: this.#firstByteMs }),
+      requestBytes: this.#requestBytes,
+      responseBytes: this.#responseBytes,
+      client: this.#peer.address,
+      via: this.#peer.via,
+      outcome,
+      ...(reason !== undefined && { reason }),
+      ...(this.#carrier !== undefined && { carrier: this.#carrier }),
+      ...(this.#inspector.call !== undefined && { rpc: this.#inspector.call }),
+      ...(this.#session !== undefined && { session: this.#session }),
+      ...(this.#sse && { sse: true }),
+      probe: this.#nonce !== undefined,
+    };
+    this.#gateway.finished(this, event);
+  }
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const EVENT_STREAM = /^text\/event-stream\b/i;
+
+/** Failures a JSON-RPC client should get in its own words. */
+const RPC_STATUS = new Set([400, 413, 431, 500, 502, 503, 504]);
+
+/** Ours to say, never the server's. */
+const OUR_ANSWER_HEADERS = new NameSet([
+  'x-tunneld',
+  'x-tunneld-upstream',
+  'x-tunneld-probe',
+  'x-tunneld-reason',
+]);
+
+const ALWAYS_DROPPED = [...FORWARDING_HEADERS, 'host', 'origin', 'x-tunneld-token', 'x-tunneld-probe'];
+
+/** By carrier: the one that held the token goes, the others may be the server's own. */
+const NOT_FOR_THE_SERVER: Readonly<Record<Carrier, NameSet>> = {
+  header: new NameSet(ALWAYS_DROPPED),
+  'api-key': new NameSet([...ALWAYS_DROPPED, 'x-api-key']),
+  bearer: new NameSet([...ALWAYS_DROPPED, 'authorization']),
+  // A page's own URL holds the token then.
+  path: new NameSet([...ALWAYS_DROPPED, 'referer']),
+  query: new NameSet([...ALWAYS_DROPPED, 'referer']),
+};
+
+/** The server's chunk was copied into another: it is free, whatever became of the copy. */
+function replaced(flow: Flow): Flow {
+  return flow === Flow.paused ? flow : Flow.consumed;
+}

@@ -1,0 +1,50 @@
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
+import type { RequestEvent } from '../core/request-event.ts';
+import type { ServerLimits } from '../http1/server-options.ts';
+
+export interface GatewayOptions {
+  /** Name of the tunnel, for logs. */
+  readonly tunnel: string;
+  /** Marks every answer that passed here (`X-Tunneld`), so that nobody else's is taken for ours. */
+  readonly instance: string;
+  readonly upstream: UpstreamAddress;
+  readonly access: {
+    /** Let everybody in. */
+    readonly insecurePublic: boolean;
+    /** Also accept `?token=`. */
+    readonly queryToken: boolean;
+    /** Web origins that may call. */
+    readonly origins: readonly string[];
+  };
+  /** Whoever knows it is our own health probe. */
+  readonly probeKey: string;
+  readonly limits: {
+    /** Exchanges in flight. */
+    readonly concurrency: number;
+    /** Connections to the gateway's own port. */
+    readonly connections: number;
+    /** From the last request byte to the response head (milliseconds). */
+    readonly firstByteTimeoutMs: number;
+    /** A body may be silent this long (milliseconds); event streams and upgraded connections may be silent for ever. */
+    readonly idleTimeoutMs: number;
+  };
+  /** Silence after which an event stream gets a comment (milliseconds); undefined never sends one. */
+  readonly sseKeepAliveMs: number | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Called once for each request, when it is over. Must not throw. */
+  onRequest(event: RequestEvent): void;
+  /** Only a provider's agent connects to the port: believe the X-Forwarded-* entries it appended. */
+  readonly trustForwarded?: boolean;
+  /** Limits of the gateway's own listener, where the defaults do not fit. */
+  readonly server?: Partial<ServerLimits>;
+}
+
+export interface UpstreamAddress {
+  readonly protocol: 'http:' | 'https:';
+  readonly host: string;
+  readonly port: number;
+  /** `Host` that the server is shown. */
+  readonly hostHeader: string;
+}

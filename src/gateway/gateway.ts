@@ -1,0 +1,204 @@
+import { createHash } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { Timer } from '../core/clock.ts';
+import type { Exchange, Peer, RequestHead } from '../core/exchange.ts';
+import type { RequestEvent } from '../core/request-event.ts';
+import { Http1Server } from '../http1/server.ts';
+import type { RefusedRequest } from '../http1/server-options.ts';
+import { UpstreamPool } from '../http1/upstream-pool.ts';
+import { type OwnAnswer, ownAnswer } from './answers.ts';
+import { CallerPolicy } from './caller-policy.ts';
+import { GatewayExchange } from './gateway-exchange.ts';
+import type { GatewayOptions } from './gateway-options.ts';
+import { type AccessToken, TokenTable } from './token-table.ts';
+
+/**
+ * The proxy in front of one MCP server. Every session of every provider ends here: over TCP through
+ * the gateway's own port, or in process through `accept`.
+ */
+export class Gateway {
+  readonly options: GatewayOptions;
+  readonly tokens: TokenTable;
+  readonly policy: CallerPolicy;
+  readonly pool: UpstreamPool;
+  readonly #server: Http1Server;
+  readonly #active = new Set<GatewayExchange>();
+  readonly #sweepEveryMs: number;
+  #sweeper: Timer | undefined;
+  #trustForwarded: boolean;
+  #total = 0;
+  #draining = false;
+  #onIdle: (() => void) | undefined;
+
+  constructor(options: GatewayOptions) {
+    this.options = options;
+    this.tokens = new TokenTable(options.clock);
+    this.policy = new CallerPolicy(options.access.origins);
+    this.pool = new UpstreamPool({ ...options.upstream, clock: options.clock });
+    this.#trustForwarded = options.trustForwarded ?? false;
+    const { firstByteTimeoutMs, idleTimeoutMs, connections } = options.limits;
+    const shortest = Math.min(firstByteTimeoutMs, idleTimeoutMs, options.sseKeepAliveMs ?? idleTimeoutMs);
+    this.#sweepEveryMs = Math.max(5, Math.min(1_000, shortest / 8));
+    this.#server = new Http1Server({
+      handler: (exchange) => this.accept(exchange),
+      peerOf: directPeer,
+      limits: { connections, bodyStallMs: idleTimeoutMs, ...options.server },
+      clock: options.clock,
+      log: options.log,
+      answerRefused: (refused) => this.#answerRefused(refused),
+    });
+  }
+
+  /** Exchanges in flight. */
+  get active(): number {
+    return this.#active.size;
+  }
+
+  /** Requests since the start, probes not counted. */
+  get total(): number {
+    return this.#total;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  get trustForwarded(): boolean {
+    return this.#trustForwarded;
+  }
+
+  /** Opens the gateway's own port, on loopback only. @returns `http://127.0.0.1:PORT` */
+  async listen(): Promise<URL> {
+    const { port } = await this.#server.listen({ host: '127.0.0.1', port: 0 });
+    this.policy.ownPort = port;
+    return new URL(`http://127.0.0.1:${port}`);
+  }
+
+  /** Takes an exchange from whoever carried it. */
+  accept(exchange: Exchange): void {
+    const passage = new GatewayExchange(this, exchange);
+    this.#active.add(passage);
+    this.#sweeper ??= this.options.clock.setTimer(this.#sweep, this.#sweepEveryMs);
+    passage.start();
+  }
+
+  /** Replaces the tokens that open the tunnel. None: nobody gets in. */
+  setTokens(tokens: readonly AccessToken[]): void {
+    this.tokens.set(tokens);
+  }
+
+  /** Where visitors reach the tunnel now: its host is accepted, its path prefixes URLs we hand out. */
+  setPublicUrl(url: URL | undefined): void {
+    this.policy.publicUrl = url;
+  }
+
+  /** See `GatewayOptions.trustForwarded`. */
+  setForwardedTrust(trusted: boolean): void {
+    this.#trustForwarded = trusted;
+  }
+
+  /** Refuses new requests, waits for those in flight, then ends what is left (milliseconds). */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#draining = true;
+    if (this.#active.size > 0 && timeoutMs > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = this.options.clock.setTimer(resolve, timeoutMs);
+        this.#onIdle = () => {
+          timer.cancel();
+          resolve();
+        };
+      });
+    }
+    // What is over may still wait to be sent; the server waits for that.
+    for (const passage of this.#active) passage.fail('drained');
+    await this.#server.drain(this.#server.connections > 0 ? DRAIN_CONNECTIONS_MS : 0);
+    await this.close();
+  }
+
+  /** Ends everything at once. Idempotent. */
+  async close(): Promise<void> {
+    this.#draining = true;
+    for (const passage of this.#active) passage.fail('closed');
+    this.#sweeper?.cancel();
+    this.pool.close();
+    await this.#server.close();
+  }
+
+  /** Called by an exchange that is over. */
+  finished(passage: GatewayExchange, event: RequestEvent): void {
+    this.#active.delete(passage);
+    if (!event.probe) this.#total++;
+    this.options.onRequest(event);
+    if (this.#active.size === 0) this.#onIdle?.();
+  }
+
+  /** Headers that say who answers. */
+  marker(upstream: 'ok' | 'down' | 'n/a', probeNonce: string | undefined): string[] {
+    const marker = ['X-Tunneld', this.options.instance, 'X-Tunneld-Upstream', upstream];
+    if (probeNonce !== undefined) marker.push('X-Tunneld-Probe', probeNonce);
+    return marker;
+  }
+
+  readonly #sessionLabels = new Map<string, string>();
+
+  /** A session id is a credential: logs get the start of its hash. */
+  sessionLabel(id: string): string {
+    let label = this.#sessionLabels.get(id);
+    if (label === undefined) {
+      if (this.#sessionLabels.size >= MAX_SESSION_LABELS) this.#sessionLabels.clear();
+      label = createHash('sha256').update(id, 'latin1').digest('hex').slice(0, 12);
+      this.#sessionLabels.set(id, label);
+    }
+    return label;
+  }
+
+  /** One timer for every exchange: nothing looks at a clock while bytes flow. */
+  readonly #sweep = (): void => {
+    this.#sweeper = undefined;
+    const now = this.options.clock.monotonic();
+    for (const passage of this.#active) passage.check(now);
+    if (this.#active.size > 0) {
+      this.#sweeper = this.options.clock.setTimer(this.#sweep, this.#sweepEveryMs);
+    }
+  };
+
+  #answerRefused(refused: RefusedRequest) {
+    const answer: OwnAnswer = {
+      status: refused.status,
+      reason: refused.reason,
+      description: `The request was refused: ${refused.reason}.`,
+    };
+    if (!this.#draining) this.#reportRefused(refused);
+    return ownAnswer(answer, this.marker('n/a', undefined), 'null');
+  }
+
+  #reportRefused({ status, reason, address }: RefusedRequest): void {
+    this.#total++;
+    this.options.onRequest({
+      at: this.options.clock.now(),
+      method: '',
+      path: '',
+      status,
+      durationMs: 0,
+      requestBytes: 0,
+      responseBytes: 0,
+      client: address,
+      via: 'local',
+      outcome: 'refused',
+      reason,
+      probe: false,
+    });
+  }
+}
+
+const MAX_SESSION_LABELS = 512;
+const DRAIN_CONNECTIONS_MS = 250;
+
+function directPeer(socket: Socket, request: RequestHead): Peer {
+  return {
+    address: socket.remoteAddress ?? '',
+    scheme: 'http',
+    host: request.get('host') ?? '',
+    via: 'local',
+  };
+}

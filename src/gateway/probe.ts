@@ -1,0 +1,16 @@
+import { equalsInConstantTime } from './token-table.ts';
+
+/**
+ * Recognises our own health probe: `X-Tunneld-Probe: <key>.<nonce>`.
+ *
+ * @returns the nonce, which the answer repeats; undefined for anybody else's request
+ */
+export function probeNonce(header: string | undefined, key: string): string | undefined {
+  if (header === undefined) return undefined;
+  const dot = header.lastIndexOf('.');
+  const nonce = header.slice(dot + 1);
+  if (dot < 0 || !equalsInConstantTime(header.slice(0, dot), key)) return undefined;
+  return NONCE.test(nonce) ? nonce : undefined;
+}
+
+const NONCE = /^[A-Za-z0-9_-]{1,64}$/;

@@ -1,0 +1,88 @@
+import type { RequestHead } from '../core/exchange.ts';
+
+export interface RpcCall {
+  readonly method: string;
+  readonly name?: string;
+  readonly batch?: number;
+}
+
+/** Larger bodies are not looked into. */
+const MAX_BODY_BYTES = 65_536;
+const MAX_LABEL = 128;
+
+/**
+ * Finds out which JSON-RPC call a request makes, without holding it back: modern clients say it in
+ * headers, of others the body's chunks are kept until it is complete.
+ */
+export class RpcInspector {
+  call: RpcCall | undefined;
+  /** The call's id as JSON, for answers of our own. */
+  id = 'null';
+  #chunks: Buffer[] | undefined;
+  #bytes = 0;
+
+  constructor(request: RequestHead) {
+    const method = request.get('mcp-method');
+    if (method !== undefined) {
+      const name = request.get('mcp-name');
+      this.call = { method: label(method), ...(name !== undefined && { name: label(name) }) };
+    }
+    if (isJsonPost(request)) this.#chunks = [];
+  }
+
+  /** @returns true when the chunk is kept, so that its memory must not be used again */
+  see(chunk: Buffer): boolean {
+    if (this.#chunks === undefined) return false;
+    this.#bytes += chunk.length;
+    if (this.#bytes > MAX_BODY_BYTES) {
+      this.#chunks = undefined;
+      return false;
+    }
+    this.#chunks.push(chunk);
+    return true;
+  }
+
+  /** The body is complete. */
+  finish(): void {
+    const chunks = this.#chunks;
+    this.#chunks = undefined;
+    if (chunks === undefined || chunks.length === 0) return;
+    const text = chunks.map((chunk) => chunk.toString('utf8')).join('');
+    this.#read(parse(text));
+  }
+
+  #read(message: unknown): void {
+    const first = Array.isArray(message) ? message[0] : message;
+    if (!isRecord(first)) return;
+    const { id, method, params } = first;
+    if (typeof id === 'number' || typeof id === 'string') this.id = JSON.stringify(id);
+    if (this.call !== undefined || typeof method !== 'string') return;
+    const name = isRecord(params) ? params['name'] : undefined;
+    this.call = {
+      method: label(method),
+      ...(typeof name === 'string' && { name: label(name) }),
+      ...(Array.isArray(message) && { batch: message.length }),
+    };
+  }
+}
+
+export function isJsonPost(request: RequestHead): boolean {
+  return request.method === 'POST' && /^application\/json\b/i.test(request.get('content-type') ?? '');
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Names come from callers and end in logs and on terminals. */
+function label(text: string): string {
+  return text.slice(0, MAX_LABEL).replace(/\p{C}/gu, '?');
+}

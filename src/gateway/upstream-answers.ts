@@ -1,0 +1,44 @@
+import type { UpstreamFailure } from '../http1/upstream-exchange.ts';
+import type { OwnAnswer } from './answers.ts';
+import type { UpstreamAddress } from './gateway-options.ts';
+
+/** No connection: the request did not leave this machine. */
+export function serverDown(upstream: UpstreamAddress, { reason }: UpstreamFailure): OwnAnswer {
+  const where = addressOf(upstream);
+  return {
+    status: 502,
+    reason: 'server-down',
+    description: `The MCP server at ${where} does not accept connections (${reason}); the tunnel itself works. Start the server and try again.`,
+    headers: ['Retry-After', '5'],
+    data: { upstream: where },
+  };
+}
+
+/** It took the request and gave no usable answer. Not sent again: it may have acted on it. */
+export function serverFailed(upstream: UpstreamAddress, { kind, reason }: UpstreamFailure): OwnAnswer {
+  const where = addressOf(upstream);
+  return {
+    status: 502,
+    reason: kind === 'protocol' ? 'upstream-protocol' : 'upstream-closed',
+    description:
+      kind === 'protocol'
+        ? `What answers at ${where} does not speak proper HTTP/1.1 (${reason}).`
+        : `The MCP server at ${where} closed the connection before it answered (${reason}). The request was not repeated, since it may have had its effect.`,
+    headers: ['Retry-After', '5'],
+    data: { upstream: where },
+  };
+}
+
+export function serverSilent(upstream: UpstreamAddress, timeoutMs: number): OwnAnswer {
+  const where = addressOf(upstream);
+  return {
+    status: 504,
+    reason: 'first-byte-timeout',
+    description: `The MCP server at ${where} sent no answer within ${timeoutMs} ms.`,
+    data: { upstream: where },
+  };
+}
+
+function addressOf({ host, port }: UpstreamAddress): string {
+  return `${host}:${port}`;
+}

@@ -1,0 +1,43 @@
+import type { Clock } from '../core/clock.ts';
+import { TunneldError } from '../core/errors.ts';
+import type { Secret } from '../core/secret.ts';
+import type { TunnelProvider } from './provider.ts';
+
+/** What providers may need from the daemon. */
+export interface ProviderDeps {
+  readonly clock: Clock;
+  /** Address of the relay, and our credential there. */
+  relayUrl(): URL;
+  readonly relayToken: Secret;
+}
+
+/** Loaded on first use: some providers bring large packages with them. */
+type Factory = (deps: ProviderDeps) => Promise<TunnelProvider>;
+
+const FACTORIES: ReadonlyMap<string, Factory> = new Map<string, Factory>([
+  [
+    'relay',
+    async (deps) => {
+      const { RelayProvider } = await import('./relay/relay-provider.ts');
+      return new RelayProvider({
+        relayUrl: () => deps.relayUrl(),
+        token: deps.relayToken,
+        clock: deps.clock,
+      });
+    },
+  ],
+]);
+
+/** Every kind `createProvider` knows. */
+export const PROVIDER_KINDS: readonly string[] = [...FACTORIES.keys()];
+
+/** @throws {TunneldError} `PROVIDER_UNKNOWN` */
+export async function createProvider(kind: string, deps: ProviderDeps): Promise<TunnelProvider> {
+  const factory = FACTORIES.get(kind);
+  if (factory === undefined) {
+    throw new TunneldError('PROVIDER_UNKNOWN', `No provider is called "${kind}"`, {
+      remedy: `Use one of: ${PROVIDER_KINDS.join(', ')}.`,
+    });
+  }
+  return factory(deps);
+}

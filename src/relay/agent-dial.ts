@@ -1,0 +1,105 @@
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { Clock } from '../core/clock.ts';
+import { TunneldError } from '../core/errors.ts';
+import type { FrameReceiver } from './frame.ts';
+import { LinkSocket } from './link-socket.ts';
+import { checkUpgradeAnswer, createKey, upgradeRequest } from './websocket-handshake.ts';
+
+/** One buffer is read into over and over; it is replaced only when somebody kept a piece of it. */
+const READ_BUFFER_BYTES = 65_536;
+const MAX_ANSWER_BYTES = 16_384;
+const HEAD_END = '\r\n\r\n';
+
+export interface DialOptions {
+  readonly relayUrl: URL;
+  readonly clock: Clock;
+  /** Takes the frames that follow the handshake. */
+  readonly receiver: FrameReceiver;
+  /** The handshake succeeded. Called before any frame is delivered. */
+  onOpen(wire: LinkSocket): void;
+  /** It did not, and the socket is being destroyed. */
+  onFailed(error: TunneldError): void;
+}
+
+/** Connects to a relay and shakes hands. The socket is the caller's to destroy. */
+export function dial(options: DialOptions): Socket {
+  const { relayUrl } = options;
+  const secure = relayUrl.protocol === 'https:' || relayUrl.protocol === 'wss:';
+  const host = relayUrl.hostname.replace(/^\[|\]$/g, '');
+  const port = Number(relayUrl.port) || (secure ? 443 : 80);
+  const key = createKey();
+
+  let buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+  let wire: LinkSocket | undefined;
+  let answer = '';
+  let over = false;
+  const fail = (error: TunneldError) => {
+    if (over) return;
+    over = true;
+    socket.destroy();
+    options.onFailed(error);
+  };
+  const receive = (bytes: Buffer): void => {
+    if (wire !== undefined) {
+      wire.receive(bytes);
+      return;
+    }
+    // A head is text and small: scanned as such, with what was there before.
+    const scannedFrom = answer.length;
+    answer += bytes.toString('latin1');
+    const end = answer.indexOf(HEAD_END, Math.max(0, scannedFrom - HEAD_END.length));
+    if (end < 0) {
+      if (answer.length > MAX_ANSWER_BYTES) fail(notARelay(relayUrl, 0, 'its answer has no end'));
+      return;
+    }
+    const { status, refusal } = checkUpgradeAnswer(answer.slice(0, end), key);
+    if (refusal !== undefined) {
+      fail(notARelay(relayUrl, status, refusal));
+      return;
+    }
+    over = true;
+    wire = new LinkSocket(socket, secure ? 'zero' : 'random', options.clock, options.receiver);
+    options.onOpen(wire);
+    const rest = bytes.subarray(end + HEAD_END.length - scannedFrom);
+    if (rest.length > 0) wire.receive(rest);
+  };
+  const onread = {
+    buffer: () => buffer,
+    callback: (bytes: number) => {
+      if (over && wire === undefined) return false;
+      receive(buffer.subarray(0, bytes));
+      if (wire?.kept) {
+        wire.kept = false;
+        buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+      }
+      return true;
+    },
+  };
+  const target = { host, port, onread };
+  const socket = secure
+    ? connectTls({ ...target, ...(/[a-z]/i.test(host) ? { servername: host } : {}) })
+    : connect(target);
+  socket.setNoDelay(true);
+  socket.once(secure ? 'secureConnect' : 'connect', () =>
+    socket.write(upgradeRequest(relayUrl, key), 'latin1'),
+  );
+  socket.on('error', (cause: NodeJS.ErrnoException) => {
+    const reason = cause.code ?? cause.message;
+    fail(
+      new TunneldError('RELAY_UNREACHABLE', `No connection to the relay ${relayUrl.host}: ${reason}`, {
+        cause,
+      }),
+    );
+  });
+  socket.on('close', () => {
+    fail(new TunneldError('RELAY_UNREACHABLE', `The relay ${relayUrl.host} closed the connection`));
+  });
+  return socket;
+}
+
+function notARelay(relayUrl: URL, status: number, refusal: string): TunneldError {
+  // Overloaded, restarting, or a proxy that does not reach it: worth another try.
+  const code = status >= 500 || status === 429 ? 'RELAY_UNREACHABLE' : 'RELAY_PROTOCOL';
+  return new TunneldError(code, `${relayUrl.host} did not open a link: ${refusal}`);
+}

@@ -1,0 +1,161 @@
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { Clock } from '../core/clock.ts';
+import type { RequestHead } from '../core/exchange.ts';
+import type { Logger } from '../core/log.ts';
+import type { Authorize } from './authorization.ts';
+import { FrameType } from './frame.ts';
+import { encodeHello, ownTerms } from './hello.ts';
+import { LinkError } from './link-error.ts';
+import { type Registered, refuseLink, registerLink } from './link-registration.ts';
+import { Mux } from './mux.ts';
+import { type NameHolder, NameRegistry } from './name-registry.ts';
+import { acceptUpgrade } from './websocket-handshake.ts';
+
+/** How long the exchanges of a link may go on after its successor took over. */
+const SUPERSEDED_GRACE_MS = 10_000;
+
+export interface LinkHubOptions {
+  readonly authorize: Authorize;
+  /** Streams one agent may have open at once. */
+  readonly streamsPerLink: number;
+  /** Links registered at once. */
+  readonly links: number;
+  /** Sockets that have not registered yet. */
+  readonly pendingLinks: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  publicUrl(name: string): URL;
+}
+
+/** The agents' side of the relay: takes their sockets, registers them, knows who serves what. */
+export class LinkHub {
+  readonly names: NameRegistry;
+  readonly #options: LinkHubOptions;
+  readonly #links = new Set<Mux>();
+  readonly #pending = new Set<Socket>();
+  #draining = false;
+
+  constructor(options: LinkHubOptions) {
+    this.#options = options;
+    this.names = new NameRegistry(options.clock);
+  }
+
+  get links(): number {
+    return this.#links.size;
+  }
+
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  get streams(): number {
+    let streams = 0;
+    for (const link of this.#links) streams += link.active;
+    return streams;
+  }
+
+  /** Takes over a socket whose request asks for a link. */
+  accept(request: RequestHead, socket: Socket, buffered: Buffer): void {
+    const { links, pendingLinks } = this.#options;
+    const full = this.#links.size >= links || this.#pending.size >= pendingLinks;
+    if (this.#draining || full) {
+      turnAway(socket, '503 Service Unavailable', 'no room for another link\n');
+      return;
+    }
+    const upgrade = acceptUpgrade((name) => request.get(name));
+    if ('refusal' in upgrade) {
+      turnAway(socket, '400 Bad Request', `${upgrade.refusal}\n`);
+      return;
+    }
+    socket.write(upgrade.answer, 'latin1');
+    this.#pending.add(socket);
+    socket.once('close', () => this.#pending.delete(socket));
+    registerLink(socket, buffered, this.#options).then(
+      (registered) => {
+        this.#pending.delete(socket);
+        this.#serve(registered);
+      },
+      (err: unknown) => {
+        if (err instanceof LinkError) {
+          this.#options.log.info({ reason: err.reason, detail: err.message }, 'link not registered');
+          return;
+        }
+        this.#options.log.error({ err }, 'registration failed');
+        socket.destroy();
+      },
+    );
+  }
+
+  /** Asks every agent to dial elsewhere; what is in flight goes on. */
+  drain(): void {
+    this.#draining = true;
+    for (const link of this.#links) link.goaway('draining', 'the relay is shutting down');
+  }
+
+  close(): void {
+    this.#draining = true;
+    for (const socket of this.#pending) socket.destroy();
+    for (const link of [...this.#links]) link.close('draining', 'the relay is shutting down');
+    this.names.close();
+  }
+
+  #serve({ wire, hello, identity }: Registered): void {
+    const { clock, log, streamsPerLink } = this.#options;
+    const { name } = hello;
+    if (this.#draining) {
+      refuseLink(wire, new LinkError('overloaded', 'the relay is shutting down'));
+      return;
+    }
+    const own = ownTerms(streamsPerLink);
+    const link = randomUUID();
+    const mux = new Mux({
+      wire,
+      clock,
+      receiveWindow: own.window,
+      sendWindow: hello.window,
+      maxStreams: Math.min(own.maxStreams, hello.maxStreams),
+      maxFrame: hello.maxFrame,
+      // Whatever the reason, the agent means it: nothing new goes to it.
+      onGoaway: () => this.names.release(name, holder, true),
+      onClosed: (error) => {
+        this.#links.delete(mux);
+        this.names.release(name, holder, false);
+        log.info({ name, link, detail: error.message }, 'link ended');
+      },
+    });
+    const holder: NameHolder = { identity, mux };
+    const claimed = this.names.claim(name, holder);
+    if (claimed === 'taken') {
+      mux.close('nameTaken', `somebody else holds the name ${name}`);
+      return;
+    }
+    this.#links.add(mux);
+    // Routing is live by now; the acknowledgement leaves before the first request can.
+    const payload = encodeHello({ ...own, publicUrl: this.#options.publicUrl(name).href, link });
+    wire.frame(FrameType.hello, 0, payload, 0, payload.length, false);
+    log.info({ name, link, replaced: claimed.replaced !== undefined }, 'link registered');
+    this.names.wake(name);
+    if (claimed.replaced !== undefined) this.#retire(claimed.replaced.mux);
+  }
+
+  /** The old link of a name finishes what it has, and gets no more. */
+  #retire(mux: Mux): void {
+    mux.goaway('superseded', 'the name was registered again with the same credential');
+    const timer = this.#options.clock.setTimer(end, SUPERSEDED_GRACE_MS);
+    mux.whenIdle(end);
+    function end(): void {
+      timer.cancel();
+      mux.wire.close(new LinkError('superseded', 'superseded'));
+    }
+  }
+}
+
+function turnAway(socket: Socket, status: string, text: string): void {
+  socket.on('error', () => socket.destroy());
+  socket.resume();
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`,
+  );
+  socket.once('finish', () => socket.destroy());
+}

@@ -1,0 +1,238 @@
+import type { Socket } from 'node:net';
+import type { Clock } from '../core/clock.ts';
+import { TunneldError } from '../core/errors.ts';
+import type { Exchange } from '../core/exchange.ts';
+import type { Logger } from '../core/log.ts';
+import type { Secret } from '../core/secret.ts';
+import { Http1Error } from '../http1/http1-error.ts';
+import { parseRequestHead } from '../http1/request-head.ts';
+import { dial } from './agent-dial.ts';
+import { AgentExchange } from './agent-exchange.ts';
+import { FrameType } from './frame.ts';
+import { decodeRelayHello, encodeHello, ownTerms, type RelayHello } from './hello.ts';
+import { decodeGoaway, type GoawayReason, LinkError } from './link-error.ts';
+import type { LinkSocket } from './link-socket.ts';
+import { Mux } from './mux.ts';
+import { type MuxStream, ResetCode } from './mux-stream.ts';
+import { readPeerLine } from './peer-line.ts';
+
+/** From the first SYN to the relay's HELLO. */
+const OPEN_TIMEOUT_MS = 10_000;
+/** Requests in flight; also the relay's limit counts. */
+const MAX_STREAMS = 4_096;
+
+export interface RelayLinkOptions {
+  /** `http:` or `https:` (`ws:`, `wss:`); a path is kept in front of the relay's own. */
+  readonly relayUrl: URL;
+  readonly name: string;
+  readonly token: Secret;
+  /** Takes each request, in process. */
+  accept(exchange: Exchange): void;
+  /** Gives up the attempt; of no effect once the link is open. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface RelayLink {
+  readonly publicUrl: URL;
+  /** Settles when the link is gone. Never rejects. */
+  readonly closed: Promise<LinkEnd>;
+  /** Ends the link and everything on it. Idempotent; resolves after `closed`. */
+  close(): Promise<void>;
+}
+
+/** Why a link ended; the same shapes as a provider's `SessionEnd`. */
+export type LinkEnd =
+  | { readonly reason: 'closed-by-us' }
+  | { readonly reason: 'lost'; readonly detail: string }
+  | { readonly reason: 'rejected'; readonly code: string; readonly detail: string; readonly remedy: string };
+
+/**
+ * Dials a relay, registers `name` and serves it.
+ *
+ * @throws {TunneldError} `RELAY_UNREACHABLE`, `TUNNEL_OPEN_TIMEOUT`, `CREDENTIAL_REJECTED`,
+ *   `RELAY_NAME_TAKEN`, `NAME_INVALID`, `RELAY_PROTOCOL`; the signal's reason when aborted, once
+ *   the socket is gone
+ */
+export async function openRelayLink(options: RelayLinkOptions): Promise<RelayLink> {
+  const { signal, clock, relayUrl } = options;
+  signal.throwIfAborted();
+  const attempt = new LinkAttempt(options);
+  const timer = clock.setTimer(() => {
+    attempt.fail(
+      new TunneldError('TUNNEL_OPEN_TIMEOUT', `The relay ${relayUrl.host} gave no public URL in time`),
+    );
+  }, OPEN_TIMEOUT_MS);
+  const onAbort = () => attempt.fail(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await attempt.opened;
+  } catch (error) {
+    await attempt.released();
+    throw error;
+  } finally {
+    timer.cancel();
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** From dialling to the relay's HELLO. */
+class LinkAttempt {
+  readonly opened: Promise<RelayLink>;
+  readonly #options: RelayLinkOptions;
+  readonly #socket: Socket;
+  #wire: LinkSocket | undefined;
+  #settled = false;
+  #resolve: (link: RelayLink) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+
+  constructor(options: RelayLinkOptions) {
+    this.#options = options;
+    this.opened = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#socket = dial({
+      relayUrl: options.relayUrl,
+      clock: options.clock,
+      receiver: {
+        frame: (type, _id, payload) => this.#onFrame(type, payload),
+        data: () => {
+          throw new LinkError('protocol', 'DATA before HELLO');
+        },
+      },
+      onOpen: (wire) => this.#register(wire),
+      onFailed: (error) => this.fail(error),
+    });
+  }
+
+  fail(error: unknown): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#reject(error);
+    this.#socket.destroy();
+  }
+
+  /** Resolves when the socket is gone. */
+  released(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#socket.closed) resolve();
+      else this.#socket.once('close', () => resolve());
+    });
+  }
+
+  #register(wire: LinkSocket): void {
+    this.#wire = wire;
+    wire.onClosed = (error) => this.fail(this.#refusal(error.reason, error.message));
+    const { name, token } = this.#options;
+    const payload = encodeHello({ ...ownTerms(MAX_STREAMS), name, token: token.reveal() });
+    wire.frame(FrameType.hello, 0, payload, 0, payload.length, false);
+  }
+
+  #onFrame(type: number, payload: Buffer): void {
+    const wire = this.#wire;
+    if (this.#settled || wire === undefined) return;
+    if (type === FrameType.goaway) {
+      const { reason, detail } = decodeGoaway(payload);
+      this.fail(this.#refusal(reason, detail));
+      return;
+    }
+    if (type !== FrameType.hello) throw new LinkError('protocol', `frame type ${type} before HELLO`);
+    const hello = decodeRelayHello(payload);
+    if (!URL.canParse(hello.publicUrl) || !/^https?:/.test(hello.publicUrl)) {
+      throw new LinkError('protocol', 'the public URL is not one');
+    }
+    this.#settled = true;
+    this.#resolve(serve(wire, hello, this.#options));
+  }
+
+  #refusal(reason: GoawayReason, detail: string): TunneldError {
+    const { relayUrl, name } = this.#options;
+    const what = `The relay ${relayUrl.host} refused the tunnel ${name}: ${detail}`;
+    switch (reason) {
+      case 'credential':
+        return new TunneldError('CREDENTIAL_REJECTED', what);
+      case 'nameTaken':
+        return new TunneldError('RELAY_NAME_TAKEN', what);
+      case 'nameInvalid':
+        return new TunneldError('NAME_INVALID', what);
+      case 'protocol':
+        return new TunneldError('RELAY_PROTOCOL', what);
+      default:
+        return new TunneldError('RELAY_UNREACHABLE', what);
+    }
+  }
+}
+
+function serve(wire: LinkSocket, hello: RelayHello, options: RelayLinkOptions): RelayLink {
+  const { clock, log, name } = options;
+  let byUs = false;
+  let goaway: { reason: GoawayReason; detail: string } | undefined;
+  let settle: (end: LinkEnd) => void = () => {};
+  const closed = new Promise<LinkEnd>((resolve) => {
+    settle = resolve;
+  });
+  const mux = new Mux({
+    wire,
+    clock,
+    receiveWindow: ownTerms(MAX_STREAMS).window,
+    sendWindow: hello.window,
+    maxStreams: MAX_STREAMS,
+    maxFrame: hello.maxFrame,
+    onRequest: (stream, head, first, end) => acceptRequest(options, stream, head, first, end),
+    onGoaway: (reason, detail) => {
+      goaway = { reason, detail };
+      log.info({ name, reason, detail }, 'the relay ends the link');
+    },
+    onClosed: (error) => settle(byUs ? { reason: 'closed-by-us' } : linkEnd(name, error, goaway)),
+  });
+  return {
+    publicUrl: new URL(hello.publicUrl),
+    closed,
+    async close() {
+      byUs = true;
+      mux.close('closing', 'the tunnel was closed');
+      await closed;
+    },
+  };
+}
+
+function acceptRequest(
+  { accept, log }: RelayLinkOptions,
+  stream: MuxStream,
+  head: string,
+  first: Buffer,
+  end: boolean,
+): void {
+  const { peer, request } = readPeerLine(head);
+  let exchange: AgentExchange;
+  try {
+    exchange = new AgentExchange(stream, parseRequestHead(request), peer);
+  } catch (error) {
+    if (!(error instanceof Http1Error)) throw error;
+    log.warn({ reason: error.reason }, 'the relay sent a request that is not valid HTTP');
+    stream.reset(ResetCode.protocol);
+    return;
+  }
+  // Known before the handler answers, so that an answer at once needs no reset behind it.
+  if (first.length === 0 && end) stream.onData(first, true);
+  accept(exchange);
+  // After the handler asked for the body: what it takes now needs no copy.
+  if (first.length > 0) stream.onData(first, end);
+}
+
+function linkEnd(
+  name: string,
+  error: LinkError,
+  goaway: { reason: GoawayReason; detail: string } | undefined,
+): LinkEnd {
+  if (goaway?.reason === 'superseded') {
+    const { code, message, remedy } = new TunneldError(
+      'RELAY_SUPERSEDED',
+      `Another agent with the same credential took over the tunnel ${name}`,
+    );
+    return { reason: 'rejected', code, detail: message, remedy };
+  }
+  return { reason: 'lost', detail: goaway?.detail ?? error.message };
+}

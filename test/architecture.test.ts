@@ -1,0 +1,183 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { TRANSITIONS } from '../src/daemon/tunnel-state.ts';
+import { FINDINGS } from '../src/health/sighting.ts';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const SRC = join(ROOT, 'src');
+
+/** Who may import whom. A folder may always import itself and `core`. ARCHITECTURE.md prints it. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  config: [],
+  http1: [],
+  health: [],
+  control: [],
+  gateway: ['http1'],
+  relay: ['http1'],
+  providers: ['relay'],
+  cli: ['config', 'control'],
+  demo: [],
+  daemon: ['config', 'control', 'gateway', 'health', 'providers', 'relay'],
+};
+
+/** Everything a module names in an import or export, types included. */
+function importsOf(source: string): string[] {
+  const forms =
+    /(?:^|[\s;}])(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]|\bimport\s*\(?\s*['"`]([^'"`]+)['"`]/g;
+  return [...withoutComments(source).matchAll(forms)].map((match) => match[1] ?? match[2] ?? '');
+}
+
+function withoutComments(source: string): string {
+  return source.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
+}
+
+/** The imports of `file` that the table does not allow, as `layer/file`. */
+function strays(file: string, source: string): string[] {
+  const layer = layerOf(file);
+  const allowed = new Set(['core', layer, ...(MAY_IMPORT[layer] ?? [])]);
+  return importsOf(source)
+    .filter((path) => path.startsWith('.'))
+    .map((path) => resolve(dirname(file), path))
+    .filter((target) => !allowed.has(layerOf(target)))
+    .map((target) => relative(SRC, target));
+}
+
+const layerOf = (file: string) => relative(SRC, file).split(sep)[0] ?? '';
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => join(SRC, name));
+
+const read = (file: string) => readFileSync(file, 'utf8');
+
+describe('the layers', () => {
+  it.each(files.map((file) => relative(ROOT, file)))('%s imports only what its layer may', (name) => {
+    const file = join(ROOT, name);
+    expect(Object.keys(MAY_IMPORT)).toContain(layerOf(file));
+    expect(strays(file, read(file))).toEqual([]);
+  });
+
+  it.each([
+    `import '../daemon/x.ts';`,
+    `import { x } from '../daemon/x.ts';`,
+    `import x, {\n  type Y,\n} from '../daemon/x.ts';`,
+    `import type { X } from '../daemon/x.ts';`,
+    `import * as x from "../daemon/x.ts";`,
+    `export * from '../daemon/x.ts';`,
+    `export { x } from '../daemon/x.ts';`,
+    `export type { X } from '../daemon/x.ts';`,
+    `const x = await import('../daemon/x.ts');`,
+    `const x = () => import(\n  '../daemon/x.ts'\n);`,
+    'const x = await import(`../daemon/x.ts`);',
+    `type X = import('../daemon/x.ts').X;`,
+    `const a = 1; import '../daemon/x.ts';`,
+    `import{x}from'../daemon/x.ts';`,
+  ])('are broken by %j', (source) => {
+    expect(strays(join(SRC, 'core', 'fault.ts'), source)).toEqual([join('daemon', 'x.ts')]);
+    expect(strays(join(SRC, 'daemon', 'fine.ts'), source.replace('../daemon', '.'))).toEqual([]);
+  });
+
+  it('do not mind what a comment or a text says', () => {
+    const source = `/** import '../daemon/x.ts' */\n// import '../daemon/x.ts';\nconst from = '../daemon/x.ts';`;
+    expect(strays(join(SRC, 'core', 'fine.ts'), source)).toEqual([]);
+  });
+
+  it('are all in the table, and no more than there are', () => {
+    const folders = readdirSync(SRC, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    expect(folders.map(({ name }) => name).sort()).toEqual(Object.keys(MAY_IMPORT).sort());
+  });
+});
+
+describe('what every command loads', () => {
+  /** Packages that loading `entry` loads: types are not loaded, and what is imported later is not either. */
+  function packagesBehind(entry: string): string[] {
+    const seen = new Set<string>();
+    const packages = new Set<string>();
+    const visit = (file: string) => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      const eager = withoutComments(read(file)).replace(
+        /\b(?:import|export)\s+type\b[^;]*;|\bimport\s*\([^)]*\)/g,
+        '',
+      );
+      for (const path of importsOf(eager)) {
+        if (path.startsWith('.')) visit(resolve(dirname(file), path));
+        else if (!path.startsWith('node:')) packages.add(path);
+      }
+    };
+    visit(join(SRC, entry));
+    return [...packages];
+  }
+
+  it('is Node itself and next to nothing else', () => {
+    expect(packagesBehind('control/client.ts')).toEqual([]);
+    expect(packagesBehind('config/paths.ts')).toEqual([]);
+    // `picocolors` and `ms` are a few KB and are read by everything that prints.
+    for (const entry of ['cli/main.ts', 'cli/commands/status.ts', 'cli/commands/url.ts']) {
+      expect(['picocolors', 'ms']).toEqual(expect.arrayContaining(packagesBehind(entry)));
+    }
+  });
+
+  it('would be noticed if it grew', () => {
+    expect(packagesBehind('config/load.ts')).toEqual(expect.arrayContaining(['zod', 'yaml', 'node-cron']));
+    expect(packagesBehind('control/server.ts')).toContain('fastify');
+  });
+});
+
+describe('ARCHITECTURE.md', () => {
+  const page = read(join(ROOT, 'ARCHITECTURE.md'));
+
+  /** The body of the table whose head begins with these cells, as rows of cells. */
+  function table(...head: string[]): string[][] {
+    const lines = page.split('\n');
+    const at = lines.findIndex((line) => line.startsWith(`| ${head.join(' | ')} |`));
+    const body = lines.slice(at + 2);
+    return body
+      .slice(
+        0,
+        body.findIndex((line) => !line.startsWith('|')),
+      )
+      .map((line) =>
+        line
+          .split('|')
+          .slice(1, -1)
+          .map((cell) => cell.trim()),
+      );
+  }
+
+  it('prints the layers as they are enforced', () => {
+    const printed = table('folder', 'may import').map(([folder = '', may = '']) => [
+      folder,
+      may === 'nothing' ? [] : may.split(', '),
+    ]);
+    expect(Object.fromEntries(printed)).toEqual(MAY_IMPORT);
+  });
+
+  it('prints the states of a tunnel as the code has them', () => {
+    const printed = table('in state', 'on', 'goes to').flatMap(([state = '', event = '', next = '']) =>
+      event.split(', ').map((name) => `${state} + ${name} = ${next}`),
+    );
+    const coded = Object.entries(TRANSITIONS).flatMap(([state, row]) =>
+      Object.entries(row).map(([event, next]) => `${state} + ${event} = ${next}`),
+    );
+    expect(printed.map((line) => line.replaceAll('`', '')).sort()).toEqual(coded.sort());
+  });
+
+  it('prints what every finding means', () => {
+    const printed = table('finding', 'meaning of the leg').flatMap(([findings = '', meaning = '']) =>
+      findings.split(', ').map((finding) => [finding, meaning]),
+    );
+    const coded = Object.entries(FINDINGS).map(([finding, row]) => [finding, row.meaning]);
+    expect(Object.fromEntries(printed)).toEqual(Object.fromEntries(coded));
+  });
+
+  it('names only files and folders that exist', () => {
+    const named = [...page.matchAll(/`((?:src|test|docs|bench|scripts)\/[\w./-]+)`/g)].map(
+      ([, path]) => path ?? '',
+    );
+    expect(named.length).toBeGreaterThan(5);
+    expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+});

@@ -1,0 +1,210 @@
+import { request } from 'node:http';
+import { describe, expect, it } from 'vitest';
+import { PROTOCOL_HEADER } from '../../src/control/routes.ts';
+import { ERROR_CATALOGUE, type ErrorCode, TunneldError } from '../../src/core/errors.ts';
+import { thrownBy } from '../helpers/thrown.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+import { statusOf } from './fake-daemon.ts';
+import { serving } from './serving.ts';
+
+/** A request no client of ours would send. */
+function ask(
+  socketPath: string,
+  method: string,
+  path: string,
+  headers: Record<string, string>,
+  body?: string,
+) {
+  return new Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; body: string }>(
+    (resolve, reject) => {
+      const call = request({ socketPath, method, path, headers, agent: false }, async (response) => {
+        let text = '';
+        for await (const chunk of response.setEncoding('utf8')) text += chunk;
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text });
+      });
+      call.once('error', reject);
+      call.end(body);
+    },
+  );
+}
+
+describe('the control protocol', () => {
+  it('carries every verb with its arguments there and its answer back', async () => {
+    const { client, daemon } = await serving();
+    expect(await client.info()).toMatchObject({ pid: 4711, version: '9.9.9' });
+    expect(await client.list()).toEqual([statusOf('figma')]);
+    expect(await client.status('figma')).toEqual(statusOf('figma'));
+    expect(await client.inspect('figma')).toMatchObject({ config: { port: 1 }, history: [] });
+    expect(await client.up('figma', { port: 3845 })).toMatchObject({ created: true, token: 'tnl_new' });
+    expect(await client.upAll()).toEqual([{ status: statusOf('figma'), created: false, changed: false }]);
+    expect(await client.down('figma')).toMatchObject({ desired: 'down' });
+    expect(await client.downAll()).toHaveLength(1);
+    expect(await client.restart('figma')).toEqual(statusOf('figma'));
+    await client.remove('figma');
+    expect(await client.showToken('figma')).toEqual({ name: 'figma', token: 'tnl_shown' });
+    expect(await client.rotateToken('figma', 5_000)).toMatchObject({ previousValidUntil: 1 });
+    await client.stop();
+    expect(daemon.asked).toEqual([
+      ['info'],
+      ['list'],
+      ['status', 'figma'],
+      ['inspect', 'figma'],
+      ['up', 'figma', { port: 3845 }],
+      ['upAll'],
+      ['down', 'figma'],
+      ['downAll'],
+      ['restart', 'figma'],
+      ['remove', 'figma'],
+      ['showToken', 'figma'],
+      ['rotateToken', 'figma', 5_000],
+      ['stop'],
+    ]);
+  });
+
+  it('brings up what is already known when no definition is sent', async () => {
+    const { client, daemon } = await serving();
+    await client.up('figma');
+    expect(daemon.asked).toEqual([['up', 'figma', undefined]]);
+  });
+
+  it('takes any text for a name, and leaves the judgement to the daemon', async () => {
+    const { client, daemon } = await serving();
+    for (const name of ['a/b', '..', '?x=1', 'ü %2F', 'figma/token']) await client.status(name);
+    expect(daemon.asked).toEqual(
+      ['a/b', '..', '?x=1', 'ü %2F', 'figma/token'].map((name) => ['status', name]),
+    );
+  });
+
+  it.each(Object.keys(ERROR_CATALOGUE) as ErrorCode[])('brings %s back as the same error', async (code) => {
+    const { client, daemon } = await serving();
+    daemon.failure = new TunneldError(code, 'What happened.', { remedy: 'What to do.' });
+    const error = await thrownBy(() => client.status('figma'));
+    expect(error).toMatchObject({ code, message: 'What happened.', remedy: 'What to do.' });
+  });
+
+  it('reports a defect of the daemon without a code, and logs it once', async () => {
+    const { client, daemon, logged, socket } = await serving();
+    daemon.failure = new RangeError('index out of range');
+    const error = await thrownBy(() => client.list());
+    expect(error).toMatchObject({ code: 'DAEMON_FAILED', message: 'The daemon failed: index out of range' });
+    expect(logged).toEqual([
+      expect.objectContaining({ level: 'error', msg: 'control request failed', url: '/v1/tunnels' }),
+    ]);
+    const raw = await ask(socket, 'GET', '/info', {});
+    expect(raw.status).toBe(500);
+    expect(JSON.parse(raw.body)).toEqual({ error: { message: 'index out of range' } });
+  });
+
+  it('answers before it stops, and then stops once', async () => {
+    const { client, daemon } = await serving();
+    await client.stop();
+    await waitFor(() => daemon.asked.length > 0);
+    expect(daemon.asked).toEqual([['stop']]);
+  });
+
+  it.each([
+    ['no body', ''],
+    ['a negative time', '{"graceMs":-1}'],
+    ['an unknown key', '{"graceMs":1,"force":true}'],
+    ['a time that is no number', '{"graceMs":"1h"}'],
+    ['broken JSON', '{"graceMs":'],
+  ])('refuses a request with %s and does nothing', async (_what, body) => {
+    const { daemon, socket } = await serving();
+    const headers = { [PROTOCOL_HEADER]: '1', 'content-type': 'application/json' };
+    const { status } = await ask(socket, 'POST', '/v1/tunnels/figma/token/rotation', headers, body);
+    expect(status).toBe(400);
+    expect(daemon.asked).toEqual([]);
+  });
+});
+
+describe('a command of another version', () => {
+  it('is told so, whatever it asks', async () => {
+    const { socket, daemon } = await serving();
+    for (const [path, version] of [
+      ['/v1/tunnels', '2'],
+      ['/v1/tunnels', ''],
+      ['/v2/tunnels', '2'],
+    ] as const) {
+      const { status, headers, body } = await ask(
+        socket,
+        'GET',
+        path,
+        version ? { [PROTOCOL_HEADER]: version } : {},
+      );
+      expect({ status, protocol: headers[PROTOCOL_HEADER] }).toEqual({ status: 426, protocol: '1' });
+      expect(JSON.parse(body).error).toMatchObject({
+        code: 'PROTOCOL_MISMATCH',
+        message: expect.stringContaining('9.9.9'),
+        remedy: expect.stringContaining('daemon stop'),
+      });
+    }
+    expect(daemon.asked).toEqual([]);
+  });
+
+  it('may still ask who runs, and stop it', async () => {
+    const { socket, daemon } = await serving();
+    expect((await ask(socket, 'GET', '/info', { [PROTOCOL_HEADER]: '2' })).status).toBe(200);
+    expect((await ask(socket, 'POST', '/stop', {})).status).toBe(200);
+    await waitFor(() => daemon.asked.length === 2);
+    expect(daemon.asked).toEqual([['info'], ['stop']]);
+  });
+});
+
+describe('watching', () => {
+  it('begins with every tunnel as it is and goes on with each change', async () => {
+    const { client, daemon } = await serving();
+    const events = client.events();
+    expect((await events.next()).value).toEqual(statusOf('figma'));
+    daemon.publish(statusOf('figma', { state: 'replacing' }));
+    daemon.publish(statusOf('ü'));
+    expect((await events.next()).value).toMatchObject({ state: 'replacing' });
+    expect((await events.next()).value).toMatchObject({ name: 'ü' });
+    await events.return();
+  });
+
+  it.each(['aborts', 'breaks off'])('unsubscribes when the watcher %s', async (how) => {
+    const { client, daemon } = await serving();
+    const watcher = new AbortController();
+    for await (const status of client.events(watcher.signal)) {
+      expect(status.name).toBe('figma');
+      expect(daemon.listeners.size).toBe(1);
+      if (how === 'breaks off') break;
+      watcher.abort();
+    }
+    await waitFor(() => daemon.listeners.size === 0, { what: 'the unsubscribe' });
+  });
+
+  it('ends, and does not fail, when the daemon stops', async () => {
+    const { client, server, daemon } = await serving();
+    const seen: string[] = [];
+    const watching = (async () => {
+      for await (const { name } of client.events()) seen.push(name);
+    })();
+    await waitFor(() => seen.length === 1);
+    await server.close();
+    await watching;
+    expect(seen).toEqual(['figma']);
+    expect(daemon.listeners.size).toBe(0);
+  });
+
+  it('gives a reader that lags the latest of each tunnel instead of a backlog', async () => {
+    const { client, daemon } = await serving();
+    const events = client.events();
+    await events.next();
+    const cause = 'x'.repeat(10_000);
+    const published = 2_000;
+    for (let attempts = 1; attempts <= published; attempts += 1) {
+      daemon.publish(
+        statusOf('figma', { attempts, lastError: { code: 'X', message: cause, remedy: '', at: 0 } }),
+      );
+    }
+    daemon.publish(statusOf('other'));
+    const seen: string[] = [];
+    for await (const { name, attempts } of events) {
+      seen.push(`${name} ${attempts}`);
+      if (name === 'other') break;
+    }
+    expect(seen.slice(-2)).toEqual([`figma ${published}`, 'other 0']);
+    expect(seen.length).toBeLessThan(published / 2);
+  });
+});

@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseDocument } from 'yaml';
+import { configJsonSchema } from '../../src/config/json-schema.ts';
+import { parseConfig } from '../../src/config/load.ts';
+
+const DOCS = join(import.meta.dirname, '../../docs');
+const page = readFileSync(join(DOCS, 'config.md'), 'utf8');
+
+interface Node {
+  readonly properties?: Readonly<Record<string, Node>>;
+  readonly additionalProperties?: Node | false;
+  readonly default?: unknown;
+  readonly description?: string;
+}
+
+interface Key {
+  /** As the page writes it: keys of a tunnel without `tunnels.<name>.` before them. */
+  readonly path: string;
+  readonly default: string;
+  readonly description: string;
+}
+
+/** Every key of the schema that holds a value. */
+function keysOf(node: Node, prefix: string): Key[] {
+  return Object.entries(node.properties ?? {}).flatMap(([name, child]) => {
+    const path = `${prefix}${name}`;
+    if (child.properties !== undefined) return keysOf(child, `${path}.`);
+    if (child.additionalProperties) return keysOf(child.additionalProperties, '');
+    return [{ path, default: shown(child.default), description: child.description ?? '' }];
+  });
+}
+
+function shown(value: unknown): string {
+  if (value === undefined) return '';
+  return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
+}
+
+const keys = keysOf(configJsonSchema(), '').filter(({ path }) => path !== '$schema');
+
+describe('docs/config.md', () => {
+  it('explains every key, with its default, in the words of the schema', () => {
+    const rows = page.split('\n').filter((line) => /^\| `[a-z][\w.]*` \|.*\|.*\|/.test(line));
+    expect(keys.length).toBeGreaterThan(20);
+    expect(rows).toEqual(keys.map((key) => `| \`${key.path}\` | ${key.default} | ${key.description} |`));
+  });
+
+  it('shows every key in an example that is valid', () => {
+    const [, example = ''] = /```yaml\n(\$schema:[\s\S]*?)```/.exec(page) ?? [];
+    expect(Object.keys(parseConfig(example, 'example', {}).tunnels)).toEqual(['figma', 'build-server']);
+    const document = parseDocument(example);
+    const missing = keys.filter(({ path }) => {
+      const places = path.startsWith('daemon.') ? [''] : ['tunnels.figma.', 'tunnels.build-server.'];
+      return !places.some((place) => document.hasIn(`${place}${path}`.split('.')));
+    });
+    expect(missing).toEqual([]);
+  });
+
+  it('names every variable that has a meaning, and no other', () => {
+    const sources = ['paths.ts', 'environment.ts'].map((name) =>
+      readFileSync(join(DOCS, '../src/config', name), 'utf8'),
+    );
+    const used = new Set(sources.join('').match(/\bTUNNELD_[A-Z_]*[A-Z]\b/g));
+    const documented = [...page.matchAll(/^\| `(TUNNELD_\w+)` \|/gm)].map(([, name]) => name);
+    expect(documented.sort()).toEqual([...used].sort());
+  });
+});
+
+describe('docs/tunneld.schema.json', () => {
+  it('is up to date; `npm run schema` writes it', () => {
+    const written: unknown = JSON.parse(readFileSync(join(DOCS, 'tunneld.schema.json'), 'utf8'));
+    expect(written).toEqual(configJsonSchema());
+  });
+});

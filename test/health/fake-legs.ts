@@ -1,0 +1,72 @@
+import type { Exposure } from '../../src/health/exposure.ts';
+import type { Legs } from '../../src/health/legs.ts';
+import type { Sighting } from '../../src/health/sighting.ts';
+
+type Reply = Sighting | Promise<Sighting>;
+
+export const OK: Sighting = { finding: 'ok', detail: 'the server answers', latencyMs: 2, era: 'modern' };
+export const REFUSED: Sighting = { finding: 'refused', detail: 'nothing listens on 127.0.0.1:1' };
+export const NO_ROUTE: Sighting = { finding: 'no-route', detail: 'https://x cannot be reached (ENOTFOUND)' };
+
+/** Legs that see what a test tells them to, and count how often they were asked. */
+export class FakeLegs implements Legs {
+  localSees: () => Reply = () => OK;
+  publicSees: (publicUrl: URL) => Reply = () => OK;
+  exposureIs: () => Exposure | Promise<Exposure> = () => 'refused';
+  listens = true;
+  closed = false;
+  forgot = 0;
+  readonly asked = { local: 0, public: 0, exposure: 0, listening: 0 };
+  /** Probes of one leg that ran at the same time, at most. */
+  overlap = 0;
+  #running = { local: 0, public: 0 };
+
+  local(signal: AbortSignal): Promise<Sighting> {
+    return this.#run('local', this.localSees, signal);
+  }
+
+  public(publicUrl: URL, signal: AbortSignal): Promise<Sighting> {
+    return this.#run('public', () => this.publicSees(publicUrl), signal);
+  }
+
+  async exposure(_publicUrl: URL, _signal: AbortSignal): Promise<Exposure> {
+    this.asked.exposure++;
+    return await this.exposureIs();
+  }
+
+  async listening(_signal: AbortSignal): Promise<boolean> {
+    this.asked.listening++;
+    return this.listens;
+  }
+
+  forget(): void {
+    this.forgot++;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+
+  async #run(leg: 'local' | 'public', sees: () => Reply, signal: AbortSignal): Promise<Sighting> {
+    this.asked[leg]++;
+    this.overlap = Math.max(this.overlap, ++this.#running[leg]);
+    try {
+      return await unlessAborted(sees(), signal);
+    } finally {
+      this.#running[leg]--;
+    }
+  }
+}
+
+async function unlessAborted(reply: Reply, signal: AbortSignal): Promise<Sighting> {
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort);
+  });
+  try {
+    return await Promise.race([reply, aborted]);
+  } finally {
+    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,62 @@
+import { expect, it } from 'vitest';
+import { systemClock } from '../../src/core/clock.ts';
+import type { HealthReport } from '../../src/core/status.ts';
+import { HealthMonitor } from '../../src/health/monitor.ts';
+import { startModernOnly } from '../helpers/mcp-servers.ts';
+import { quiet } from '../helpers/quiet.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+import { edgeFor, legsOptions } from './fixtures.ts';
+
+it('sees a server go and come back, and a tunnel break, over real sockets', async () => {
+  const first = await startModernOnly();
+  await using edge = await edgeFor(first.url);
+  const reports: HealthReport[] = [];
+  const replaced: string[] = [];
+  const exposed: string[] = [];
+  const monitor = new HealthMonitor({
+    ...legsOptions(first.url, { timeoutMs: 1_000 }),
+    // The grace of a new session, the spacing and the waits between looks: twenty times as fast.
+    clock: {
+      ...systemClock,
+      monotonic: () => systemClock.monotonic() * 20,
+      setTimer: (callback, delayMs) => systemClock.setTimer(callback, delayMs / 20),
+    },
+    random: () => 0,
+    log: quiet,
+    online: async () => true,
+    onReport: (report) => reports.push(report),
+    onReplace: (reason) => replaced.push(reason),
+    onExposed: (reason) => exposed.push(reason),
+  });
+  const becomes = (verdict: string) =>
+    waitFor(() => monitor.report.verdict === verdict, { what: `the verdict ${verdict}` });
+  try {
+    monitor.sessionOpened(edge.publicUrl);
+    await becomes('healthy');
+    expect(monitor.report).toMatchObject({ era: 'modern', server: 'reject-v2 2.4.0', remedy: '' });
+
+    await first.stop();
+    monitor.noteTraffic({ ok: false });
+    await becomes('server-down');
+    expect(monitor.report).toMatchObject({
+      cause: `Local leg: nothing listens on 127.0.0.1:${first.port}.`,
+      remedy: 'Start the server; the tunnel stays and heals by itself.',
+    });
+
+    await using _second = await startModernOnly({ port: first.port });
+    await becomes('healthy');
+    expect(replaced).toEqual([]);
+
+    edge.interfere((request) => {
+      request.socket.destroy();
+      return true;
+    });
+    monitor.wake('the link dropped');
+    await waitFor(() => replaced.length > 0, { what: 'a reason to replace the session' });
+    expect(replaced[0]).toMatch(/^Public leg: http:\/\/127\.0\.0\.1:\d+ cannot be reached/);
+    expect(exposed).toEqual([]);
+  } finally {
+    await monitor.stop();
+    await first.stop();
+  }
+});

@@ -1,0 +1,438 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Secret } from '../../src/core/secret.ts';
+import type { HealthReport, Verdict } from '../../src/core/status.ts';
+import { HealthMonitor } from '../../src/health/monitor.ts';
+import type { Sighting } from '../../src/health/sighting.ts';
+import { FakeClock } from '../helpers/fake-clock.ts';
+import { quiet } from '../helpers/quiet.ts';
+import { FakeLegs, NO_ROUTE, OK, REFUSED } from './fake-legs.ts';
+import { legsOptions } from './fixtures.ts';
+
+const FIRST = new URL('https://first.example');
+const SECOND = new URL('https://second.example');
+/** Past the grace a new session gets. */
+const SETTLED_MS = 11_000;
+
+let clock: FakeClock;
+let legs: FakeLegs;
+let monitor: HealthMonitor;
+let reports: HealthReport[];
+let replaced: string[];
+let exposed: string[];
+let online: () => Promise<boolean>;
+let token: Secret | undefined;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  legs = new FakeLegs();
+  reports = [];
+  replaced = [];
+  exposed = [];
+  online = async () => true;
+  token = new Secret('t');
+  monitor = new HealthMonitor(
+    {
+      ...legsOptions(new URL('http://127.0.0.1:3845/mcp')),
+      token: () => token,
+      clock,
+      random: () => 0.5,
+      log: quiet,
+      online: () => online(),
+      onReport: (report) => reports.push(report),
+      onReplace: (reason) => replaced.push(reason),
+      onExposed: (reason) => exposed.push(reason),
+    },
+    legs,
+  );
+});
+
+afterEach(async () => {
+  await monitor.stop();
+  expect(clock.pending).toBe(0);
+  expect(legs.closed).toBe(true);
+  expect(legs.overlap).toBeLessThanOrEqual(1);
+});
+
+const verdicts = (): Verdict[] => reports.map(({ verdict }) => verdict);
+
+async function openHealthy(): Promise<void> {
+  monitor.sessionOpened(FIRST);
+  await clock.advance(SETTLED_MS);
+  expect(monitor.report.verdict).toBe('healthy');
+}
+
+/** What the schedule does, and time for the jitter. */
+async function tick(): Promise<void> {
+  monitor.tick();
+  await clock.advance(4_000);
+}
+
+describe('a new session', () => {
+  it('is probed on both legs, and without token, at once', async () => {
+    monitor.sessionOpened(FIRST);
+    await clock.advance(0);
+    expect(verdicts()).toEqual(['unknown', 'healthy']);
+    expect(legs.asked).toEqual({ local: 1, public: 1, exposure: 1, listening: 0 });
+    expect(monitor.report).toMatchObject({
+      era: 'modern',
+      local: { ok: true, finding: 'ok', latencyMs: 2 },
+      public: { ok: true },
+    });
+  });
+
+  it('may take a moment until its URL works', async () => {
+    let tries = 0;
+    legs.publicSees = () => (++tries < 5 ? NO_ROUTE : OK);
+    monitor.sessionOpened(FIRST);
+    await clock.advance(2_500);
+    expect(monitor.report.verdict).toBe('healthy');
+    expect(replaced).toEqual([]);
+  });
+
+  it('is replaced when its URL never works', async () => {
+    legs.publicSees = () => NO_ROUTE;
+    monitor.sessionOpened(FIRST);
+    await clock.advance(15_000);
+    expect(monitor.report.verdict).toBe('tunnel-down');
+    expect(replaced).toHaveLength(1);
+  });
+
+  it('is not checked without a token when the tunnel has none', async () => {
+    token = undefined;
+    await openHealthy();
+    expect(legs.asked.exposure).toBe(0);
+  });
+});
+
+describe('the schedule', () => {
+  it('probes again at each tick, after a jitter', async () => {
+    await openHealthy();
+    monitor.tick();
+    await clock.advance(999);
+    expect(legs.asked.local).toBe(1);
+    await clock.advance(1);
+    expect(legs.asked.local).toBe(2);
+    expect(legs.asked.public).toBe(2);
+  });
+
+  it('leaves the path alone that real traffic just proved', async () => {
+    await openHealthy();
+    monitor.noteTraffic({ ok: true });
+    await tick();
+    expect(legs.asked.public).toBe(1);
+    await clock.advance(30_000);
+    await tick();
+    expect(legs.asked.public).toBe(2);
+  });
+
+  it('goes on at its own pace while all is well', async () => {
+    await openHealthy();
+    await clock.advance(3_600_000);
+    expect(legs.asked.public).toBe(1);
+  });
+});
+
+describe('a public leg that fails', () => {
+  it('is asked once more before the session is given up', async () => {
+    await openHealthy();
+    legs.publicSees = () => NO_ROUTE;
+    await tick();
+    expect(legs.asked.public).toBe(3);
+    expect(verdicts().slice(-2)).toEqual(['degraded', 'tunnel-down']);
+    expect(replaced).toEqual(['Public leg: https://x cannot be reached (ENOTFOUND).']);
+  });
+
+  it('is forgiven a single failure', async () => {
+    await openHealthy();
+    let failures = 1;
+    legs.publicSees = () => (failures-- > 0 ? NO_ROUTE : OK);
+    await tick();
+    expect(verdicts().slice(-2)).toEqual(['degraded', 'healthy']);
+    expect(replaced).toEqual([]);
+  });
+
+  it('is never a reason to replace the session while the server is down', async () => {
+    await openHealthy();
+    legs.localSees = () => REFUSED;
+    legs.publicSees = () => NO_ROUTE;
+    legs.listens = false;
+    for (let minute = 0; minute < 30; minute++) await tick();
+    expect(monitor.report.verdict).toBe('server-down');
+    expect(replaced).toEqual([]);
+  });
+
+  it('starts counting anew when the server is back', async () => {
+    await openHealthy();
+    legs.localSees = () => ({ finding: 'timeout', detail: 'the server does not answer' });
+    legs.publicSees = () => NO_ROUTE;
+    for (let minute = 0; minute < 5; minute++) await tick();
+    legs.localSees = () => OK;
+    monitor.wake('the server is back');
+    await clock.advance(2_000);
+    expect(monitor.report).toMatchObject({ verdict: 'unknown', cause: expect.stringContaining('once more') });
+    expect(replaced).toEqual([]);
+    await clock.advance(2_000);
+    expect(replaced).toHaveLength(1);
+  });
+
+  it('starts counting anew when the network is back', async () => {
+    await openHealthy();
+    online = async () => false;
+    legs.publicSees = () => NO_ROUTE;
+    for (let minute = 0; minute < 5; minute++) await tick();
+    online = async () => true;
+    monitor.wake('the network is back');
+    await clock.advance(2_000);
+    expect(replaced).toEqual([]);
+    await clock.advance(2_000);
+    expect(replaced).toHaveLength(1);
+  });
+
+  it('is waited out while nothing else can be reached either', async () => {
+    await openHealthy();
+    online = async () => false;
+    legs.publicSees = () => NO_ROUTE;
+    for (let minute = 0; minute < 10; minute++) await tick();
+    expect(monitor.report.verdict).toBe('network-down');
+    expect(replaced).toEqual([]);
+    online = async () => true;
+    legs.publicSees = () => OK;
+    await clock.advance(10_000);
+    expect(monitor.report.verdict).toBe('healthy');
+  });
+
+  it('counts without a network when the relay is on this machine', async () => {
+    online = async () => false;
+    legs.publicSees = () => NO_ROUTE;
+    monitor.sessionOpened(new URL('http://127.0.0.1:7575/figma'));
+    await clock.advance(15_000);
+    expect(replaced).toHaveLength(1);
+  });
+
+  it('counts although the question whether we are online never returns', async () => {
+    await openHealthy();
+    online = () => new Promise(() => undefined);
+    legs.publicSees = () => NO_ROUTE;
+    monitor.tick();
+    await clock.advance(20_000);
+    expect(replaced).toHaveLength(1);
+  });
+
+  it('is not held against a session that real requests get through', async () => {
+    await openHealthy();
+    legs.publicSees = () => {
+      monitor.noteTraffic({ ok: true });
+      return NO_ROUTE;
+    };
+    for (let minute = 0; minute < 10; minute++) await tick();
+    expect(replaced).toEqual([]);
+  });
+
+  it('is reported again, not at every look, when nobody replaced the session', async () => {
+    await openHealthy();
+    legs.publicSees = () => NO_ROUTE;
+    await tick();
+    await clock.advance(20_000);
+    expect(replaced).toHaveLength(1);
+    await clock.advance(20_000);
+    expect(replaced).toHaveLength(2);
+  });
+
+  it.each(['edge-auth', 'limited', 'gateway-refused', 'upstream-down'] as const)(
+    'is never a reason to replace the session when it says %s',
+    async (finding) => {
+      await openHealthy();
+      legs.publicSees = () => ({ finding, detail: 'so it is' });
+      for (let minute = 0; minute < 10; minute++) await tick();
+      expect(replaced).toEqual([]);
+    },
+  );
+
+  it('leaves a provider alone whose quota is used up', async () => {
+    await openHealthy();
+    legs.publicSees = () => ({ finding: 'limited', detail: 'no more', retryAfterMs: 300_000 });
+    await tick();
+    const asked = legs.asked.public;
+    for (let step = 0; step < 9; step++) {
+      monitor.tick();
+      await clock.advance(30_000);
+    }
+    expect(legs.asked.public).toBe(asked);
+    expect(monitor.report.verdict).toBe('limited');
+    await clock.advance(60_000);
+    expect(legs.asked.public).toBe(asked + 1);
+  });
+});
+
+describe('a server that is down', () => {
+  it('costs a TCP connect every two seconds, and is seen as soon as it is back', async () => {
+    await openHealthy();
+    legs.localSees = () => REFUSED;
+    legs.publicSees = () => ({ finding: 'upstream-down', detail: 'the gateway cannot reach it' });
+    legs.listens = false;
+    await tick();
+    const { local } = legs.asked;
+    await clock.advance(60_000);
+    expect(legs.asked.local).toBe(local);
+    expect(legs.asked.listening).toBeGreaterThanOrEqual(29);
+    legs.listens = true;
+    legs.localSees = () => OK;
+    legs.publicSees = () => OK;
+    await clock.advance(2_000);
+    expect(monitor.report.verdict).toBe('healthy');
+    expect(legs.forgot).toBe(1);
+    expect(replaced).toEqual([]);
+  });
+
+  it('is looked at when a request gets through', async () => {
+    await openHealthy();
+    legs.localSees = () => ({ finding: 'server-error', detail: 'the server fails (500)' });
+    await tick();
+    expect(monitor.report.verdict).toBe('server-down');
+    legs.localSees = () => OK;
+    monitor.noteTraffic({ ok: true });
+    await clock.advance(2_000);
+    expect(monitor.report.verdict).toBe('healthy');
+  });
+});
+
+describe('hints', () => {
+  it('make one probe out of many', async () => {
+    await openHealthy();
+    for (let hint = 0; hint < 20; hint++) monitor.wake('link changed');
+    await clock.advance(199);
+    expect(legs.asked.public).toBe(1);
+    await clock.advance(1);
+    expect(legs.asked.public).toBe(2);
+  });
+
+  it('cannot make probes follow each other closely', async () => {
+    await openHealthy();
+    for (let step = 0; step < 100; step++) {
+      monitor.noteTraffic({ ok: false });
+      await clock.advance(100);
+    }
+    expect(legs.asked.public).toBeLessThanOrEqual(1 + 6);
+  });
+});
+
+describe('an older session', () => {
+  it('has no say in the verdict on its successor', async () => {
+    let answerLate: (sighting: Sighting) => void = () => undefined;
+    legs.publicSees = (url) =>
+      url.href === FIRST.href
+        ? new Promise((resolve) => {
+            answerLate = resolve;
+          })
+        : OK;
+    monitor.sessionOpened(FIRST);
+    await clock.advance(20_000);
+    monitor.sessionOpened(SECOND);
+    answerLate(NO_ROUTE);
+    await clock.advance(0);
+    expect(monitor.report).toMatchObject({ verdict: 'healthy', public: { finding: 'ok' } });
+    expect(replaced).toEqual([]);
+  });
+
+  it('is forgotten although its last failure is only judged afterwards', async () => {
+    await openHealthy();
+    let answerLocal: (sighting: Sighting) => void = () => undefined;
+    legs.localSees = () =>
+      new Promise((resolve) => {
+        answerLocal = resolve;
+      });
+    legs.publicSees = () => NO_ROUTE;
+    monitor.tick();
+    await clock.advance(2_000);
+    legs.publicSees = () => new Promise(() => undefined);
+    monitor.sessionOpened(SECOND);
+    answerLocal(OK);
+    await clock.advance(0);
+    expect(monitor.report.public).toBeUndefined();
+    expect(monitor.report.verdict).toBe('unknown');
+  });
+
+  it('leaves no strike behind', async () => {
+    await openHealthy();
+    legs.publicSees = () => NO_ROUTE;
+    monitor.tick();
+    await clock.advance(2_000);
+    expect(monitor.report.verdict).toBe('degraded');
+    legs.publicSees = () => OK;
+    monitor.sessionOpened(SECOND);
+    expect(monitor.report).toMatchObject({ verdict: 'unknown' });
+    await clock.advance(0);
+    expect(monitor.report.verdict).toBe('healthy');
+  });
+
+  it('is not probed any more once it closed, the server still is', async () => {
+    await openHealthy();
+    monitor.sessionClosed();
+    expect(monitor.report).toMatchObject({
+      verdict: 'unknown',
+      cause: expect.stringContaining('No session'),
+    });
+    await tick();
+    expect(legs.asked).toMatchObject({ local: 2, public: 1 });
+  });
+});
+
+describe('an exposed tunnel', () => {
+  it('is reported at once, and stays so until the next session', async () => {
+    legs.exposureIs = () => 'exposed';
+    monitor.sessionOpened(FIRST);
+    await clock.advance(0);
+    expect(exposed).toEqual(['Public leg: a request without a token was not refused.']);
+    monitor.sessionClosed();
+    await tick();
+    expect(monitor.report.verdict).toBe('exposed');
+    expect(exposed).toHaveLength(1);
+    legs.exposureIs = () => 'refused';
+    monitor.sessionOpened(SECOND);
+    await clock.advance(0);
+    expect(monitor.report.verdict).toBe('healthy');
+  });
+
+  it('is found by the hourly check', async () => {
+    await openHealthy();
+    legs.exposureIs = () => 'exposed';
+    expect(await monitor.checkExposure()).toBe('exposed');
+    expect(monitor.report.verdict).toBe('exposed');
+    expect(exposed).toHaveLength(1);
+  });
+
+  it('is asked for again until a refusal was seen', async () => {
+    legs.exposureIs = () => (legs.asked.exposure < 3 ? 'unknown' : 'refused');
+    monitor.sessionOpened(FIRST);
+    await clock.advance(120_000);
+    expect(legs.asked.exposure).toBe(3);
+  });
+
+  it('is not concluded from an answer to an older session', async () => {
+    let answerLate: (exposure: 'exposed') => void = () => undefined;
+    legs.exposureIs = () =>
+      new Promise((resolve) => {
+        answerLate = resolve;
+      });
+    monitor.sessionOpened(FIRST);
+    await clock.advance(0);
+    monitor.sessionClosed();
+    answerLate('exposed');
+    await clock.advance(0);
+    expect(exposed).toEqual([]);
+  });
+});
+
+describe('stopping', () => {
+  it('ends probes that hang', async () => {
+    legs.localSees = () => new Promise(() => undefined);
+    legs.publicSees = () => new Promise(() => undefined);
+    monitor.sessionOpened(FIRST);
+    await clock.advance(0);
+    await monitor.stop();
+    monitor.wake('too late');
+    monitor.tick();
+    expect(clock.pending).toBe(0);
+    expect(legs.closed).toBe(true);
+  });
+});

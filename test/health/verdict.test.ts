@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest';
+import type { Verdict } from '../../src/core/status.ts';
+import type { Finding, Sighting } from '../../src/health/sighting.ts';
+import { type Evidence, judge } from '../../src/health/verdict.ts';
+
+const saw = (finding: Finding, rest: Partial<Sighting> = {}): Sighting => ({
+  finding,
+  detail: `saw ${finding}`,
+  latencyMs: 5,
+  ...rest,
+});
+
+const PLACE = { address: '127.0.0.1:3845', path: '/mcp', timeoutMs: 10_000 };
+
+interface Row {
+  readonly local?: Finding;
+  readonly far?: Finding;
+  readonly with?: Partial<Evidence>;
+  readonly verdict: Verdict;
+  readonly cause: RegExp;
+}
+
+const ROWS: readonly Row[] = [
+  { verdict: 'unknown', cause: /Not probed/ },
+  { local: 'ok', verdict: 'unknown', cause: /No session/ },
+  { local: 'ok', far: 'ok', verdict: 'healthy', cause: /Both legs answer\./ },
+  {
+    local: 'needs-auth',
+    far: 'needs-auth',
+    verdict: 'healthy',
+    cause: /Both legs answer \(saw needs-auth\)/,
+  },
+  { local: 'ok', far: 'busy', verdict: 'healthy', cause: /Both/ },
+
+  { local: 'refused', verdict: 'server-down', cause: /^Local leg: saw refused/ },
+  { local: 'refused', far: 'upstream-down', verdict: 'server-down', cause: /^Local leg/ },
+  { local: 'timeout', far: 'no-answer', with: { strikes: 9 }, verdict: 'server-down', cause: /^Local leg/ },
+  { local: 'ok', far: 'upstream-down', verdict: 'server-down', cause: /^Public leg/ },
+  { local: 'ok', far: 'server-error', verdict: 'server-down', cause: /^Public leg/ },
+
+  { local: 'ok', far: 'no-route', with: { strikes: 1 }, verdict: 'unknown', cause: /once more/ },
+  {
+    local: 'ok',
+    far: 'no-route',
+    with: { strikes: 1, previous: 'healthy' },
+    verdict: 'degraded',
+    cause: /^Public leg: saw no-route.*once more/,
+  },
+  { local: 'ok', far: 'no-route', with: { strikes: 2 }, verdict: 'tunnel-down', cause: /^Public leg/ },
+  { local: 'ok', far: 'not-ours', with: { strikes: 2 }, verdict: 'tunnel-down', cause: /^Public leg/ },
+  { local: 'ok', far: 'stalled', with: { strikes: 2 }, verdict: 'tunnel-down', cause: /^Public leg/ },
+  {
+    local: 'wrong-path',
+    far: 'no-route',
+    with: { strikes: 2 },
+    verdict: 'tunnel-down',
+    cause: /^Public leg/,
+  },
+
+  {
+    local: 'ok',
+    far: 'no-route',
+    with: { strikes: 2, online: false },
+    verdict: 'network-down',
+    cause: /^Public/,
+  },
+  {
+    local: 'refused',
+    far: 'no-route',
+    with: { online: false },
+    verdict: 'network-down',
+    cause: /Public leg.*Local leg: saw refused/,
+  },
+  { local: 'ok', far: 'ok', with: { online: false }, verdict: 'healthy', cause: /Both/ },
+
+  { local: 'wrong-path', far: 'wrong-path', verdict: 'config', cause: /^Local leg/ },
+  { local: 'tls-expected', far: 'upstream-down', verdict: 'config', cause: /^Local leg/ },
+  { local: 'ok', far: 'gateway-refused', verdict: 'config', cause: /^Public leg/ },
+  { local: 'ok', far: 'host-refused', verdict: 'config', cause: /^Public leg/ },
+  { local: 'ok', far: 'token-refused', verdict: 'auth', cause: /^Public leg/ },
+  { local: 'ok', far: 'edge-auth', verdict: 'auth', cause: /^Public leg/ },
+  { local: 'ok', far: 'limited', verdict: 'limited', cause: /^Public leg/ },
+
+  { local: 'ok', far: 'ok', with: { exposed: true }, verdict: 'exposed', cause: /without a token/ },
+  { local: 'refused', with: { exposed: true }, verdict: 'exposed', cause: /without a token/ },
+];
+
+const evidence = ({ local, far, with: rest }: Partial<Row>): Evidence => ({
+  local: local === undefined ? undefined : saw(local),
+  public: far === undefined ? undefined : saw(far),
+  strikes: 0,
+  online: true,
+  exposed: false,
+  previous: 'unknown',
+  place: PLACE,
+  ...rest,
+});
+
+describe('judge', () => {
+  it.each(ROWS)('calls local $local, public $far, $with: $verdict', ({ verdict, cause, ...row }) => {
+    const judgement = judge(evidence(row));
+    expect(judgement.verdict).toBe(verdict);
+    expect(judgement.cause).toMatch(cause);
+  });
+
+  it.each([
+    { local: saw('ok', { latencyMs: 3_001 }), far: saw('ok'), cause: 'Local leg: the answer takes 3.0 s.' },
+    { local: saw('ok'), far: saw('ok', { latencyMs: 4_200 }), cause: 'Public leg: the answer takes 4.2 s.' },
+  ])('calls a slow leg degraded: $cause', ({ local, far, cause }) => {
+    const judgement = judge({ ...evidence({}), local, public: far });
+    expect(judgement).toMatchObject({ verdict: 'degraded', cause });
+  });
+
+  it('says what to do about everything that is wrong and not mended by itself', () => {
+    const wrong = ROWS.filter(({ verdict }) => !['healthy', 'unknown', 'degraded'].includes(verdict));
+    for (const row of wrong) expect(judge(evidence(row)).remedy).toMatch(/^[A-Z].*\.$/);
+    expect(judge(evidence({ local: 'refused' })).remedy).toBe(
+      'Start the server; the tunnel stays and heals by itself.',
+    );
+  });
+});

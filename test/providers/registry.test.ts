@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest';
+import { Secret } from '../../src/core/secret.ts';
+import { createProvider, PROVIDER_KINDS } from '../../src/providers/registry.ts';
+import { FakeClock } from '../helpers/fake-clock.ts';
+
+const deps = {
+  clock: new FakeClock(),
+  relayUrl: () => new URL('http://127.0.0.1:7575'),
+  relayToken: new Secret('x'),
+};
+
+describe('the provider registry', () => {
+  it.each(PROVIDER_KINDS)('makes the provider %s it lists', async (kind) => {
+    expect((await createProvider(kind, deps)).kind).toBe(kind);
+  });
+
+  it('names the kinds it knows when asked for another', async () => {
+    await expect(createProvider('carrier-pigeon', deps)).rejects.toMatchObject({
+      code: 'PROVIDER_UNKNOWN',
+      remedy: 'Use one of: relay.',
+    });
+  });
+});

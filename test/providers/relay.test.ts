@@ -1,0 +1,51 @@
+import { systemClock } from '../../src/core/clock.ts';
+import { Secret } from '../../src/core/secret.ts';
+import { RelayProvider } from '../../src/providers/relay/relay-provider.ts';
+import type { Authorization } from '../../src/relay/authorization.ts';
+import { RelayServer } from '../../src/relay/relay-server.ts';
+import { FaultProxy } from '../helpers/fault-proxy.ts';
+import { quiet } from '../helpers/quiet.ts';
+import { describeProviderContract } from './contract.ts';
+
+describeProviderContract('relay', async () => {
+  const admitted: Authorization = { ok: true, identity: 'owner' };
+  let decision: Authorization | undefined;
+  let waiting: ((decision: Authorization) => void)[] = [];
+  const decide = (next: Authorization) => {
+    decision = next;
+    for (const resolve of waiting) resolve(next);
+    waiting = [];
+  };
+  const server = new RelayServer({
+    host: '127.0.0.1',
+    port: 0,
+    routing: { kind: 'path' },
+    authorize: () =>
+      decision !== undefined ? Promise.resolve(decision) : new Promise((resolve) => waiting.push(resolve)),
+    clock: systemClock,
+    log: quiet,
+  });
+  const { port } = await server.listen();
+  const proxy = await FaultProxy.listen({ host: '127.0.0.1', port });
+  return {
+    provider: new RelayProvider({
+      relayUrl: () => new URL(`http://127.0.0.1:${proxy.port}`),
+      token: new Secret('s3cret'),
+      clock: systemClock,
+    }),
+    admit() {
+      proxy.heal();
+      decide(admitted);
+    },
+    refuse(how) {
+      if (how === 'retryable') proxy.faults.refusing = true;
+      else decide({ ok: false, reason: 'credential', detail: 'unknown token' });
+    },
+    drop: () => proxy.cut(),
+    held: () => proxy.connections + server.stats.links + server.stats.pendingLinks,
+    async close() {
+      await proxy.close();
+      await server.close();
+    },
+  };
+});

@@ -1,0 +1,224 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { Secret } from '../../src/core/secret.ts';
+import { FrameType } from '../../src/relay/frame.ts';
+import { encodeHello, ownTerms } from '../../src/relay/hello.ts';
+import { openRelayLink } from '../../src/relay/relay-link.ts';
+import { FakeClock } from '../helpers/fake-clock.ts';
+import { FaultProxy } from '../helpers/fault-proxy.ts';
+import { freePort } from '../helpers/free-port.ts';
+import { quiet } from '../helpers/quiet.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+import { fakeRelay } from './fake-relay.ts';
+import { head, say, startRelay } from './relay-harness.ts';
+
+function open(port: number, options: { signal?: AbortSignal; clock?: FakeClock; name?: string } = {}) {
+  return openRelayLink({
+    relayUrl: new URL(`http://127.0.0.1:${port}`),
+    name: options.name ?? 'figma',
+    token: new Secret('alice'),
+    accept: say('ok'),
+    signal: options.signal ?? new AbortController().signal,
+    clock: options.clock ?? new FakeClock(),
+    log: quiet,
+  });
+}
+
+/** A TCP server that says `answer` to whatever connects. */
+async function sayingServer(answer: string | undefined): Promise<{ port: number; sockets: Set<Socket> }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => sockets.delete(socket));
+    socket.once('data', () => answer !== undefined && socket.write(answer));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, sockets };
+}
+
+describe('opening a link', () => {
+  it('says that nothing listens', async () => {
+    await expect(open(await freePort())).rejects.toMatchObject({
+      code: 'RELAY_UNREACHABLE',
+      retryable: true,
+    });
+  });
+
+  it.each([
+    ['a web server', 'HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n', 'RELAY_PROTOCOL'],
+    ['something that is not HTTP', 'SSH-2.0-OpenSSH_9.2\r\n\r\n', 'RELAY_PROTOCOL'],
+    ['an answer without an end', `HTTP/1.1 200 OK\r\n${'X: y\r\n'.repeat(4_000)}`, 'RELAY_PROTOCOL'],
+    ['a proxy without its relay', 'HTTP/1.1 502 Bad Gateway\r\n\r\n', 'RELAY_UNREACHABLE'],
+  ])('tells %s from a relay', async (_what, answer, code) => {
+    const { port, sockets } = await sayingServer(answer);
+    await expect(open(port)).rejects.toMatchObject({ code });
+    await waitFor(() => sockets.size === 0);
+  });
+
+  it('gives up after 10 s without an answer', async () => {
+    const { port, sockets } = await sayingServer(undefined);
+    const clock = new FakeClock();
+    const opening = expect(open(port, { clock })).rejects.toMatchObject({ code: 'TUNNEL_OPEN_TIMEOUT' });
+    await waitFor(() => sockets.size === 1);
+    await clock.advance(10_000);
+    await opening;
+    await waitFor(() => sockets.size === 0);
+    expect(clock.pending).toBe(0);
+  });
+
+  it.each([
+    ['a HELLO that is not JSON', Buffer.from('hello')],
+    ['another version', encodeHello({ ...ownTerms(10), version: 2, publicUrl: 'http://x/', link: 'l' })],
+    [
+      'a window too small to work',
+      encodeHello({ ...ownTerms(10), window: 1_000, publicUrl: 'http://x/', link: 'l' }),
+    ],
+    [
+      'a public URL that is none',
+      encodeHello({ ...ownTerms(10), publicUrl: 'javascript:alert(1)', link: 'l' }),
+    ],
+  ])('refuses a relay that sends %s', async (_what, hello) => {
+    const relay = await fakeRelay(hello);
+    await expect(open(relay.port)).rejects.toMatchObject({ code: 'RELAY_PROTOCOL' });
+  });
+
+  it('says which name the relay will not take', async () => {
+    const relay = await startRelay();
+    await expect(open(relay.port, { name: 'Not_A_Name' })).rejects.toMatchObject({ code: 'NAME_INVALID' });
+  });
+
+  it('never puts the token into an error', async () => {
+    const relay = await startRelay();
+    const failure = await relay.link('figma', say('x'), { token: 'wrong' }).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: 'CREDENTIAL_REJECTED', retryable: false });
+    expect(JSON.stringify(failure) + String(failure)).not.toContain('wrong');
+  });
+});
+
+describe('an open link', () => {
+  it('is given up within 20 s when the relay stops answering', async () => {
+    const relay = await startRelay();
+    const proxy = await FaultProxy.listen({ host: '127.0.0.1', port: relay.port });
+    onTestFinished(() => proxy.close());
+    const clock = new FakeClock();
+    const link = await open(proxy.port, { clock });
+    proxy.faults.stalled = true;
+    await clock.advance(19_999);
+    expect(await link.closed).toMatchObject({ reason: 'lost', detail: expect.stringMatching(/silent/) });
+    expect(clock.pending).toBeLessThanOrEqual(1);
+  });
+
+  it('is given up by the relay within 20 s when the agent stops answering', async () => {
+    const clock = new FakeClock();
+    const relay = await startRelay({ clock });
+    const proxy = await FaultProxy.listen({ host: '127.0.0.1', port: relay.port });
+    onTestFinished(() => proxy.close());
+    await relay.link('figma', () => {}, { port: proxy.port, clock: new FakeClock() });
+    proxy.faults.stalled = true;
+    const call = fetch(`${relay.url}/figma/`);
+    await waitFor(() => relay.server.stats.streams === 1);
+    await clock.advance(19_999);
+    expect((await call).status).toBe(502);
+    expect(relay.server.stats.links).toBe(0);
+  });
+
+  it('works in pieces of any size, slowly', async () => {
+    const relay = await startRelay();
+    const proxy = await FaultProxy.listen({ host: '127.0.0.1', port: relay.port });
+    onTestFinished(() => proxy.close());
+    proxy.faults.maxPiece = 3;
+    await relay.link('figma', say('in pieces'), { port: proxy.port });
+    expect(await (await fetch(`${relay.url}/figma/`, { method: 'POST', body: 'x'.repeat(500) })).text()).toBe(
+      'in pieces',
+    );
+  });
+
+  it('leaves nothing behind after 1000 openings and closings', async () => {
+    const relay = await startRelay();
+    for (let round = 0; round < 1_000; round++) {
+      const link = await open(relay.port);
+      await link.close();
+      expect(await link.closed).toEqual({ reason: 'closed-by-us' });
+    }
+    await waitFor(() => relay.server.stats.links === 0 && relay.server.stats.pendingLinks === 0);
+    const sockets = process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap');
+    expect(sockets.length).toBeLessThan(10);
+  });
+
+  it('refuses a request from the relay that is not valid HTTP, and goes on', async () => {
+    const relay = await fakeRelay(
+      encodeHello({ ...ownTerms(10), publicUrl: 'http://127.0.0.1/figma', link: 'l' }),
+    );
+    const link = await open(relay.port);
+    relay.request(1, 'http 1.2.3.4 x\r\nGET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2');
+    relay.request(2, 'http 1.2.3.4 x\r\nGET / HTTP/1.1\r\nHost: x');
+    await waitFor(() => relay.frames.length >= 3);
+    expect(relay.frames.slice(1).map(({ type, id }) => [type, id])).toEqual([
+      [FrameType.reset, 1],
+      [FrameType.response, 2],
+    ]);
+    await link.close();
+  });
+});
+
+describe('the relay’s side of registration', () => {
+  it('closes a socket that says nothing for 5 s', async () => {
+    const clock = new FakeClock();
+    const relay = await startRelay({ clock });
+    const agent = rawAgent(relay.port);
+    await waitFor(() => relay.server.stats.pendingLinks === 1);
+    await clock.advance(5_000);
+    await waitFor(() => agent.text().includes('no HELLO in time'));
+    agent.socket.end();
+    await waitFor(() => relay.server.stats.pendingLinks === 0);
+    expect(clock.pending).toBe(1);
+  });
+
+  it('turns sockets away beyond its limit of unregistered ones', async () => {
+    const relay = await startRelay({ limits: { pendingLinks: 2 } });
+    rawAgent(relay.port);
+    rawAgent(relay.port);
+    await waitFor(() => relay.server.stats.pendingLinks === 2);
+    const third = rawAgent(relay.port);
+    await waitFor(() => third.text().startsWith('HTTP/1.1 503'));
+    expect(relay.server.stats.pendingLinks).toBe(2);
+  });
+
+  it('tells the agents to go when it drains, and lets calls finish', async () => {
+    const relay = await startRelay();
+    const calls: (() => void)[] = [];
+    const link = await relay.link('figma', (exchange) => {
+      const body = Buffer.from('done');
+      calls.push(() => void exchange.respond(head(200, body.length), body, true));
+    });
+    const call = fetch(`${relay.url}/figma/`);
+    await waitFor(() => calls.length === 1);
+    const draining = relay.server.drain(5_000);
+    calls[0]?.();
+    expect(await (await call).text()).toBe('done');
+    await draining;
+    expect(await link.closed).toEqual({ reason: 'lost', detail: 'the relay is shutting down' });
+  });
+});
+
+function rawAgent(port: number): { socket: Socket; text: () => string } {
+  const socket = connect(port, '127.0.0.1');
+  onTestFinished(() => void socket.destroy());
+  let text = '';
+  socket.on('error', () => {});
+  socket.on('data', (chunk) => {
+    text += chunk.toString('latin1');
+  });
+  socket.write(
+    'GET /_tunneld/link HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+  );
+  return { socket, text: () => text };
+}
