@@ -105,12 +105,15 @@ export class ChunkedDecoder implements BodyDecoder {
       this.done = true;
       return;
     }
+    this.#asideBytes += 2;
     if (!TRAILER.test(this.#aside) || FORBIDDEN_TRAILER.test(this.#aside)) throw bad('bad-trailer');
     this.#aside = '';
     this.#state = 'trailer';
   }
 
   #asideByte(byte: number): void {
+    // Nothing would end a line that holds one, and the sender would wait for an answer.
+    if (byte === LF) throw bad('bare-line-feed');
     if (++this.#asideBytes > MAX_ASIDE_BYTES) throw bad('trailers-too-large');
     this.#aside += String.fromCharCode(byte);
   }

@@ -77,12 +77,12 @@ function noteField(scan: FieldScan, text: string, start: number, colon: number, 
     case 14:
       if (!nameEquals(text, start, 'content-length')) return;
       if (scan.contentLength !== undefined) throw new Http1Error(400, 'repeated-content-length');
-      scan.contentLength = fieldValue(text, colon, end);
+      scan.contentLength = framingValue(text, colon, end);
       return;
     case 17:
       if (!nameEquals(text, start, 'transfer-encoding')) return;
       if (scan.transferEncoding !== undefined) throw new Http1Error(400, 'repeated-transfer-encoding');
-      scan.transferEncoding = fieldValue(text, colon, end);
+      scan.transferEncoding = framingValue(text, colon, end);
       return;
   }
 }
@@ -121,6 +121,12 @@ const UNSAFE_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 /** The value between a colon and the end of its line, without the space around it. */
 export function fieldValue(text: string, colon: number, end: number): string {
   return trimSpace(text, colon + 1, end);
+}
+
+/** Tabs around a value are allowed, but not every parser takes them off where the value frames a body. */
+function framingValue(text: string, colon: number, end: number): string {
+  const tab = text.indexOf('\t', colon);
+  return tab < 0 || tab >= end ? fieldValue(text, colon, end) : '\t';
 }
 
 /** `String.trim` would also take NBSP, which is a byte of the value here. */

@@ -43,8 +43,7 @@ export function responseHead(
   framing: Framing,
 ): ParsedResponseHead {
   const reason = REASONS[status] ?? 'Unknown';
-  let text = `HTTP/1.1 ${status} ${reason}`;
-  for (let i = 0; i + 1 < headers.length; i += 2) text += `\r\n${headers[i]}: ${headers[i + 1]}`;
+  const text = `HTTP/1.1 ${status} ${reason}${headerLines(headers)}`;
   if (!RESPONSE_HEAD.test(text)) throw new Http1Error(500, 'bad-own-head');
   const scan = scanFields(text, 15 + reason.length);
   return new ParsedResponseHead(text, scan, framing, { status, reason, ...OWN });

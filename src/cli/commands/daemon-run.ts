@@ -13,7 +13,9 @@ export const daemonRun: Command = {
     ['tunneld daemon run', 'For containers, and to watch a start that fails. Ctrl-C stops it.'],
     ['TUNNELD_LOG_LEVEL=debug tunneld daemon run', 'With everything it does.'],
   ],
-  notes: ['Exits with the exit code of the daemon. Signals are passed on to it.'],
+  notes: [
+    'Exits as the daemon does: 0 after Ctrl-C or SIGTERM, 2 for a bad configuration. Signals are passed on to it; SIGHUP makes it read its configuration again.',
+  ],
 
   async run(args, outer) {
     const io = withConfigOption(args, outer);
@@ -29,14 +31,20 @@ export const daemonRun: Command = {
     try {
       return await new Promise<number>((resolve, reject) => {
         child.on('error', reject);
-        child.on('exit', (code, signal) => {
-          resolve(signal === null ? (code ?? ExitCode.no) : 128 + constants.signals[signal]);
-        });
+        child.on('exit', (code, signal) => resolve(exitCodeOf(code, signal)));
       });
     } finally {
       for (const signal of FORWARDED) process.off(signal, forward);
     }
   },
 };
+
+/** What the daemon tells service managers of a bad configuration (sysexits' EX_CONFIG). */
+const EX_CONFIG = 78;
+
+function exitCodeOf(code: number | null, signal: NodeJS.Signals | null): number {
+  if (signal !== null) return 128 + constants.signals[signal];
+  return code === EX_CONFIG ? ExitCode.usage : (code ?? ExitCode.no);
+}
 
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

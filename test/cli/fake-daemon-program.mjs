@@ -1,0 +1,36 @@
+// Stands in for the daemon's program: does what FAKE_DAEMON says, and notes how it was started.
+import { appendFileSync, writeSync } from 'node:fs';
+
+const mode = process.env.FAKE_DAEMON;
+appendFileSync(
+  process.env.FAKE_NOTES,
+  `${JSON.stringify({ argv: process.argv.slice(2), cwd: process.cwd(), pid: process.pid })}\n`,
+);
+const say = (line) => writeSync(3, `${JSON.stringify(line)}\n`);
+
+if (mode === 'ready') {
+  say({ ready: true, pid: process.pid });
+  setTimeout(() => process.exit(0), 20_000);
+}
+if (mode === 'refuses')
+  say({ error: { code: 'PORT_IN_USE', message: 'port 7575 is taken', remedy: 'Free it.' } });
+if (mode === 'rival')
+  say({ error: { code: 'DAEMON_ALREADY_RUNNING', message: 'pid 1 is running', remedy: 'Use it.' } });
+if (mode === 'news') say({ error: { code: 'FROM_THE_FUTURE', message: 'something new', remedy: 'Wait.' } });
+if (mode === 'babbles') writeSync(3, 'hello\n');
+if (mode === 'crashes') {
+  process.stderr.write('line one\nSyntaxError: nothing works\n');
+  process.exit(7);
+}
+if (mode === 'hangs') setInterval(() => {}, 1_000);
+if (mode === 'runs') {
+  process.stdout.write('running\n');
+  const alive = setInterval(() => {}, 1_000);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(signal, () => {
+      process.stdout.write(`got ${signal}\n`);
+      if (signal === 'SIGTERM') clearInterval(alive);
+    });
+  }
+}
+if (mode === 'bad-config') process.exit(78);
