@@ -115,7 +115,7 @@ describe('the public leg', () => {
       response.flushHeaders();
       return true;
     });
-    const impatient = new NetworkLegs(legsOptions(server.url, { timeoutMs: 200 }));
+    const impatient = new NetworkLegs(legsOptions(server.url, { timeoutMs: 1_000 }));
     expect(await impatient.public(edge.publicUrl, never)).toMatchObject({ finding: 'stalled' });
     await impatient.close();
   });

@@ -8,18 +8,22 @@ import { waitFor } from '../helpers/wait-for.ts';
 import { edgeFor, legsOptions, never } from './fixtures.ts';
 
 describe('sessions on the server', () => {
-  it.each(['auto', 'initialize'] as const)('are at most one after 1,000 probes (%s)', async (mode) => {
-    await using server = await startEverything({ transport: 'streamableHttp' });
-    await using edge = await edgeFor(server.url);
-    const legs = new NetworkLegs(legsOptions(server.url, { mode }));
-    for (let round = 0; round < 500; round++) {
-      const sightings = await Promise.all([legs.local(never), legs.public(edge.publicUrl, never)]);
-      expect(sightings.map(({ finding }) => finding)).toEqual(['ok', 'ok']);
-    }
-    expect(server.sessionsOpened()).toBe(mode === 'auto' ? 0 : 1);
-    await legs.close();
-    await waitFor(() => server.sessions() === 0, { what: 'the end of the session' });
-  });
+  it.each(['auto', 'initialize'] as const)(
+    'are at most one after 1,000 probes (%s)',
+    { timeout: 60_000 },
+    async (mode) => {
+      await using server = await startEverything({ transport: 'streamableHttp' });
+      await using edge = await edgeFor(server.url);
+      const legs = new NetworkLegs(legsOptions(server.url, { mode }));
+      for (let round = 0; round < 500; round++) {
+        const sightings = await Promise.all([legs.local(never), legs.public(edge.publicUrl, never)]);
+        expect(sightings.map(({ finding }) => finding)).toEqual(['ok', 'ok']);
+      }
+      expect(server.sessionsOpened()).toBe(mode === 'auto' ? 0 : 1);
+      await legs.close();
+      await waitFor(() => server.sessions() === 0, { what: 'the end of the session' });
+    },
+  );
 
   it('are opened anew, without a failure, when the server lost ours', async () => {
     const first = await startEverything({ transport: 'streamableHttp' });
