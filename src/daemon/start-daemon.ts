@@ -14,6 +14,7 @@ import { startHealthEndpoint } from './health-endpoint.ts';
 import { acquireLock } from './lock.ts';
 import { LogBook } from './log-book.ts';
 import { isOnline } from './online.ts';
+import { pinggyOptions } from './pinggy-options.ts';
 import { Redactor } from './redactor.ts';
 import { startEmbeddedRelay } from './relay-embed.ts';
 import { detectWake } from './wake-detector.ts';
@@ -88,8 +89,14 @@ async function assemble(
     notes,
     relayUrl: relay.url,
     healthUrl: () => healthUrl,
-    provider: (kind) =>
-      createProvider(kind, { clock, relayUrl: () => relay.url, relayToken: store.relaySecret }),
+    provider: (config) =>
+      createProvider(config.provider, {
+        clock,
+        env,
+        relayUrl: () => relay.url,
+        relayToken: store.relaySecret,
+        pinggy: () => pinggyOptions(config, env, (secret) => redactor.add(secret)),
+      }),
     // The embedded relay is on this machine: it is there without any network.
     online: (kind) => kind === 'relay' || isOnline(),
     onStop,

@@ -1,6 +1,7 @@
 import type { Exchange } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
+import type { Finding } from '../core/status.ts';
 
 /**
  * What the supervisor asks of a provider. Deliberately small: two verbs and one promise.
@@ -12,6 +13,8 @@ export interface TunnelProvider {
   readonly kind: string;
   /** Its sessions enter by `accept` alone: they outlive a change of the gateway and its port. */
   readonly inProcess?: boolean;
+  /** Its edge checks the access tokens as well: a session knows those it was opened with. */
+  readonly checksTokens?: boolean;
 
   /**
    * Opens a session and resolves once its public URL is known.
@@ -66,16 +69,6 @@ export interface OpenContext {
   readonly log: Logger;
   /** Told what is going on while a slow step lasts (an image being pulled), in a few words. */
   progress?(step: string): void;
-}
-
-/** One thing looked at: `engine`, `image`, `container`, … */
-export interface Finding {
-  readonly name: string;
-  readonly ok: boolean;
-  /** One sentence with the evidence (never a secret). */
-  readonly detail: string;
-  /** What the user can do; empty when nothing is wrong. */
-  readonly remedy: string;
 }
 
 export interface TunnelSession {

@@ -1,5 +1,5 @@
 import { TunneldError } from '../../core/errors.ts';
-import type { Finding } from '../provider.ts';
+import type { Finding } from '../../core/status.ts';
 import type { Engine } from './engine.ts';
 import { hasImage } from './image.ts';
 import { LABEL } from './labels.ts';

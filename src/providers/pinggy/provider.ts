@@ -2,7 +2,8 @@ import { homedir } from 'node:os';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
-import type { Finding, OpenContext, OpenRequest, TunnelProvider, TunnelSession } from '../provider.ts';
+import type { Finding } from '../../core/status.ts';
+import type { OpenContext, OpenRequest, TunnelProvider, TunnelSession } from '../provider.ts';
 import { secretValues } from './arguments.ts';
 import { containerSpec } from './container.ts';
 import { dockerCommand } from './docker-command.ts';
@@ -35,6 +36,7 @@ const PORT_ATTEMPTS = 3;
 /** Pinggy's container, driven through the Docker engine. */
 export class PinggyProvider implements TunnelProvider {
   readonly kind = 'pinggy';
+  readonly checksTokens: boolean;
   readonly #options: PinggyOptions;
   readonly #clock: Clock;
   readonly #random: () => number;
@@ -45,6 +47,7 @@ export class PinggyProvider implements TunnelProvider {
     const { clock = systemClock, env = process.env, home = homedir() } = deps;
     const { platform = process.platform, random = Math.random } = deps;
     const { dockerHost, dockerContext } = options;
+    this.checksTokens = options.edgeAuth;
     this.#options = options;
     this.#clock = clock;
     this.#random = random;
