@@ -43,7 +43,7 @@ export const pinggySchema = z.strictObject({
   dockerHost: z
     .string()
     .optional()
-    .describe('Address of the engine. By default found as the Docker command finds it.'),
+    .describe('Address of the container engine. By default found as the Docker command finds it.'),
   dockerContext: z.string().optional().describe('Or the name of a Docker context.'),
   network: z
     .enum(['auto', 'host', 'bridge'])
