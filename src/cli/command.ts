@@ -74,3 +74,19 @@ export class ParsedArgs {
 
 /** What the exit codes mean, for every verb. Those of failures come from the error catalogue. */
 export const ExitCode = { ok: 0, no: 1, usage: 2, notFound: 3, unreachable: 4, timedOut: 5 } as const;
+
+/** Why `interrupted()` aborted: the user, or the system, wants this process to end. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+  readonly signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+
+  constructor(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') {
+    super(`interrupted by ${signal}`);
+    this.signal = signal;
+  }
+
+  /** What a shell expects of a process a signal ended. */
+  get exitCode(): number {
+    return 128 + { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }[this.signal];
+  }
+}

@@ -36,19 +36,3 @@ export interface Progress {
   /** Takes the spinner away. Idempotent. */
   done(): void;
 }
-
-/** Why `interrupted()` aborted: the user, or the system, wants this process to end. */
-export class Interrupted extends Error {
-  override readonly name = 'Interrupted';
-  readonly signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP';
-
-  constructor(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') {
-    super(`interrupted by ${signal}`);
-    this.signal = signal;
-  }
-
-  /** What a shell expects of a process a signal ended. */
-  get exitCode(): number {
-    return 128 + { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }[this.signal];
-  }
-}

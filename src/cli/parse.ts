@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util';
 import { TunneldError } from '../core/errors.ts';
 import { type Command, type Option, ParsedArgs } from './command.ts';
-import { nearest } from './suggest.ts';
 
 /**
  * Reads the words after the verb the way `command` declares them.
@@ -102,7 +101,8 @@ function checkPositionals(command: Command, positionals: readonly string[]): voi
 
 async function unknownOption(command: Command, rawName: string): Promise<TunneldError> {
   const known = [...Object.keys(command.options).map((name) => `--${name}`), '--help'];
-  const near = await nearest(rawName, known);
+  const { nearest } = await import('./suggest.ts');
+  const near = nearest(rawName, known);
   const hint = near === undefined ? '' : `Did you mean ${near}? `;
   return new TunneldError('USAGE', `tunneld ${command.name} has no option ${rawName}`, {
     remedy: `${hint}\`tunneld ${command.name} --help\` lists its options.`,

@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url';
-import pc from 'picocolors';
 import { type Paths, resolvePaths } from '../config/paths.ts';
 import type { Clock } from '../core/clock.ts';
-import { type CliIo, Interrupted, type Progress } from './io.ts';
+import { Interrupted } from './command.ts';
+import type { CliIo, Paint, Progress } from './io.ts';
 
 /** The terminal, the environment and the clock of this process. */
-export function processIo(): CliIo {
+export async function processIo(): Promise<CliIo> {
   endQuietlyOnBrokenPipe();
   let paths: Paths | undefined;
   let interruption: AbortSignal | undefined;
@@ -16,7 +16,7 @@ export function processIo(): CliIo {
     err: (line) => void process.stderr.write(`${line}\n`),
     clear: () => void (interactive && process.stdout.write('\x1b[2J\x1b[3J\x1b[H')),
     interactive,
-    paint: pc.createColors(interactive && wantsColour(process.env)),
+    paint: await chooseColours(interactive && wantsColour(process.env)),
     env: process.env,
     clock: cliClock,
     paths: knownPaths,
@@ -55,6 +55,14 @@ const cliClock: Clock = {
     return { cancel: () => clearTimeout(handle) };
   },
 };
+
+/** The library is loaded only for a terminal that shows colours. */
+async function chooseColours(wanted: boolean): Promise<Paint> {
+  return wanted ? (await import('picocolors')).default.createColors(true) : PLAIN;
+}
+
+const asIs = (text: string) => text;
+const PLAIN: Paint = { bold: asIs, dim: asIs, red: asIs, green: asIs, yellow: asIs, cyan: asIs };
 
 function wantsColour(env: NodeJS.ProcessEnv): boolean {
   return (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';

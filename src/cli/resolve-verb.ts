@@ -1,6 +1,5 @@
 import { TunneldError } from '../core/errors.ts';
 import type { Command, VerbTable } from './command.ts';
-import { nearest } from './suggest.ts';
 
 export interface ResolvedVerb {
   readonly verb: string;
@@ -51,8 +50,9 @@ async function unknownVerb(
   }
   const groups = Object.keys(verbs).flatMap((verb) => (verb.includes(' ') ? (verb.split(' ')[0] ?? []) : []));
   const known = [...Object.keys(verbs), ...Object.keys(aliases), ...new Set(groups)];
+  const { nearest } = await import('./suggest.ts');
   // `deamon start`: the pair is nearer to a verb than its first word alone.
-  const near = (await nearest(`${typed} ${second}`, known)) ?? (await nearest(typed, known));
+  const near = nearest(`${typed} ${second}`, known) ?? nearest(typed, known);
   const hint = near === undefined ? '' : `Did you mean \`tunneld ${near}\`? `;
   return new TunneldError('USAGE', `There is no verb "${typed}"`, {
     remedy: `${hint}\`tunneld help\` lists all verbs.`,

@@ -1,8 +1,7 @@
 import { TunneldError } from '../core/errors.ts';
-import type { Command } from './command.ts';
-import { type CliIo, Interrupted } from './io.ts';
+import { type Command, Interrupted } from './command.ts';
+import type { CliIo } from './io.ts';
 import { asksForHelp, parseCommandLine } from './parse.ts';
-import { describeFailure } from './render/failure.ts';
 import { resolveVerb, verbsOf } from './resolve-verb.ts';
 import { ALIASES, VERBS } from './verbs.ts';
 
@@ -12,6 +11,8 @@ export async function run(words: readonly string[], io: CliIo): Promise<number> 
     return await dispatch(words, io);
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode;
+    // What a right command line does not need, it does not load: here and in the files below.
+    const { describeFailure } = await import('./render/failure.ts');
     const { lines, exitCode } = describeFailure(error);
     for (const line of lines) io.err(line);
     return exitCode;

@@ -32,7 +32,7 @@ export async function watchStatus(
     if (essence !== undefined && essence === shown) continue;
     shown = essence;
     io.clear();
-    for (const line of statusLines(name, tunnels, io)) io.out(line);
+    for (const line of await statusLines(name, tunnels, io)) io.out(line);
   }
   throw new Error('watching the status ended without a reason');
 }

@@ -10,7 +10,12 @@ export interface Exchange {
   readonly request: RequestHead;
   readonly peer: Peer;
 
-  /** Starts the request body. Called at most once; a body nobody reads is discarded, bounded. */
+  /**
+   * Starts the request body. Called at most once; a body nobody reads is discarded, bounded.
+   *
+   * The body of a request that asks for an upgrade ends only once the final head was sent: until
+   * then nobody knows whether raw bytes follow.
+   */
   readBody(sink: BodySink): void;
   /** Lets the request body go on after the sink answered `Flow.paused`. */
   resumeBody(): void;

@@ -29,9 +29,9 @@ let stopping = false;
 
 process.on('uncaughtException', (error) => crash(error));
 process.on('unhandledRejection', (error) => crash(error));
-process.on('SIGTERM', () => stop('SIGTERM'));
-process.on('SIGINT', () => stop('SIGINT'));
-process.on('SIGHUP', () => {
+onSignal('SIGTERM', () => stop('SIGTERM'));
+onSignal('SIGINT', () => stop('SIGINT'));
+onSignal('SIGHUP', () => {
   running?.log.info({}, 'config reload asked for');
   void running?.daemon.reload();
 });
@@ -49,6 +49,15 @@ try {
 } catch (error) {
   announceFailure(readyFd, error);
   process.exit(exitCodeOf(error));
+}
+
+/**
+ * Ours alone: a package below the state file (when-exit) listens too, and sends the process the same
+ * signal again when it comes, which would count as the second one and cut the drain short.
+ */
+function onSignal(signal: NodeJS.Signals, handle: () => void): void {
+  process.removeAllListeners(signal);
+  process.on(signal, handle);
 }
 
 /** Drains and ends. Asked for a second time, ends at once. */

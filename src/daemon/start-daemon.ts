@@ -19,6 +19,9 @@ import { Redactor } from './redactor.ts';
 import { startEmbeddedRelay } from './relay-embed.ts';
 import { detectWake } from './wake-detector.ts';
 
+/** What the gateways finished is still on its way to the callers; it gets this long (milliseconds). */
+const LAST_BYTES_MS = 1_000;
+
 export interface StartOptions {
   readonly paths: Paths;
   readonly env: NodeJS.ProcessEnv;
@@ -75,7 +78,7 @@ async function assemble(
     clock,
     log,
   });
-  releases.push(() => relay.close());
+  releases.push(() => relay.drain(LAST_BYTES_MS));
   let healthUrl = new URL(`http://127.0.0.1:${config.daemon.healthPort}`);
   const daemon = new Daemon({
     paths,

@@ -72,7 +72,7 @@ export class ServerExchange implements Exchange {
       if (this.request.expectsContinue && !this.#over && !this.#bodyComplete && !this.answered) {
         this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1');
       }
-    } else {
+    } else if (this.#body !== 'raw') {
       this.#settleBody();
     }
     this.#connection.pump();

@@ -56,12 +56,15 @@ export class MuxStream {
   #waitingHeads: { type: number; text: string }[] | undefined;
   #endWaiting = false;
   #localEnded = false;
+  /** The peer knows this stream. */
+  #opened: boolean;
   #remoteEnded = false;
   #gone = false;
 
   constructor(mux: Mux, id: number, sendCredit: number, receiveCredit: number) {
     this.#mux = mux;
     this.id = id;
+    this.#opened = mux.answers;
     this.#sendCredit = sendCredit;
     this.#receiveCredit = receiveCredit;
   }
@@ -95,6 +98,7 @@ export class MuxStream {
     const taken = Math.min(length, this.#sendCredit, this.#mux.maxFrame - 2 - text.length);
     const complete = taken === length;
     this.#sendCredit -= taken;
+    this.#opened = true;
     this.#mux.wire.head(type, this.id, text, first, taken, end && complete);
     if (complete) {
       if (end) this.#afterLocalEnd();
@@ -149,7 +153,8 @@ export class MuxStream {
   /** Ends the stream at once in both directions. The receiver hears no more of it. */
   reset(code: number): void {
     if (this.#gone) return;
-    this.#mux.sendReset(this.id, code);
+    // A visitor may be gone before its request left: the peer must not hear of that id at all.
+    if (this.#opened) this.#mux.sendReset(this.id, code);
     this.#leave();
   }
 
@@ -255,6 +260,7 @@ export class MuxStream {
         return false;
       }
       heads.shift();
+      this.#opened = true;
       this.#mux.wire.head(head.type, this.id, head.text, undefined, 0, false);
     }
     this.#waitingHeads = undefined;

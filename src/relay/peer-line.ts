@@ -21,6 +21,7 @@ export function readPeerLine(head: string): { readonly peer: Peer; readonly requ
   return { peer: { scheme, address, host, via: 'provider' }, request: head.slice(end + 2) };
 }
 
+/** Also bounds it: a host as long as a head may be would make the head too long for the link. */
 function word(text: string): string {
-  return /^[\x21-\x7e]+$/.test(text) ? text : '-';
+  return /^[\x21-\x7e]{1,300}$/.test(text) ? text : '-';
 }

@@ -217,7 +217,13 @@ function acceptRequest(
   }
   // Known before the handler answers, so that an answer at once needs no reset behind it.
   if (first.length === 0 && end) stream.onData(first, true);
-  accept(exchange);
+  try {
+    accept(exchange);
+  } catch (err) {
+    log.error({ err }, 'request handler failed');
+    exchange.abort('handler-failed');
+    return;
+  }
   // After the handler asked for the body: what it takes now needs no copy.
   if (first.length > 0) stream.onData(first, end);
 }

@@ -7,6 +7,7 @@ import type { ServerLimits } from '../http1/server-options.ts';
 import type { Authorize } from './authorization.ts';
 import { Forwarding, TUNNEL_BUSY } from './forwarding.ts';
 import { LinkHub } from './link-hub.ts';
+import { MAX_HEAD_BYTES } from './mux-stream.ts';
 import type { NameHolder } from './name-registry.ts';
 import { isOAuthPath, type PathRoute, routePath } from './path-routing.ts';
 import { answer, RELAY_HEADER, refuse, refuseDiscovery, TEXT_TYPE } from './relay-answer.ts';
@@ -20,12 +21,16 @@ export interface RelayLimits extends Partial<ServerLimits> {
   readonly streamsPerLink: number;
 }
 
-export const DEFAULT_RELAY_LIMITS: RelayLimits = {
+/** What may grow when a head is passed on (the visitor's line, our framing) must still fit the link. */
+const MAX_PUBLIC_HEAD_BYTES = MAX_HEAD_BYTES - 1_024;
+
+export const DEFAULT_RELAY_LIMITS = {
+  headBytes: 16_384,
   connections: 4_096,
   links: 1_024,
   pendingLinks: 64,
   streamsPerLink: 1_024,
-};
+} as const satisfies RelayLimits;
 
 export interface RelayServerOptions {
   readonly host: string;
@@ -58,6 +63,7 @@ export class RelayServer {
   constructor(options: RelayServerOptions) {
     this.#options = options;
     const limits = { ...DEFAULT_RELAY_LIMITS, ...options.limits };
+    if (limits.headBytes > MAX_PUBLIC_HEAD_BYTES) throw new RangeError('headBytes does not fit the link');
     const { clock, log, authorize } = options;
     this.#base = options.publicUrl ?? baseUrl(options.host, options.port);
     const publicUrl = (name: string) => new URL(`${this.#base.href.replace(/\/+$/, '')}/${name}`);
@@ -150,8 +156,11 @@ const LINK_NEEDS_UPGRADE = {
 
 function forward(exchange: Exchange, { mux }: NameHolder, { target }: PathRoute): void {
   const stream = mux.open();
-  if (stream === undefined) refuse(exchange, TUNNEL_BUSY);
-  else new Forwarding(exchange, stream, target).start();
+  if (stream === undefined) {
+    // After some four thousand million requests: the agent dials again and starts from 1.
+    if (mux.exhausted) mux.close('draining', 'the stream ids of this link are used up');
+    refuse(exchange, TUNNEL_BUSY);
+  } else new Forwarding(exchange, stream, target).start();
 }
 
 function greet(exchange: Exchange): void {

@@ -59,7 +59,7 @@ it('loads nothing heavy to print the status', async () => {
   expect(code).toBe(0);
   const modules = [...new Set(readFileSync(list, 'utf8').split('\n'))];
   const packages = modules.map((module) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(module)?.[1]);
-  expect([...new Set(packages.filter((name) => name !== undefined))].sort()).toEqual(['ms', 'picocolors']);
+  expect(packages.filter((name) => name !== undefined)).toEqual([]);
   expect(modules.filter((module) => module.includes('/dist/')).length).toBeLessThan(30);
   expect(modules.filter((module) => /\/dist\/(?!cli|config|control|core)/.test(module))).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Interrupted } from '../../src/cli/io.ts';
+import { Interrupted } from '../../src/cli/command.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 import { Console } from './console.ts';
 import { health, ScriptedDaemon, tunnel } from './scripted-daemon.ts';

@@ -21,7 +21,7 @@ const POST = 'POST / HTTP/1.1';
 const HOST = 'Host: a';
 
 /** Everything two parsers could read differently, one vector a row: what it is, its bytes, our word for it. */
-const VECTORS: readonly (readonly [what: string, text: string, reason: string, status?: number])[] = [
+const VECTORS: [what: string, text: string, reason: string, status?: number][] = [
   [
     'length and chunked',
     head(POST, HOST, 'Content-Length: 3', 'Transfer-Encoding: chunked'),

@@ -200,6 +200,41 @@ describe('the multiplexer', () => {
     expect(ends).toEqual({});
   });
 
+  it('returns credit for what the reader drained, not for what it was given', async () => {
+    const sending: MuxStream[] = [];
+    let drained = 0;
+    const { asker } = muxPair({
+      clock: new FakeClock(),
+      window: 100,
+      maxFrame: 65_536,
+      onRequest: (stream, _head, first, end) => {
+        stream.onData(first, end);
+        stream.receiver = { ...silent, drained: () => void drained++ };
+        stream.sendHead(FrameType.response, 'R', undefined, false);
+        sending.push(stream);
+      },
+    });
+    const stream = asker.open();
+    if (stream === undefined) throw new Error('no stream');
+    let taken = 0;
+    stream.receiver = {
+      ...silent,
+      bytes: (chunk) => {
+        taken += chunk.length;
+        return Flow.paused;
+      },
+    };
+    stream.sendHead(FrameType.request, 'x', undefined, true);
+    await waitFor(() => sending.length === 1);
+    expect(sending[0]?.send(Buffer.alloc(100))).toBe(Flow.consumed);
+    expect(sending[0]?.send(Buffer.alloc(50))).toBe(Flow.paused);
+    await waitFor(() => taken === 100);
+    for (let turns = 0; turns < 20; turns++) await turn();
+    expect(drained).toBe(0);
+    stream.resume();
+    await waitFor(() => drained === 1);
+  });
+
   it('closes the link on a stream that sends beyond its window', async () => {
     const { asker, ends } = muxPair({
       clock: new FakeClock(),

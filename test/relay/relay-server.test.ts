@@ -8,7 +8,7 @@ import { responseHead } from '../../src/http1/response-head.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { FaultProxy } from '../helpers/fault-proxy.ts';
 import { waitFor } from '../helpers/wait-for.ts';
-import { echo, head, say, startRelay } from './relay-harness.ts';
+import { collect, echo, head, say, startRelay } from './relay-harness.ts';
 
 /** A raw visitor, for what fetch hides. */
 function visit(port: number, request: string): { socket: Socket; text: () => string; closed: () => boolean } {
@@ -125,6 +125,57 @@ describe('the relay carries exchanges', () => {
     const back = Buffer.from(await response.arrayBuffer());
     expect(back.equals(body)).toBe(true);
   });
+
+  it.each(['up', 'down'])(
+    'twenty bodies at once %s a link that is slower than they are',
+    async (direction) => {
+      const relay = await startRelay();
+      const proxy = await FaultProxy.listen({ host: '127.0.0.1', port: relay.port });
+      onTestFinished(() => proxy.close());
+      proxy.faults.bytesPerSecond = 30_000_000;
+      const body = (index: number) => Buffer.alloc(600_000, `body ${index} `);
+      await relay.link(
+        'figma',
+        (exchange) => {
+          if (direction === 'up') {
+            collect(exchange, (received) =>
+              say(String(received.equals(Buffer.alloc(received.length, `body ${received.length % 1_000} `))))(
+                exchange,
+              ),
+            );
+            return;
+          }
+          let at = 0;
+          const all = body(Number(exchange.request.target.slice(1)));
+          exchange.respond(head(200));
+          exchange.onDrain = go;
+          go();
+          function go(): void {
+            while (at < all.length) {
+              const piece = all.subarray(at, at + 50_000);
+              at += piece.length;
+              if (exchange.write(piece) === Flow.paused) return;
+            }
+            exchange.end();
+          }
+        },
+        { port: proxy.port },
+      );
+      const results = await Promise.all(
+        Array.from({ length: 20 }, async (_, index) => {
+          if (direction === 'up') {
+            // The length says which body it is.
+            const bytes = Buffer.alloc(600_000 + index, `body ${index} `);
+            const response = await fetch(`${relay.url}/figma/${index}`, { method: 'POST', body: bytes });
+            return await response.text();
+          }
+          const response = await fetch(`${relay.url}/figma/${index}`);
+          return String(Buffer.from(await response.arrayBuffer()).equals(body(index)));
+        }),
+      );
+      expect(results).toEqual(Array.from({ length: 20 }, () => 'true'));
+    },
+  );
 
   it('headers as they are, repeated ones too, and a known length', async () => {
     const relay = await startRelay();
@@ -260,6 +311,35 @@ describe('the relay carries exchanges', () => {
     const statuses = (await Promise.all(calls)).map((response) => response.status);
     expect(statuses.filter((status) => status === 200)).toHaveLength(3);
     expect(statuses.filter((status) => status === 503)).toHaveLength(5);
+  });
+});
+
+describe('what a visitor sends hurts only the visitor', () => {
+  it.each([
+    ['a body broken from its first byte', 'Transfer-Encoding: chunked\r\n\r\nzzz\r\n', 400],
+    ['a body broken in its middle', 'Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzzz\r\n', 400],
+    ['a host as long as a head may be', `Content-Length: 0\r\n\r\n`, 200],
+  ])('%s', async (what, rest, status) => {
+    const relay = await startRelay();
+    await relay.link('figma', (exchange) => collect(exchange, () => say('whole')(exchange)));
+    const host = what.includes('host') ? 'h'.repeat(16_000) : 'x';
+    const visitor = visit(
+      relay.port,
+      `POST /figma/ HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${rest}`,
+    );
+    await waitFor(() => visitor.text().startsWith(`HTTP/1.1 ${status} `));
+    expect(relay.server.stats).toMatchObject({ links: 1, streams: 0 });
+    expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('whole');
+  });
+
+  it('a handler that fails breaks one exchange, not the link', async () => {
+    const relay = await startRelay();
+    await relay.link('figma', (exchange) => {
+      if (exchange.request.target === '/bug') throw new Error('a bug');
+      say('fine')(exchange);
+    });
+    expect((await fetch(`${relay.url}/figma/bug`)).status).toBe(502);
+    expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('fine');
   });
 });
 

@@ -20,8 +20,8 @@ beforeAll(async () => {
       .end('{"jsonrpc":"2.0","id":1,"result":{}}');
   });
   home = await Tunneld.create();
-  access = await home.up('guarded', '--port', String(upstream.port));
-  other = await home.up('other', '--port', String(upstream.port));
+  access = await home.up('guarded', '--port', String(upstream.port), '--probe', 'http');
+  other = await home.up('other', '--port', String(upstream.port), '--probe', 'http');
 });
 
 afterAll(async () => {

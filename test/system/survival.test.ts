@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import http from 'node:http';
-import { setTimeout as delay } from 'node:timers/promises';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { freePort } from '../helpers/free-port.ts';
 import { mcpClients } from '../helpers/mcp-clients.ts';
 import { listen, startDualEra } from '../helpers/mcp-servers.ts';
-import { Tunneld } from '../helpers/tunneld.ts';
+import { isAlive, Tunneld } from '../helpers/tunneld.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
 let home: Tunneld;
@@ -106,39 +106,36 @@ test('a daemon killed in mid-call fails the call honestly, and comes back once, 
   const after = await home.until('figma', ({ state }) => state === 'up');
   expect(after.mcpUrl).toBe(before.mcpUrl);
   expect(await home.access('figma')).toEqual(access);
-  const all = JSON.parse(await home.ok('status', '--json')) as unknown[];
+  const all = JSON.parse((await home.run('status', '--json')).stdout) as unknown[];
   expect(all).toHaveLength(1);
   // The call was not sent again by anybody.
   expect(calls).toBe(1);
 });
 
-test('SIGTERM lets a call in flight finish and refuses nothing it already has', async () => {
+test('SIGTERM lets a call in flight finish before the daemon goes', async () => {
+  let finish: () => void = () => {};
   await using upstream = await listen((request, response) => {
     request.resume();
-    if (request.headers['user-agent']?.startsWith('tunneld/') === true) {
-      response.writeHead(200, { 'content-type': 'application/json' });
-      response.end('{"jsonrpc":"2.0","id":1,"result":{}}');
+    if (request.method === 'OPTIONS') {
+      response.end();
       return;
     }
     // Half of the answer now, the rest once the daemon was told to stop.
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': 10 });
     response.write('first');
-    void delay(700).then(() => response.end('other'));
+    finish = () => response.end('other');
   });
-  await home.ok('up', 'figma', '--port', String(upstream.port), '--no-wait');
-  await home.until('figma', ({ state }) => state === 'up');
-  const { url, token } = await home.access('figma');
+  const { url, token } = await home.up('figma', '--port', String(upstream.port), '--probe', 'tcp');
+  const { pid } = await home.daemon();
   const request = http.get(url, { agent: false, headers: { authorization: `Bearer ${token}` } });
   const [response] = (await once(request, 'response')) as [http.IncomingMessage];
-  let body = '';
-  response.setEncoding('utf8').on('data', (text: string) => {
-    body += text;
-  });
-  const ended = once(response, 'end');
-  await waitFor(() => body === 'first', { what: 'the first half of the answer' });
-  await home.kill('SIGTERM');
-  await ended;
-  expect(body).toBe('firstother');
+  const body = text(response);
+  process.kill(pid, 'SIGTERM');
+  await waitFor(async () => (await home.logs()).includes('SIGTERM'), { what: 'a log line about the signal' });
+  expect(isAlive(pid)).toBe(true);
+  finish();
+  expect(await body).toBe('firstother');
+  await waitFor(() => !isAlive(pid), { what: 'the end of the daemon' });
   expect(await home.run('status')).toMatchObject({ code: 4 });
 });
 

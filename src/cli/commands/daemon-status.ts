@@ -1,5 +1,5 @@
 import { type Command, ExitCode } from '../command.ts';
-import { age } from '../render/duration.ts';
+import { age } from '../render/age.ts';
 import { printable, printableJson } from '../render/printable.ts';
 
 export const daemonStatus: Command = {

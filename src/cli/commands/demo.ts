@@ -1,8 +1,8 @@
 import { TunneldError } from '../../core/errors.ts';
-import { type Command, ExitCode } from '../command.ts';
+import { type Command, ExitCode, Interrupted } from '../command.ts';
 import { callCount, connectClient, listTools, statusWithoutToken } from '../demo/client.ts';
 import { DemoStage } from '../demo/stage.ts';
-import { type CliIo, Interrupted } from '../io.ts';
+import type { CliIo } from '../io.ts';
 import { reportUnsettled } from '../report.ts';
 import { settle } from '../settle.ts';
 

@@ -30,7 +30,7 @@ export const status: Command = {
       return (await import('../watch-status.ts')).watchStatus(name, args.flag('json'), client, io);
     const tunnels = await readStatus(name, client);
     if (args.flag('json')) io.out(printableJson(name === undefined ? tunnels : tunnels[0], 2));
-    else for (const line of statusLines(name, tunnels, io)) io.out(line);
+    else for (const line of await statusLines(name, tunnels, io)) io.out(line);
     return tunnels.every(isFine) ? ExitCode.ok : ExitCode.no;
   },
 };

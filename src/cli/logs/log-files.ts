@@ -41,7 +41,7 @@ export async function chooseLogs(dir: string, name: string | undefined): Promise
   if (name === undefined) return all;
   const chosen = all.filter((files) => files.name === name);
   if (chosen.length > 0) return chosen;
-  const near = await nearest(
+  const near = nearest(
     name,
     all.map((files) => files.name),
   );

@@ -1,12 +1,6 @@
 import ms from 'ms';
 import { TunneldError } from '../../core/errors.ts';
 
-/** How long ago `at` was, in its largest unit: `3m`, `2h`. Both in Unix milliseconds. */
-export function age(at: number, now: number): string {
-  const elapsed = now - at;
-  return elapsed < 1_000 ? 'now' : ms(elapsed);
-}
-
 /**
  * Reads `30s`, `5m`, `1h` or a bare number of seconds, as people type them.
  *

@@ -1,6 +1,6 @@
 import type { LegReport, TunnelStatus } from '../../core/status.ts';
 import type { Paint } from '../io.ts';
-import { age } from './duration.ts';
+import { age } from './age.ts';
 import { printable } from './printable.ts';
 import { stateWord } from './status-line.ts';
 import { remarks } from './status-table.ts';

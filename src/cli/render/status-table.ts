@@ -1,6 +1,6 @@
 import type { TunnelStatus } from '../../core/status.ts';
 import type { Paint } from '../io.ts';
-import { age } from './duration.ts';
+import { age } from './age.ts';
 import { printable } from './printable.ts';
 import { isFine, stateWord, troubleOf } from './status-line.ts';
 import { table } from './table.ts';

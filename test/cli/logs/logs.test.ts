@@ -1,7 +1,7 @@
 import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { Interrupted } from '../../../src/cli/io.ts';
+import { Interrupted } from '../../../src/cli/command.ts';
 import { waitFor } from '../../helpers/wait-for.ts';
 import { Console } from '../console.ts';
 
