@@ -22,6 +22,7 @@ import { TunneldError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import type { ReportedError, TunnelStatus } from '../core/status.ts';
 import { VERSION } from '../core/version.ts';
+import { assertPinggyOptions } from '../providers/pinggy/arguments.ts';
 import type { TunnelProvider } from '../providers/provider.ts';
 import { PROVIDER_KINDS } from '../providers/registry.ts';
 import type { LogBook } from './log-book.ts';
@@ -404,8 +405,7 @@ export class Daemon implements DaemonApi, MetricsSource {
         remedy: `Use one of: ${PROVIDER_KINDS.join(', ')}.`,
       });
     }
-    // Their references are resolved for nothing but to find out now which cannot be.
-    if (config.provider === 'pinggy') pinggyOptions(config, this.#options.env, () => {});
+    if (config.provider === 'pinggy') assertPinggyOptions(pinggyOptions(config, this.#options.env, () => {}));
     const { token } = config.access;
     if (token !== undefined) resolveAccessToken(token, this.#options.env, (note) => this.#note(note));
   }

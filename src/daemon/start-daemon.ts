@@ -14,6 +14,7 @@ import { startHealthEndpoint } from './health-endpoint.ts';
 import { acquireLock } from './lock.ts';
 import { LogBook } from './log-book.ts';
 import { isOnline } from './online.ts';
+import { removeOrphans } from './orphans.ts';
 import { pinggyOptions } from './pinggy-options.ts';
 import { Redactor } from './redactor.ts';
 import { startEmbeddedRelay } from './relay-embed.ts';
@@ -114,6 +115,9 @@ async function assemble(
 
   releases.push(() => daemon.close(config.daemon.drainTimeout));
   await daemon.start();
+  void removeOrphans({ store, env, log, tunnels: () => daemon.list() }).catch((error: unknown) => {
+    log.error({ err: error }, 'looking for containers left behind failed');
+  });
   const control = await startControlServer({ socket: paths.socket, api: daemon, version: VERSION, log });
   // Before the drain: what is asked of a daemon that ends would be lost.
   releases.push(() => control.close());

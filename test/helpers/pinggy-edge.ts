@@ -74,6 +74,11 @@ export class PinggyEdge implements AsyncDisposable {
     return portOf(this.#listener);
   }
 
+  /** Clients connected now, whatever became of their login. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
   /** Sessions with a public URL. */
   get live(): number {
     return this.#live.size;

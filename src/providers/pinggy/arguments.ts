@@ -52,6 +52,11 @@ export function pinggyArguments(options: PinggyOptions, facts: ArgumentFacts): r
   ];
 }
 
+/** Finds out what is wrong with options before anything is done with them. @throws as above */
+export function assertPinggyOptions(options: PinggyOptions): void {
+  pinggyArguments(options, { gatewayPort: 1, accessTokens: [], debugger: undefined });
+}
+
 function sshOptions(options: PinggyOptions): Argument[] {
   const checking =
     options.knownHosts === undefined

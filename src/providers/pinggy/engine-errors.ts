@@ -51,7 +51,10 @@ export function engineMessage(error: unknown): string {
       : error instanceof Error
         ? error.message
         : String(error);
-  return said.trim().slice(0, 400);
+  return said
+    .replace(/^\(HTTP code \d+\) [a-z ]+ - /, '')
+    .trim()
+    .slice(0, 400);
 }
 
 function unreachable(code: ErrorCode, message: string): TunneldError {

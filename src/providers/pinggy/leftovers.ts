@@ -37,26 +37,21 @@ export async function findLeftovers(engine: Engine, plan: Plan, signal: AbortSig
  * Removes containers of this daemon whose tunnels are not to be up: what a killed process left,
  * for tunnels nobody will open again.
  *
- * @param keep names of the tunnels whose containers stay, because opening them decides.
- * @returns how many were removed.
+ * @param isWanted says of a tunnel's name whether opening it decides about its container.
  */
 export async function removeOrphans(
   engine: Engine,
   instance: string,
-  keep: readonly string[],
+  isWanted: (tunnel: string) => boolean,
   log: Logger,
-): Promise<number> {
-  const orphans = (await listOwn(engine, instance)).filter(
-    ({ Labels }) => !keep.includes(Labels[LABEL.tunnel] ?? ''),
-  );
-  for (const { Id, Labels } of orphans) {
+): Promise<void> {
+  for (const { Id, Labels } of await listOwn(engine, instance)) {
+    const tunnel = Labels[LABEL.tunnel] ?? '';
+    // Asked at the last moment: somebody may have brought the tunnel up meanwhile.
+    if (isWanted(tunnel)) continue;
     await removeContainer(engine, Id);
-    log.info(
-      { container: Id.slice(0, 12), tunnel: Labels[LABEL.tunnel] },
-      'container left behind was removed',
-    );
+    log.info({ container: Id.slice(0, 12), tunnel }, 'container left behind was removed');
   }
-  return orphans.length;
 }
 
 /** @param tunnel all tunnels when absent. */

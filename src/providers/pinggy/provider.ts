@@ -4,7 +4,7 @@ import { TunneldError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Finding } from '../../core/status.ts';
 import type { OpenContext, OpenRequest, TunnelProvider, TunnelSession } from '../provider.ts';
-import { secretValues } from './arguments.ts';
+import { assertPinggyOptions, secretValues } from './arguments.ts';
 import { containerSpec } from './container.ts';
 import { dockerCommand } from './docker-command.ts';
 import { Engine } from './engine.ts';
@@ -86,7 +86,7 @@ export class PinggyProvider implements TunnelProvider {
   async #open(request: OpenRequest, context: OpenContext, redact: Redactor): Promise<TunnelSession> {
     const { signal, log } = context;
     // First, and without an engine: a mistake in the options is told whatever else is wrong.
-    planFor(this.#options, request, ASSUMED, this.#options.debugger ? 1 : undefined);
+    assertPinggyOptions(this.#options);
     const engine = await Engine.connect(this.#search, signal);
     const deps = this.#sessionDeps(redact, log);
     const adopted = await this.#adopt(engine, request, deps, signal);

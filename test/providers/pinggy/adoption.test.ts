@@ -5,7 +5,6 @@ import { removeOrphans } from '../../../src/providers/pinggy/leftovers.ts';
 import { describeWithEngine, SSH_IMAGE } from '../../helpers/docker-engine.ts';
 import { makeToken } from '../../helpers/pinggy-edge.ts';
 import { PinggyHarness } from '../../helpers/pinggy-harness.ts';
-import { waitFor } from '../../helpers/wait-for.ts';
 
 /** A killed process closes nothing: what it had open simply stays. */
 describeWithEngine('what a killed daemon left behind', (engine) => {
@@ -92,9 +91,10 @@ describeWithEngine('what a killed daemon left behind', (engine) => {
     });
     const search = { env: engine().env, home: engine().folder, platform: process.platform };
     const own = await Engine.connect(search);
-    expect(await removeOrphans(own, 'test-daemon', ['figma'], harness.log)).toBe(0);
-    expect(await removeOrphans(own, 'test-daemon', ['other'], harness.log)).toBe(1);
-    await waitFor(async () => (await engine().containers()).length === 1);
+    await removeOrphans(own, 'test-daemon', (name) => name === 'figma', harness.log);
+    expect(await engine().containers()).toHaveLength(2);
+    await removeOrphans(own, 'test-daemon', (name) => name === 'other', harness.log);
+    expect((await engine().containers()).map(({ Id }) => Id)).toEqual([foreign.id]);
     await foreign.remove();
   });
 });

@@ -1,8 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import http from 'node:http';
+import { text } from 'node:stream/consumers';
 import { expect, it } from 'vitest';
 import { Secret } from '../../../src/core/secret.ts';
-import { describeWithEngine, SSH_IMAGE } from '../../helpers/docker-engine.ts';
+import { describeWithEngine, SSH_IMAGE, type TestEngine } from '../../helpers/docker-engine.ts';
 import { makeToken } from '../../helpers/pinggy-edge.ts';
 import { PinggyHarness } from '../../helpers/pinggy-harness.ts';
 import { waitFor } from '../../helpers/wait-for.ts';
@@ -152,10 +152,7 @@ describeWithEngine('a Pinggy session on a real engine', (engine) => {
       labels: inspection.Config.Labels,
       name: inspection.Name,
       env: inspection.Config.Env,
-      events: execFileSync('docker', ['events', '--since', String(since), '--until', '0s'], {
-        env: engine().env,
-        encoding: 'utf8',
-      }),
+      events: await eventsOf(engine(), since),
       log: harness.logged,
       command,
       found,
@@ -204,3 +201,12 @@ describeWithEngine('a Pinggy session on a real engine', (engine) => {
     expect(await engine().containers()).toEqual([]);
   });
 });
+
+/** Everything the engine reported since then (Unix seconds). */
+async function eventsOf(engine: TestEngine, since: number): Promise<string> {
+  const events = await text(
+    await engine.docker.getEvents({ since, until: Math.floor(Date.now() / 1000) + 1 }),
+  );
+  expect(events).toContain('"start"');
+  return events;
+}
