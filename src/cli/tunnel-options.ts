@@ -1,6 +1,7 @@
 import type { TunnelSpec } from '../config/schema.ts';
 import type { Command, ParsedArgs } from './command.ts';
 import { usage } from './parse.ts';
+import { PINGGY_OPTIONS, pinggySpecOf } from './pinggy-spec.ts';
 
 /** The options of `up` that describe a tunnel, as the config file would. */
 export const SPEC_OPTIONS = {
@@ -24,6 +25,7 @@ export const SPEC_OPTIONS = {
     value: 'cron',
     summary: 'When to probe; default: "*/30 * * * * *" (with seconds)',
   },
+  ...PINGGY_OPTIONS,
 } as const satisfies Command['options'];
 
 /**
@@ -54,6 +56,7 @@ export function specOf(args: ParsedArgs): TunnelSpec | undefined {
     ...textOf(args, 'url', 'url'),
     ...textOf(args, 'path', 'path'),
     ...textOf(args, 'provider', 'provider'),
+    ...pinggySpecOf(args),
     ...textOf(args, 'host-header', 'hostHeader'),
     ...(args.flag('allow-remote-upstream') ? { allowRemoteUpstream: true } : {}),
     ...(keepAlive === undefined ? {} : { sseKeepAlive: keepAlive }),

@@ -40,9 +40,29 @@ export function resolveAccessToken(
 
 /** The configuration for people to see: references stay, a literal token is masked. */
 export function maskSecrets(config: TunnelConfig): TunnelConfig {
-  const { token } = config.access;
-  if (token === undefined || isReference(token)) return config;
-  return { ...config, access: { ...config.access, token: '[redacted]' } };
+  const { access, pinggy } = config;
+  const masked: TunnelConfig = { ...config, access: withMasked(access, 'token') };
+  if (pinggy === undefined) return masked;
+  const keys = pinggy.keys.map(mask);
+  const basicAuth = pinggy.basicAuth.map((pair) => maskAfterColon(pair));
+  const setHeaders = pinggy.setHeaders.map((header) => maskAfterColon(header));
+  // An option given by hand may be a key or a password as well.
+  const args = pinggy.args.map((option) => (/^[kbau]:/.test(option) ? maskAfterColon(option) : option));
+  return { ...masked, pinggy: { ...withMasked(pinggy, 'token'), keys, basicAuth, setHeaders, args } };
+}
+
+function withMasked<T extends { readonly token?: string | undefined }>(object: T, key: 'token'): T {
+  const value = object[key];
+  return value === undefined ? object : { ...object, [key]: mask(value) };
+}
+
+function maskAfterColon(text: string): string {
+  const [, name = '', value = ''] = /^([^:]*: *)(.*)$/s.exec(text) ?? [];
+  return name + mask(value);
+}
+
+function mask(value: string): string {
+  return isReference(value) ? value : '[redacted]';
 }
 
 export function isReference(value: string): boolean {

@@ -14,6 +14,8 @@ import { startHealthEndpoint } from './health-endpoint.ts';
 import { acquireLock } from './lock.ts';
 import { LogBook } from './log-book.ts';
 import { isOnline } from './online.ts';
+import { removeOrphans } from './orphans.ts';
+import { pinggyOptions } from './pinggy-options.ts';
 import { Redactor } from './redactor.ts';
 import { startEmbeddedRelay } from './relay-embed.ts';
 import { detectWake } from './wake-detector.ts';
@@ -91,8 +93,14 @@ async function assemble(
     notes,
     relayUrl: relay.url,
     healthUrl: () => healthUrl,
-    provider: (kind) =>
-      createProvider(kind, { clock, relayUrl: () => relay.url, relayToken: store.relaySecret }),
+    provider: (config) =>
+      createProvider(config.provider, {
+        clock,
+        env,
+        relayUrl: () => relay.url,
+        relayToken: store.relaySecret,
+        pinggy: () => pinggyOptions(config, env, (secret) => redactor.add(secret)),
+      }),
     // The embedded relay is on this machine: it is there without any network.
     online: (kind) => kind === 'relay' || isOnline(),
     onStop,
@@ -107,6 +115,9 @@ async function assemble(
 
   releases.push(() => daemon.close(config.daemon.drainTimeout));
   await daemon.start();
+  void removeOrphans({ store, env, log, tunnels: () => daemon.list() }).catch((error: unknown) => {
+    log.error({ err: error }, 'looking for containers left behind failed');
+  });
   const control = await startControlServer({ socket: paths.socket, api: daemon, version: VERSION, log });
   // Before the drain: what is asked of a daemon that ends would be lost.
   releases.push(() => control.close());

@@ -1,5 +1,7 @@
 import type { Exchange } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
+import type { Secret } from '../core/secret.ts';
+import type { Finding } from '../core/status.ts';
 
 /**
  * What the supervisor asks of a provider. Deliberately small: two verbs and one promise.
@@ -11,6 +13,8 @@ export interface TunnelProvider {
   readonly kind: string;
   /** Its sessions enter by `accept` alone: they outlive a change of the gateway and its port. */
   readonly inProcess?: boolean;
+  /** Its edge checks the access tokens as well: a session knows those it was opened with. */
+  readonly checksTokens?: boolean;
 
   /**
    * Opens a session and resolves once its public URL is known.
@@ -23,6 +27,12 @@ export interface TunnelProvider {
    */
   open(request: OpenRequest, context: OpenContext): Promise<TunnelSession>;
 
+  /** What a person would type to get the same session, secrets masked. */
+  equivalentCommand?(request: OpenRequest): Promise<string>;
+
+  /** Looks at each thing a session needs, in order; stops at nothing. Never rejects. */
+  diagnose?(request: OpenRequest): Promise<readonly Finding[]>;
+
   /** Releases what the provider holds beyond its sessions. Idempotent. */
   dispose?(): Promise<void>;
 }
@@ -34,11 +44,31 @@ export interface OpenRequest {
   readonly gatewayUrl: URL;
   /** The gateway in process, for agents that live in the daemon: no extra hop. */
   accept(exchange: Exchange): void;
+  /**
+   * The access tokens callers may use now, for providers whose edge checks them too. Empty or
+   * absent: the edge lets everybody through (the gateway has the last word in any case).
+   */
+  accessTokens?(): readonly Secret[];
+  /** Who runs the tunnel, for providers whose sessions can outlive the daemon's process. */
+  readonly owner?: SessionOwner;
+}
+
+/**
+ * The daemon's lasting identity. What a provider leaves outside the process (a container) is
+ * marked with it, and found again by the next process of the same daemon.
+ */
+export interface SessionOwner {
+  /** Not secret; the same after a restart, different for every daemon. */
+  readonly instance: string;
+  /** For marks that must reveal nothing of what they stand for. The same after a restart. */
+  readonly key: Secret;
 }
 
 export interface OpenContext {
   readonly signal: AbortSignal;
   readonly log: Logger;
+  /** Told what is going on while a slow step lasts (an image being pulled), in a few words. */
+  progress?(step: string): void;
 }
 
 export interface TunnelSession {

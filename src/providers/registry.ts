@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
+import type { PinggyOptions } from './pinggy/options.ts';
 import type { TunnelProvider } from './provider.ts';
 
 /** What providers may need from the daemon. */
@@ -9,6 +10,10 @@ export interface ProviderDeps {
   /** Address of the relay, and our credential there. */
   relayUrl(): URL;
   readonly relayToken: Secret;
+  /** What the tunnel's configuration says of Pinggy. @throws {TunneldError} `SECRET_UNAVAILABLE` */
+  pinggy(): PinggyOptions;
+  /** The daemon's environment: where the Docker engine is found. */
+  readonly env: NodeJS.ProcessEnv;
 }
 
 /** Loaded on first use: some providers bring large packages with them. */
@@ -24,6 +29,13 @@ const FACTORIES: ReadonlyMap<string, Factory> = new Map<string, Factory>([
         token: deps.relayToken,
         clock: deps.clock,
       });
+    },
+  ],
+  [
+    'pinggy',
+    async (deps) => {
+      const { PinggyProvider } = await import('./pinggy/provider.ts');
+      return new PinggyProvider(deps.pinggy(), { clock: deps.clock, env: deps.env });
     },
   ],
 ]);
