@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { accessToken, cronExpression, duration, listenPort, origin, port } from './fields.ts';
+import { ngrokSchema } from './ngrok-schema.ts';
 import { pinggySchema } from './pinggy-schema.ts';
 import { faultOfUrl, isLoopbackUrl, pathInUrl } from './upstream-url.ts';
 
@@ -85,6 +86,7 @@ export const tunnelSchema = z
       .describe('Path of the MCP endpoint. `/mcp` unless `url` has one.'),
     provider: z.string().min(1).default('relay').describe('Who carries the traffic.'),
     pinggy: pinggySchema.optional().describe('For `provider: pinggy`: how it is used.'),
+    ngrok: ngrokSchema.optional().describe('For `provider: ngrok`: how it is used.'),
     enabled: z.boolean().default(true).describe('`false`: known, but not brought up by `tunneld up`.'),
     hostHeader: z
       .string()

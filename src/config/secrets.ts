@@ -40,8 +40,12 @@ export function resolveAccessToken(
 
 /** The configuration for people to see: references stay, a literal token is masked. */
 export function maskSecrets(config: TunnelConfig): TunnelConfig {
-  const { access, pinggy } = config;
+  const { access, pinggy, ngrok } = config;
   const masked: TunnelConfig = { ...config, access: withMasked(access, 'token') };
+  if (ngrok !== undefined) {
+    const basicAuth = ngrok.basicAuth.map((pair) => (isReference(pair) ? pair : maskAfterColon(pair)));
+    masked.ngrok = { ...ngrok, authtoken: mask(ngrok.authtoken), basicAuth };
+  }
   if (pinggy === undefined) return masked;
   const keys = pinggy.keys.map(mask);
   const basicAuth = pinggy.basicAuth.map((pair) => maskAfterColon(pair));

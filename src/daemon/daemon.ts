@@ -22,11 +22,13 @@ import { TunneldError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import type { ReportedError, TunnelStatus } from '../core/status.ts';
 import { VERSION } from '../core/version.ts';
+import { assertNgrokOptions } from '../providers/ngrok/option-rules.ts';
 import { assertPinggyOptions } from '../providers/pinggy/arguments.ts';
 import type { TunnelProvider } from '../providers/provider.ts';
 import { PROVIDER_KINDS } from '../providers/registry.ts';
 import type { LogBook } from './log-book.ts';
 import type { MetricsSource } from './metrics.ts';
+import { ngrokOptions } from './ngrok-options.ts';
 import { pinggyOptions } from './pinggy-options.ts';
 import type { Redactor } from './redactor.ts';
 import { made, rotated, usable } from './tokens.ts';
@@ -405,6 +407,7 @@ export class Daemon implements DaemonApi, MetricsSource {
         remedy: `Use one of: ${PROVIDER_KINDS.join(', ')}.`,
       });
     }
+    if (config.provider === 'ngrok') assertNgrokOptions(ngrokOptions(config, this.#options.env, () => {}));
     if (config.provider === 'pinggy') assertPinggyOptions(pinggyOptions(config, this.#options.env, () => {}));
     const { token } = config.access;
     if (token !== undefined) resolveAccessToken(token, this.#options.env, (note) => this.#note(note));

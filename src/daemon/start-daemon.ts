@@ -13,6 +13,7 @@ import { Daemon } from './daemon.ts';
 import { startHealthEndpoint } from './health-endpoint.ts';
 import { acquireLock } from './lock.ts';
 import { LogBook } from './log-book.ts';
+import { ngrokOptions } from './ngrok-options.ts';
 import { isOnline } from './online.ts';
 import { removeOrphans } from './orphans.ts';
 import { pinggyOptions } from './pinggy-options.ts';
@@ -100,6 +101,7 @@ async function assemble(
         relayUrl: () => relay.url,
         relayToken: store.relaySecret,
         pinggy: () => pinggyOptions(config, env, (secret) => redactor.add(secret)),
+        ngrok: () => ngrokOptions(config, env, (secret) => redactor.add(secret)),
       }),
     // The embedded relay is on this machine: it is there without any network.
     online: (kind) => kind === 'relay' || isOnline(),

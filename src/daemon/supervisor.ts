@@ -272,7 +272,7 @@ export class Supervisor {
     const reported = this.#report(error);
     if (error instanceof TunneldError && error.retryable) {
       this.#attempts += 1;
-      this.#backOff('open-failed', reported.message);
+      this.#backOff('open-failed', reported.message, error.retryAfterMs);
     } else {
       this.#apply('open-rejected', reported.message);
     }
@@ -341,11 +341,11 @@ export class Supervisor {
     if (this.#wanted) this.start('wanted up again');
   }
 
-  #backOff(event: 'open-failed' | 'closed', cause: string): void {
+  #backOff(event: 'open-failed' | 'closed', cause: string, atLeastMs = 0): void {
     const { clock, random } = this.#deps;
     const delayMs = this.#retryAtOnce
       ? 0
-      : backoffDelayMs(Math.max(0, this.#attempts - 1), this.#backoff, random);
+      : Math.max(atLeastMs, backoffDelayMs(Math.max(0, this.#attempts - 1), this.#backoff, random));
     this.#retryAtOnce = false;
     this.#retryAt = { monotonic: clock.monotonic() + delayMs, wall: clock.now() + delayMs };
     this.#apply(event, cause);

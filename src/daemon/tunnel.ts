@@ -385,8 +385,9 @@ export class Tunnel {
 }
 
 /** The part of the configuration a provider is made from: when it changes, another is needed. */
-function providerConfigOf({ provider, pinggy }: TunnelConfig): unknown {
-  return provider === 'pinggy' ? pinggy : undefined;
+function providerConfigOf(config: TunnelConfig): unknown {
+  const { provider } = config;
+  return provider === 'pinggy' || provider === 'ngrok' ? config[provider] : undefined;
 }
 
 function idleHealth(now: number): HealthReport {

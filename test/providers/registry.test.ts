@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
+import { NGROK_DEFAULTS } from '../../src/providers/ngrok/options.ts';
 import { PINGGY_DEFAULTS } from '../../src/providers/pinggy/options.ts';
 import { createProvider, PROVIDER_KINDS } from '../../src/providers/registry.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
@@ -9,6 +10,7 @@ const deps = {
   relayUrl: () => new URL('http://127.0.0.1:7575'),
   relayToken: new Secret('x'),
   pinggy: () => PINGGY_DEFAULTS,
+  ngrok: () => NGROK_DEFAULTS,
   env: {},
 };
 
@@ -20,7 +22,7 @@ describe('the provider registry', () => {
   it('names the kinds it knows when asked for another', async () => {
     await expect(createProvider('carrier-pigeon', deps)).rejects.toMatchObject({
       code: 'PROVIDER_UNKNOWN',
-      remedy: 'Use one of: relay, pinggy.',
+      remedy: 'Use one of: relay, pinggy, ngrok.',
     });
   });
 });

@@ -77,7 +77,9 @@ export class NgrokEdge implements AsyncDisposable {
 
   /** Domains that are online. */
   get online(): readonly string[] {
-    return [...this.#endpoints.values()].filter(({ holder }) => holder !== undefined).map(({ domain }) => domain);
+    return [...this.#endpoints.values()]
+      .filter(({ holder }) => holder !== undefined)
+      .map(({ domain }) => domain);
   }
 
   /** Streams open over all sessions. */
@@ -197,7 +199,13 @@ export class NgrokEdge implements AsyncDisposable {
       return;
     }
     agent.authenticated = true;
-    const extra = { Version: 'test', Region: 'local', Cookie: 'cookie', AccountName: 'Test', PlanName: 'Free' };
+    const extra = {
+      Version: 'test',
+      Region: 'local',
+      Cookie: 'cookie',
+      AccountName: 'Test',
+      PlanName: 'Free',
+    };
     answer({ Version: '3', ClientId: auth.ClientId || this.#nextId('client'), Extra: extra });
   }
 

@@ -76,9 +76,15 @@ export class TestEndpoint {
       request.resume();
       response.writeHead(status, { 'ngrok-error-code': code, 'content-type': 'text/html' }).end(code);
     };
-    if (this.interference !== undefined) return refuse(this.interference.status, this.interference.code);
+    if (this.interference !== undefined) {
+      refuse(this.interference.status, this.interference.code);
+      return;
+    }
     const holder = this.#holder;
-    if (holder === undefined) return refuse(404, 'ERR_NGROK_3200');
+    if (holder === undefined) {
+      refuse(404, 'ERR_NGROK_3200');
+      return;
+    }
     const { method = 'GET', socket } = request;
     const decision = holder.policy.decide({
       method,
@@ -98,7 +104,9 @@ export class TestEndpoint {
       path: request.url,
       headers: {
         ...request.headers,
-        'x-forwarded-for': [request.headers['x-forwarded-for'], socket.remoteAddress].filter(Boolean).join(','),
+        'x-forwarded-for': [request.headers['x-forwarded-for'], socket.remoteAddress]
+          .filter(Boolean)
+          .join(','),
         'x-forwarded-proto': 'https',
         'x-forwarded-host': request.headers.host,
         ...decision.setHeaders,

@@ -6,7 +6,9 @@ const policySchema = z.strictObject({
     z.strictObject({
       name: z.string().optional(),
       expressions: z.array(z.string()).optional(),
-      actions: z.array(z.strictObject({ type: z.string(), config: z.record(z.string(), z.unknown()) })).min(1),
+      actions: z
+        .array(z.strictObject({ type: z.string(), config: z.record(z.string(), z.unknown()) }))
+        .min(1),
     }),
   ),
 });
@@ -86,7 +88,12 @@ function compileAction(type: string, config: Readonly<Record<string, unknown>>):
     }
     case 'restrict-ips': {
       const { allow, deny } = restriction.parse(config);
-      const refused = { kind: 'answer', status: 403, headers: { 'ngrok-error-code': 'ERR_NGROK_3205' }, body: '' };
+      const refused = {
+        kind: 'answer',
+        status: 403,
+        headers: { 'ngrok-error-code': 'ERR_NGROK_3205' },
+        body: '',
+      };
       return ({ address }) =>
         contains(allow, address) && !contains(deny, address) ? undefined : (refused as Decision);
     }

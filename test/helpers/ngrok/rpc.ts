@@ -76,7 +76,13 @@ export function refusal(message: string, code: string): { readonly Error: string
 /** The head of a stream that the edge opens for a visitor. */
 export function proxyHead(id: string, clientAddress: string): Buffer {
   const json = Buffer.from(
-    JSON.stringify({ Id: id, ClientAddr: clientAddress, Proto: 'https', EdgeType: '0', PassthroughTLS: false }),
+    JSON.stringify({
+      Id: id,
+      ClientAddr: clientAddress,
+      Proto: 'https',
+      EdgeType: '0',
+      PassthroughTLS: false,
+    }),
   );
   const head = Buffer.alloc(12);
   head.writeUInt32BE(STREAM.proxy, 0);
