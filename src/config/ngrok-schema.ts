@@ -50,5 +50,3 @@ export const ngrokSchema = z.strictObject({
     .prefault('15s')
     .describe('An edge silent for this long on top is given up; whole seconds.'),
 });
-
-export type NgrokConfig = z.output<typeof ngrokSchema>;

@@ -6,19 +6,14 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { createLogger, type Logger } from '../../../src/core/log.ts';
 import { Secret } from '../../../src/core/secret.ts';
 import { AccountBook } from '../../../src/providers/ngrok/accounts.ts';
 import { NGROK_DEFAULTS, type NgrokOptions } from '../../../src/providers/ngrok/options.ts';
 import { type NgrokDeps, NgrokProvider } from '../../../src/providers/ngrok/provider.ts';
 import type { OpenRequest, TunnelSession } from '../../../src/providers/provider.ts';
+import { AGENT_PROGRAM } from './agent-program.ts';
 import { NgrokEdge } from './edge.ts';
-
-/** The built program: what runs in production, and starts faster than its source would. */
-export const AGENT_PROGRAM = fileURLToPath(
-  new URL('../../../dist/providers/ngrok/worker.js', import.meta.url),
-);
 
 /** What no log, no process and no error may ever show. */
 export const AUTHTOKEN = 'ngrok-authtoken-hunter2marker';
@@ -67,6 +62,10 @@ export class NgrokHarness implements AsyncDisposable {
     return new URL(`http://127.0.0.1:${(this.#gateway.address() as AddressInfo).port}`);
   }
 
+  get caFile(): string {
+    return path.join(this.#folder, 'ca.pem');
+  }
+
   get logged(): string {
     return Buffer.concat(this.#logged).toString('utf8');
   }
@@ -76,7 +75,7 @@ export class NgrokHarness implements AsyncDisposable {
       ...NGROK_DEFAULTS,
       authtoken: new Secret(AUTHTOKEN),
       server: this.edge.address,
-      caFile: path.join(this.#folder, 'ca.pem'),
+      caFile: this.caFile,
       heartbeatIntervalMs: 1_000,
       heartbeatToleranceMs: 2_000,
       ...options,
