@@ -1,6 +1,7 @@
 import type { TunnelSpec } from '../config/schema.ts';
 import type { Command, ParsedArgs } from './command.ts';
 import { usage } from './parse.ts';
+import { assertReference } from './secret-option.ts';
 
 /** The options of `up` for `--provider pinggy`; the config file has the rest of its keys. */
 export const PINGGY_OPTIONS = {
@@ -71,12 +72,4 @@ function serverOf(text: string | undefined): { server?: string; serverPort?: num
 
 function listed(key: string, values: readonly string[]): Record<string, string[]> {
   return values.length === 0 ? {} : { [key]: [...values] };
-}
-
-function assertReference(secret: string): void {
-  if (/^(?:env|file):./.test(secret)) return;
-  throw usage(
-    { name: 'up' },
-    'A secret on the command line can be read by others: give env:NAME or file:PATH',
-  );
 }

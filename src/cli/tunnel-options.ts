@@ -1,5 +1,6 @@
 import type { TunnelSpec } from '../config/schema.ts';
 import type { Command, ParsedArgs } from './command.ts';
+import { NGROK_OPTIONS, ngrokSpecOf } from './ngrok-spec.ts';
 import { usage } from './parse.ts';
 import { PINGGY_OPTIONS, pinggySpecOf } from './pinggy-spec.ts';
 
@@ -26,6 +27,7 @@ export const SPEC_OPTIONS = {
     summary: 'When to probe; default: "*/30 * * * * *" (with seconds)',
   },
   ...PINGGY_OPTIONS,
+  ...NGROK_OPTIONS,
 } as const satisfies Command['options'];
 
 /**
@@ -57,6 +59,7 @@ export function specOf(args: ParsedArgs): TunnelSpec | undefined {
     ...textOf(args, 'path', 'path'),
     ...textOf(args, 'provider', 'provider'),
     ...pinggySpecOf(args),
+    ...ngrokSpecOf(args),
     ...textOf(args, 'host-header', 'hostHeader'),
     ...(args.flag('allow-remote-upstream') ? { allowRemoteUpstream: true } : {}),
     ...(keepAlive === undefined ? {} : { sseKeepAlive: keepAlive }),

@@ -9,6 +9,8 @@ const credentials = z
     'Expected "user:password"; the password, or the whole, may be `env:NAME` or `file:PATH`',
   );
 
+const rules = z.array(z.record(z.string(), z.unknown()));
+
 /** What `provider: ngrok` needs to know. The values are checked for ngrok's own rules when a tunnel comes up. */
 export const ngrokSchema = z.strictObject({
   authtoken: secretReference
@@ -29,9 +31,15 @@ export const ngrokSchema = z.strictObject({
   allow: z.array(z.string()).default([]).describe('Networks that may connect. Everybody when empty.'),
   deny: z.array(z.string()).default([]).describe('Networks that may not.'),
   trafficPolicy: z
-    .record(z.string(), z.array(z.record(z.string(), z.unknown())))
-    .default({})
-    .describe('Rules of your own, by phase (`on_http_request`, …). They run after the check of the token.'),
+    .strictObject({
+      on_tcp_connect: rules.optional().describe('Rules of your own for every connection.'),
+      on_http_request: rules
+        .optional()
+        .describe('For every request; they run after the check of the token, before Host is rewritten.'),
+      on_http_response: rules.optional().describe('For every answer.'),
+    })
+    .prefault({})
+    .describe('Rules of your own, in the words of ngrok.'),
   region: z
     .string()
     .regex(/^[a-z]{2}(?:-[a-z0-9-]{1,16})?$/, 'Expected a region such as `eu`')

@@ -268,13 +268,13 @@ export const ERROR_CATALOGUE = {
   NGROK_UNREACHABLE: {
     retryable: true,
     exitCode: 1,
-    summary: 'ngrok could not be reached.',
+    summary: 'The ngrok service could not be reached.',
     remedy: 'Check outbound access to connect.ngrok-agent.com on port 443; tunneld keeps trying.',
   },
   NGROK_BUSY: {
     retryable: true,
     exitCode: 1,
-    summary: 'ngrok still believes in an earlier session, perhaps our own.',
+    summary: 'The ngrok service still believes in an earlier session, perhaps our own.',
     remedy: 'Nothing to do for two minutes: tunneld tries again, then says what stands in the way.',
   },
   NGROK_ENDPOINT_TAKEN: {
@@ -293,7 +293,7 @@ export const ERROR_CATALOGUE = {
   NGROK_RATE_LIMIT: {
     retryable: true,
     exitCode: 1,
-    summary: 'ngrok asks for patience: too much in too short a time.',
+    summary: 'The ngrok service asks for patience: too much in too short a time.',
     remedy: 'Nothing to do: tunneld waits a minute and tries again.',
   },
   NGROK_ACCOUNT: {
@@ -305,7 +305,7 @@ export const ERROR_CATALOGUE = {
   NGROK_VERSION: {
     retryable: false,
     exitCode: 1,
-    summary: 'ngrok does not understand, or no longer supports, this version.',
+    summary: 'The ngrok service does not understand, or no longer supports, this version.',
     remedy: 'Update tunneld.',
   },
   NGROK_STOPPED: {
@@ -317,14 +317,14 @@ export const ERROR_CATALOGUE = {
   NGROK_SDK_UNUSABLE: {
     retryable: false,
     exitCode: 1,
-    summary: "ngrok's SDK does not work on this machine.",
+    summary: 'The SDK of ngrok does not work on this machine.',
     remedy:
       'Install tunneld again with its optional dependencies; ngrok publishes no SDK for some platforms.',
   },
   NGROK_FAILED: {
     retryable: true,
     exitCode: 1,
-    summary: 'ngrok or its agent process failed in a way there is no better name for.',
+    summary: 'The ngrok service or its agent process failed in a way there is no better name for.',
     remedy: 'Read what it said; tunneld keeps trying.',
   },
 } as const satisfies Record<

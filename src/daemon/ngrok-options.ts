@@ -21,7 +21,7 @@ export function ngrokOptions(
     return resolved;
   };
   const { authtoken, basicAuth, heartbeatInterval, heartbeatTolerance, ...rest } = ngrok;
-  const { domain, metadata, region, server, caFile, ...flags } = rest;
+  const { domain, metadata, region, server, caFile, trafficPolicy, ...flags } = rest;
   return {
     ...flags,
     ...(domain === undefined ? {} : { domain }),
@@ -29,6 +29,11 @@ export function ngrokOptions(
     ...(region === undefined ? {} : { region }),
     ...(server === undefined ? {} : { server }),
     ...(caFile === undefined ? {} : { caFile }),
+    trafficPolicy: Object.fromEntries(
+      Object.entries(trafficPolicy).flatMap(([phase, rules]) =>
+        rules === undefined ? [] : [[phase, rules]],
+      ),
+    ),
     authtoken: secret(authtoken),
     basicAuth: basicAuth.map((pair) => pairOf(pair, secret, onSecret)),
     heartbeatIntervalMs: heartbeatInterval,

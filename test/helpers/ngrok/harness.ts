@@ -29,6 +29,7 @@ export interface Visit {
 export class NgrokHarness implements AsyncDisposable {
   readonly edge: NgrokEdge;
   readonly accounts = new AccountBook();
+  readonly authtoken = new Secret(AUTHTOKEN);
   readonly log: Logger;
   readonly #gateway: http.Server;
   readonly #folder: string;
@@ -73,7 +74,7 @@ export class NgrokHarness implements AsyncDisposable {
   options(options: Partial<NgrokOptions> = {}): NgrokOptions {
     return {
       ...NGROK_DEFAULTS,
-      authtoken: new Secret(AUTHTOKEN),
+      authtoken: this.authtoken,
       server: this.edge.address,
       caFile: this.caFile,
       heartbeatIntervalMs: 1_000,

@@ -7,6 +7,7 @@ const SYN = 0x2;
 const HEAD_BYTES = 8;
 /** Bytes a side may send on a stream before the other has read any. Fixed by the protocol. */
 const WINDOW = 0x4_0000;
+const STREAM_CLOSED = 4;
 const MAX_PAYLOAD = 0x8000;
 
 export interface MuxadoEvents {
@@ -81,7 +82,10 @@ export class MuxadoSession {
     }
     const fresh = type === TYPE.data && (flags & SYN) !== 0;
     const stream = fresh ? this.#add(id) : this.#streams.get(id);
-    if (stream === undefined) return;
+    if (stream === undefined) {
+      if (type === TYPE.data && payload.length > 0) this.send(TYPE.reset, 0, id, number(STREAM_CLOSED));
+      return;
+    }
     if (fresh) this.#events.onStream(stream);
     if (type === TYPE.reset) stream.wasReset();
     if (type === TYPE.windowIncrement) stream.granted(payload.readUInt32BE(0));
@@ -171,8 +175,8 @@ export class MuxadoStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    const complete = this.#finished && this.readableEnded;
-    if (!this.#reset && !complete) this.#session.send(TYPE.reset, 0, this.#id, number(6));
+    // As the edge does when a visitor leaves: a FIN, and a reset only for what still comes after that.
+    if (!this.#reset && !this.#finished) this.#data(Buffer.alloc(0), FIN);
     this.#session.forget(this.#id);
     done(error);
   }
