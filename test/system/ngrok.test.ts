@@ -164,6 +164,16 @@ describe('a tunnel through ngrok to an MCP server', () => {
     expect(run).toMatchObject({ code: 2, stderr: expect.stringContaining('env:NAME') });
   });
 
+  it('says which tunnel holds what the account allows only once', async () => {
+    await home.up('figma', ...options(server.port));
+    edge.sessionLimit = 1;
+    await home.ok('up', 'notes', ...options(server.port, '--no-wait'));
+    const { lastError } = await home.until('notes', (status) => status.lastError?.code === 'NGROK_BUSY');
+    expect(lastError?.message).toContain(
+      `agent sessions at once, held by figma (${new URL(edge.endpoint().url).host})`,
+    );
+  });
+
   it('tells an outage at the edge from one of the server', async () => {
     await home.up('figma', ...options(server.port, '--schedule=* * * * * *'));
     edge.endpoint().interference = { status: 403, code: 'ERR_NGROK_727' };
