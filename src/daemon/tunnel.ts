@@ -316,6 +316,7 @@ export class Tunnel {
       accept(exchange) {
         side().accept(exchange);
       },
+      announce: (publicUrl) => this.#side?.urlKnown(publicUrl),
     };
   }
 
@@ -344,7 +345,8 @@ export class Tunnel {
     this.#health = report;
     this.traffic.noteHealth(report);
     this.#supervisor?.noteVerdict(report.verdict);
-    if (before.verdict !== report.verdict || before.cause !== report.cause) {
+    const news = before.verdict !== report.verdict || before.cause !== report.cause;
+    if (news && (report.verdict !== 'unknown' || before.verdict !== 'unknown')) {
       const { verdict, cause, remedy, local, public: far } = report;
       const level = verdict === 'healthy' || verdict === 'unknown' ? 'info' : 'warn';
       this.#deps.log[level](

@@ -24,7 +24,7 @@ export interface RelayLimits extends Partial<ServerLimits> {
 /** What may grow when a head is passed on (the visitor's line, our framing) must still fit the link. */
 const MAX_PUBLIC_HEAD_BYTES = MAX_HEAD_BYTES - 1_024;
 
-export const DEFAULT_RELAY_LIMITS = {
+const DEFAULT_RELAY_LIMITS = {
   headBytes: 16_384,
   connections: 4_096,
   links: 1_024,

@@ -1,9 +1,10 @@
-/** Saves the state again and again until it is killed. Argument: the state file. */
+/** Saves the state again and again until it is killed, or its parent is gone. Argument: the state file. */
 import { newAccessToken } from '../../../src/config/access-token.ts';
 import { StateStore } from '../../../src/config/state.ts';
 
 const store = new StateStore(process.argv[2] ?? '');
-for (let port = 1; ; port = (port % 60_000) + 1) {
+const parent = process.ppid;
+for (let port = 1; process.ppid === parent; port = (port % 60_000) + 1) {
   const tokens = Array.from({ length: 200 }, (_, index) => ({
     id: `${index}`,
     value: newAccessToken(),
