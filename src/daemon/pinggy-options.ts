@@ -1,6 +1,6 @@
 import { type PinggyConfig, pinggySchema } from '../config/pinggy-schema.ts';
 import type { TunnelConfig } from '../config/schema.ts';
-import { resolveSecret } from '../config/secrets.ts';
+import { isReference, resolveSecret } from '../config/secrets.ts';
 import type { Secret } from '../core/secret.ts';
 import type { PinggyOptions } from '../providers/pinggy/options.ts';
 
@@ -34,7 +34,10 @@ export function pinggyOptions(
       return { user: name, password: secret(value) };
     }),
     setHeaders: Object.fromEntries(
-      setHeaders.map(atColon).map(({ name, value }) => [name, secret(value)] as const),
+      // A literal value is mostly a plain word, which must not be blotted out of every log.
+      setHeaders.map(atColon).map(({ name, value }) => {
+        return [name, isReference(value) ? secret(value) : resolveSecret(value, env)] as const;
+      }),
     ),
     openTimeoutMs: openTimeout,
   };
