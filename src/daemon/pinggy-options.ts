@@ -14,7 +14,7 @@ const LIVENESS = { livenessIntervalMs: 10_000, livenessTimeoutMs: 5_000 };
  * @throws {TunneldError} `SECRET_UNAVAILABLE`
  */
 export function pinggyOptions(
-  { pinggy = pinggySchema.parse({}) }: TunnelConfig,
+  { pinggy = pinggySchema.parse({}), access }: TunnelConfig,
   env: NodeJS.ProcessEnv,
   onSecret: (secret: Secret) => void,
 ): PinggyOptions {
@@ -40,6 +40,8 @@ export function pinggyOptions(
       }),
     ),
     openTimeoutMs: openTimeout,
+    // A page of an allowed origin asks first, and cannot send a token with that.
+    passPreflight: rest.passPreflight || access.origins.length > 0,
   };
 }
 

@@ -36,6 +36,11 @@ it('hold every secret resolved, and tell of each', () => {
   );
 });
 
+it('let the preflights of allowed origins through', () => {
+  const config = parseTunnelSpec('figma', { port: 1, access: { origins: ['https://app.example.com'] } });
+  expect(pinggyOptions(config, {}, () => {}).passPreflight).toBe(true);
+});
+
 it('cannot be had when a secret is nowhere', () => {
   expect(() => pinggyOptions(configOf({ token: 'env:NOWHERE' }), {}, () => {})).toThrow(
     expect.objectContaining({ code: 'SECRET_UNAVAILABLE' }),

@@ -127,6 +127,19 @@ tunnels:
     expect((await answerTo(edge, old)).status).not.toBe(401);
   });
 
+  it('teaches the edge a token that was rotated while a session was opening', async () => {
+    edge.mode = 'no-url';
+    await home.ok('up', 'figma', ...options, '--no-wait');
+    await waitFor(() => edge.logins.length === 1);
+    const token = (await home.ok('token', 'rotate', 'figma')).trim();
+    edge.mode = 'serve';
+    edge.release();
+    const { url } = await home
+      .until('figma', ({ health }) => health.verdict === 'healthy')
+      .then(() => home.access('figma'));
+    expect((await answerTo(edge, { url, token })).status).not.toBe(401);
+  });
+
   it('keeps every secret out of logs, statuses and errors', async () => {
     Object.assign(home.env, {
       PINGGY_TOKEN: `${MARKER}token`,
