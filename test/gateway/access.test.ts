@@ -280,8 +280,8 @@ describe('the marker', () => {
 
     const answer = await bench.ask(line, headers);
 
-    expect(answer).toContain('\r\nX-Tunneld: i-1\r\n');
-    expect(answer).toContain(`\r\nX-Tunneld-Upstream: ${upstream}\r\n`);
+    expect(answer).toContain('\r\nx-tunneld: i-1\r\n');
+    expect(answer).toContain(`\r\nx-tunneld-upstream: ${upstream}\r\n`);
   });
 
   it('cannot be forged by the server', async () => {
@@ -297,7 +297,7 @@ describe('the marker', () => {
     const bench = await gateway();
 
     expect(await bench.ask('GET /', `${BEARER}X-Tunneld-Probe: probe.key.n0nce\r\n`)).toContain(
-      '\r\nX-Tunneld-Probe: n0nce\r\n',
+      '\r\nx-tunneld-probe: n0nce\r\n',
     );
     expect(await bench.event()).toMatchObject({ probe: true });
     expect(await bench.ask('GET /', `${BEARER}X-Tunneld-Probe: other.key.n0nce\r\n`)).not.toContain('n0nce');

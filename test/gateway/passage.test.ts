@@ -58,7 +58,7 @@ describe('a server that fails', () => {
     const answer = await bench.ask('POST /mcp', JSON_POST, CALL);
 
     expect(answer).toMatch(/^HTTP\/1\.1 502 /);
-    expect(answer).toContain('X-Tunneld-Upstream: down');
+    expect(answer).toContain('x-tunneld-upstream: down');
     expect(answer).toContain('Retry-After: ');
     expect(JSON.parse(bodyOf(answer))).toMatchObject({
       jsonrpc: '2.0',
@@ -88,7 +88,7 @@ describe('a server that fails', () => {
     const answer = await bench.ask('GET /');
 
     expect(answer).toMatch(/^HTTP\/1\.1 502 /);
-    expect(answer).toContain(`X-Tunneld-Reason: ${reason}`);
+    expect(answer).toContain(`x-tunneld-reason: ${reason}`);
   });
 
   it.each([
@@ -273,7 +273,7 @@ describe('limits', () => {
     const answer = await bench.ask('POST /', JSON_POST, CALL);
 
     expect(answer).toMatch(/^HTTP\/1\.1 503 /);
-    expect(answer).toContain('X-Tunneld-Reason: too-many-requests');
+    expect(answer).toContain('x-tunneld-reason: too-many-requests');
     expect(JSON.parse(bodyOf(answer)).id).toBe(7);
   });
 });

@@ -74,7 +74,7 @@ describe('the relay routes by path', () => {
     );
     await waitFor(() => visitor.closed());
     expect(visitor.text()).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
-    expect(visitor.text()).toContain(`X-Tunneld-Relay: ${reason}\r\n`);
+    expect(visitor.text()).toContain(`x-tunneld-relay: ${reason}\r\n`);
     // The gateway's marker would make a probe take this for the server's answer.
     expect(visitor.text()).not.toMatch(/\r\nX-Tunneld:/i);
   });
