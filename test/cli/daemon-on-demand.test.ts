@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { freePort } from '../helpers/free-port.ts';
 import { processes } from '../helpers/processes.ts';
 import { Tunneld } from '../helpers/tunneld.ts';
+import { waitFor } from '../helpers/wait-for.ts';
 
 it('starts one daemon for several commands that need one at the same moment', async () => {
   await using home = await Tunneld.create();
@@ -21,4 +22,16 @@ it('starts one daemon for several commands that need one at the same moment', as
     (process) => process.environment.includes(home.stateDir) && process.arguments.includes('daemon/main.js'),
   );
   expect(daemons.map(({ arguments: words }) => words)).toHaveLength(1);
+});
+
+it('keeps no daemon that was started only for a request it then refused', async () => {
+  await using home = await Tunneld.create();
+
+  expect((await home.spawn(['up', 'nobody'])).code).toBe(3);
+
+  const left = async () =>
+    (await processes()).filter(({ environment }) => environment.includes(home.stateDir));
+  // It is told to stop, and needs a moment for it.
+  await waitFor(async () => (await left()).length === 0, { what: 'the end of the daemon' });
+  expect((await home.spawn(['status'])).code).toBe(4);
 });
