@@ -13,7 +13,7 @@ export interface Scale {
 
 export const FULL: Scale = {
   rounds: 3,
-  cellMs: 2_000,
+  cellMs: 1_000,
   small: (['GET', 'POST'] as const).flatMap((method) =>
     [1, 16, 64].map((connections) => ({ method, connections })),
   ),
@@ -27,10 +27,7 @@ export const FULL: Scale = {
 export const QUICK: Scale = {
   rounds: 1,
   cellMs: 1_000,
-  small: [
-    { method: 'GET', connections: 64 },
-    { method: 'POST', connections: 16 },
-  ],
+  small: [{ method: 'GET', connections: 64 }],
   sse: { streams: 10, durationMs: 500 },
   idleStreams: 200,
   settleMs: 200,

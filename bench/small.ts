@@ -20,6 +20,17 @@ const POST_BODY_BYTES = 600;
 /** Requests per second and CPU per request for small exchanges. */
 export async function measureSmall(subjects: readonly Subject[], scale: Scale, token: string) {
   const cells: SmallCell[] = [];
+  for (const subject of subjects) {
+    // Cold code costs several times what it costs a second later.
+    await load({
+      url: `${subject.url}/small`,
+      method: 'GET',
+      connections: 16,
+      token,
+      durationMs: 1_000,
+      bodyBytes: 0,
+    });
+  }
   for (const { method, connections } of scale.small) {
     const results = await interleave(subjects, scale.rounds, async (subject) => {
       const pids = subject.parts.map((part) => part.pid);

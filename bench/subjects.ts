@@ -27,7 +27,7 @@ export interface Subjects {
 export const GATEWAY = 'tunneld gateway';
 export const EMBEDDED = 'tunneld relay + agent + gateway';
 /** The same code with the public side in a process of its own, as a relay on a server has it. */
-export const SPLIT = 'tunneld relay | agent + gateway';
+export const SPLIT = 'tunneld relay, agent + gateway apart';
 /** The built daemon with everything it does beside: request log, metrics, probes. */
 export const DAEMON = 'tunneld daemon';
 export const NGINX_TWO_HOPS = 'nginx, two hops';

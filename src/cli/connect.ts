@@ -44,7 +44,7 @@ export async function connectOrStart(io: CliIo): Promise<Connection> {
 }
 
 /** Whether a daemon is there. @throws {TunneldError} when one is, but cannot be talked to */
-export async function answers(client: DaemonClient): Promise<boolean> {
+async function answers(client: DaemonClient): Promise<boolean> {
   try {
     await client.info();
     return true;

@@ -10,8 +10,8 @@ import { faultOfUrl, isLoopbackUrl, pathInUrl } from './upstream-url.ts';
  * `docs/config.md` is held against it, so the descriptions are what users read.
  */
 
-/** Usable as a DNS label, a URL path segment and a file name. */
-export const TUNNEL_NAME = /^[a-z][a-z0-9-]{0,31}$/;
+/** Usable as a DNS label, a URL path segment and a file name. `daemon.log` is the daemon's own. */
+export const TUNNEL_NAME = /^(?!daemon$)[a-z][a-z0-9-]{0,31}$/;
 
 const accessSchema = z.strictObject({
   token: accessToken
@@ -30,7 +30,9 @@ const accessSchema = z.strictObject({
   origins: z
     .array(origin)
     .default([])
-    .describe('Browser origins that may call, such as `https://app.example.com`. None by default.'),
+    .describe(
+      'Web pages of these origins, such as `https://app.example.com`, may call and read the answers (CORS). None by default.',
+    ),
 });
 
 const healthSchema = z.strictObject({
@@ -177,7 +179,7 @@ export const configSchema = z.strictObject({
     // As a rule on the whole: a bad name must not hide the mistakes of what is under it.
     .superRefine((tunnels, context) => {
       for (const name of Object.keys(tunnels).filter((key) => !TUNNEL_NAME.test(key))) {
-        const message = 'Use 1 to 32 of a-z, 0-9 and -, starting with a letter';
+        const message = 'Use 1 to 32 of a-z, 0-9 and -, starting with a letter; not "daemon"';
         context.addIssue({ code: 'custom', path: [name], message });
       }
     }, always)

@@ -62,8 +62,6 @@ export class StateStore {
         configName: basename(file, extension),
         fileExtension: extension.slice(1),
         configFileMode: 0o600,
-        // Checked by our own schemas, tunnel by tunnel; names with a dot in them stay names.
-        accessPropertiesByDotNotation: false,
       });
     });
     // Finds out at the start, not at the first rotation, that the folder cannot be written.

@@ -23,8 +23,8 @@ export const ERROR_CATALOGUE = {
   NAME_INVALID: {
     retryable: false,
     exitCode: 2,
-    summary: 'A tunnel name is not usable in a URL.',
-    remedy: 'Use 1 to 32 lower-case letters, digits and dashes, starting with a letter.',
+    summary: 'A tunnel name is not usable in a URL or as a file name.',
+    remedy: 'Use 1 to 32 lower-case letters, digits and dashes, starting with a letter; not "daemon".',
   },
   UPSTREAM_NOT_LOOPBACK: {
     retryable: false,

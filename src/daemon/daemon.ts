@@ -19,6 +19,7 @@ import {
 } from '../control/api.ts';
 import type { Clock } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
+import type { Redactor } from '../core/redact.ts';
 import { Secret } from '../core/secret.ts';
 import type { ReportedError, TunnelStatus } from '../core/status.ts';
 import { VERSION } from '../core/version.ts';
@@ -30,7 +31,6 @@ import type { LogBook } from './log-book.ts';
 import type { MetricsSource } from './metrics.ts';
 import { ngrokOptions } from './ngrok-options.ts';
 import { pinggyOptions } from './pinggy-options.ts';
-import type { Redactor } from './redactor.ts';
 import { made, rotated, usable } from './tokens.ts';
 import type { Traffic } from './traffic.ts';
 import { Tunnel, type TunnelDefinition } from './tunnel.ts';

@@ -8,6 +8,9 @@ import { portInUse } from './port-in-use.ts';
 /** A page in the user's browser can point any name at this port; it cannot choose another Host. */
 const LOOPBACK_HOST = /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/i;
 
+/** How often the event loop is asked to be on time (milliseconds). */
+const LAG_RESOLUTION_MS = 20;
+
 export interface HealthEndpointOptions {
   /** 0 picks a free one. */
   readonly port: number;
@@ -32,7 +35,7 @@ export async function startHealthEndpoint(options: HealthEndpointOptions): Promi
   const { source, version } = options;
   const { fastify } = await import('fastify');
   const app = fastify({ logger: false, forceCloseConnections: true });
-  const lag = monitorEventLoopDelay({ resolution: 20 });
+  const lag = monitorEventLoopDelay({ resolution: LAG_RESOLUTION_MS });
   lag.enable();
   let metrics: Promise<{ render(): Promise<string>; readonly contentType: string }> | undefined;
 
@@ -89,7 +92,8 @@ function isReady({ state, health }: TunnelStatus): boolean {
   return state === 'up' && (health.verdict === 'healthy' || health.verdict === 'degraded');
 }
 
-/** The histogram counts nanoseconds, and is not a number before its first sample. */
+/** The histogram counts nanoseconds from sample to sample, and is not a number before its first. */
 function toMs(nanoseconds: number): number {
-  return Number.isFinite(nanoseconds) ? Math.round(nanoseconds / 10_000) / 100 : 0;
+  if (!Number.isFinite(nanoseconds)) return 0;
+  return Math.max(0, Math.round(nanoseconds / 1e4) / 100 - LAG_RESOLUTION_MS);
 }

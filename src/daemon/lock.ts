@@ -7,6 +7,9 @@ import { TunneldError } from '../core/errors.ts';
 /** Long enough for a rival that read a stale lock just before ours to have acted on it. */
 const TAKEOVER_SETTLE_MS = 100;
 
+/** Stands for the start time of a process that has ended and is still listed. */
+const ENDED = 'ended';
+
 export interface DaemonLock {
   /** Removes the lock if it is still ours. Idempotent. */
   release(): void;
@@ -50,7 +53,7 @@ export async function acquireLock(file: string, socket: string): Promise<DaemonL
       cause,
     });
   } finally {
-    rmSync(candidate, { force: true });
+    removeIfThere(candidate);
   }
   return {
     release() {
@@ -105,19 +108,37 @@ function isAlive({ pid, startTime }: Owner): boolean {
   return now === undefined || now === startTime;
 }
 
-/** When the process started, in whatever form the system has it; undefined when it cannot be told. */
+/**
+ * When the process started, in whatever form the system has it; undefined when it cannot be told.
+ *
+ * A killed process nobody waited for (a container without an init) keeps its entry and its start
+ * time; it is told apart by its state.
+ */
 function startTimeOf(pid: number): string | undefined {
   try {
     if (process.platform !== 'linux') {
-      return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim();
+      const started = execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], { encoding: 'utf8' });
+      const [state = '', ...time] = started.trim().split(/\s+/);
+      return state.startsWith('Z') ? ENDED : time.join(' ');
     }
-    // The command name (field 2) may hold spaces and brackets; field 22 is counted from its end.
+    // The command name (field 2) may hold spaces and brackets; the fields are counted from its end.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const ticksSinceBoot = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const [state, ticksSinceBoot] = [fields[0], fields[19]];
+    if (state === 'Z' || state === 'X') return ENDED;
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     return `${boot}/${ticksSinceBoot}`;
   } catch {
     return undefined;
+  }
+}
+
+/** `force` of `rmSync` forgives a missing file, and not a file where its folder should be. */
+function removeIfThere(file: string): void {
+  try {
+    rmSync(file);
+  } catch {
+    // It was not made.
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { createLogger, type Logger } from '../core/log.ts';
+import type { Redactor } from '../core/redact.ts';
 import { LogFile } from './log-file.ts';
-import type { Redactor } from './redactor.ts';
 
 export interface LogBookOptions {
   readonly directory: string;

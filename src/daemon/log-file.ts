@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import type { DestinationStream } from 'pino';
 import { createStream, type RotatingFileStream } from 'rotating-file-stream';
 import type { Clock } from '../core/clock.ts';
-import type { Redactor } from './redactor.ts';
+import type { Redactor } from '../core/redact.ts';
 
 /** What may wait for a slow disk (bytes). Beyond it lines are dropped and counted: traffic goes first. */
 const MAX_QUEUED_BYTES = 1_048_576;

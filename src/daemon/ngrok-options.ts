@@ -11,7 +11,7 @@ import type { NgrokOptions } from '../providers/ngrok/options.ts';
  * @throws {TunneldError} `SECRET_UNAVAILABLE`
  */
 export function ngrokOptions(
-  { ngrok = ngrokSchema.parse({}) }: TunnelConfig,
+  { ngrok = ngrokSchema.parse({}), access }: TunnelConfig,
   env: NodeJS.ProcessEnv,
   onSecret: (secret: Secret) => void,
 ): NgrokOptions {
@@ -36,6 +36,8 @@ export function ngrokOptions(
     ),
     authtoken: secret(authtoken),
     basicAuth: basicAuth.map((pair) => pairOf(pair, secret, onSecret)),
+    // A page of an allowed origin asks first, and cannot send a token with that.
+    passPreflight: rest.passPreflight || access.origins.length > 0,
     heartbeatIntervalMs: heartbeatInterval,
     heartbeatToleranceMs: heartbeatTolerance,
   };

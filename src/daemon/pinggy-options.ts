@@ -1,6 +1,6 @@
 import { type PinggyConfig, pinggySchema } from '../config/pinggy-schema.ts';
 import type { TunnelConfig } from '../config/schema.ts';
-import { resolveSecret } from '../config/secrets.ts';
+import { isReference, resolveSecret } from '../config/secrets.ts';
 import type { Secret } from '../core/secret.ts';
 import type { PinggyOptions } from '../providers/pinggy/options.ts';
 
@@ -14,7 +14,7 @@ const LIVENESS = { livenessIntervalMs: 10_000, livenessTimeoutMs: 5_000 };
  * @throws {TunneldError} `SECRET_UNAVAILABLE`
  */
 export function pinggyOptions(
-  { pinggy = pinggySchema.parse({}) }: TunnelConfig,
+  { pinggy = pinggySchema.parse({}), access }: TunnelConfig,
   env: NodeJS.ProcessEnv,
   onSecret: (secret: Secret) => void,
 ): PinggyOptions {
@@ -34,9 +34,14 @@ export function pinggyOptions(
       return { user: name, password: secret(value) };
     }),
     setHeaders: Object.fromEntries(
-      setHeaders.map(atColon).map(({ name, value }) => [name, secret(value)] as const),
+      // A literal value is mostly a plain word, which must not be blotted out of every log.
+      setHeaders.map(atColon).map(({ name, value }) => {
+        return [name, isReference(value) ? secret(value) : resolveSecret(value, env)] as const;
+      }),
     ),
     openTimeoutMs: openTimeout,
+    // A page of an allowed origin asks first, and cannot send a token with that.
+    passPreflight: rest.passPreflight || access.origins.length > 0,
   };
 }
 

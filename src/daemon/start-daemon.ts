@@ -7,6 +7,7 @@ import { watchConfig } from '../config/watch.ts';
 import { startControlServer } from '../control/server.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
+import { Redactor } from '../core/redact.ts';
 import { VERSION } from '../core/version.ts';
 import { createProvider } from '../providers/registry.ts';
 import { Daemon } from './daemon.ts';
@@ -17,7 +18,6 @@ import { ngrokOptions } from './ngrok-options.ts';
 import { isOnline } from './online.ts';
 import { removeOrphans } from './orphans.ts';
 import { pinggyOptions } from './pinggy-options.ts';
-import { Redactor } from './redactor.ts';
 import { startEmbeddedRelay } from './relay-embed.ts';
 import { detectWake } from './wake-detector.ts';
 

@@ -190,7 +190,8 @@ export class Supervisor {
   /** What the monitor thinks now: decides whether a replacement would help, and when all is well. */
   noteVerdict(verdict: Verdict): void {
     this.#verdict = verdict;
-    if (SESSION_WORKS.has(verdict)) {
+    // Without a session a verdict is of the server alone, and proves nothing of the tunnel.
+    if (this.#held !== undefined && SESSION_WORKS.has(verdict)) {
       this.#sustainTimer ??= this.#deps.clock.setTimer(() => this.#sustained(), this.#backoff.resetAfterMs);
     } else {
       this.#sustainTimer?.cancel();

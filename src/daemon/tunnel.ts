@@ -61,6 +61,8 @@ export class Tunnel {
   #provider: TunnelProvider | undefined;
   #side: UpstreamSide | undefined;
   #sideConfig: TunnelConfig | undefined;
+  /** Ids of the tokens the provider was last given. */
+  #toldToProvider: readonly string[] = [];
   /** What the provider was made from. */
   #providerConfig: unknown;
   /** What was resolved from the configuration when the tunnel was brought up. */
@@ -180,8 +182,15 @@ export class Tunnel {
   setTokens(tokens: readonly StoredToken[]): void {
     this.#definition = { ...this.#definition, tokens };
     this.#side?.setTokens(this.tokens.map(hashed));
-    if (this.#provider?.checksTokens === true && this.#supervisor?.session !== undefined)
-      this.#supervisor.restart('the provider must learn the new token');
+    this.#teachProvider();
+  }
+
+  /** A session whose edge checks tokens knows those it was opened with; a newer one needs a new session. */
+  #teachProvider(): void {
+    const [newest] = this.tokens;
+    if (newest === undefined || this.#provider?.checksTokens !== true) return;
+    if (this.#supervisor?.session === undefined || this.#toldToProvider.includes(newest.id)) return;
+    this.#supervisor.restart('the provider must learn the new token');
   }
 
   /** The tokens in force, newest first; none where the tunnel is public on purpose. */
@@ -244,7 +253,11 @@ export class Tunnel {
       online: () => online(this.#definition.config),
       onChange: (change) => this.#changed(change),
       onProgress: () => this.#publish(),
-      onSessionOpened: (session) => this.#side?.sessionOpened(session.publicUrl),
+      onSessionOpened: (session) => {
+        this.#side?.sessionOpened(session.publicUrl);
+        // The token may have been rotated while the session was opening.
+        this.#teachProvider();
+      },
       onSessionClosed: () => this.#side?.sessionClosed(),
     });
   }
@@ -309,13 +322,18 @@ export class Tunnel {
     return {
       name: this.name,
       owner: { instance: this.#deps.instance, key: this.#deps.ownerKey },
-      accessTokens: () => usable(this.tokens, this.#deps.clock.now()).map(({ value }) => value),
+      accessTokens: () => {
+        const tokens = usable(this.tokens, this.#deps.clock.now());
+        this.#toldToProvider = tokens.map(({ id }) => id);
+        return tokens.map(({ value }) => value);
+      },
       get gatewayUrl() {
         return side().gatewayUrl;
       },
       accept(exchange) {
         side().accept(exchange);
       },
+      announce: (publicUrl) => this.#side?.urlKnown(publicUrl),
     };
   }
 
@@ -344,7 +362,8 @@ export class Tunnel {
     this.#health = report;
     this.traffic.noteHealth(report);
     this.#supervisor?.noteVerdict(report.verdict);
-    if (before.verdict !== report.verdict || before.cause !== report.cause) {
+    const news = before.verdict !== report.verdict || before.cause !== report.cause;
+    if (news && (report.verdict !== 'unknown' || before.verdict !== 'unknown')) {
       const { verdict, cause, remedy, local, public: far } = report;
       const level = verdict === 'healthy' || verdict === 'unknown' ? 'info' : 'warn';
       this.#deps.log[level](
@@ -386,8 +405,10 @@ export class Tunnel {
 
 /** The part of the configuration a provider is made from: when it changes, another is needed. */
 function providerConfigOf(config: TunnelConfig): unknown {
-  const { provider } = config;
-  return provider === 'pinggy' || provider === 'ngrok' ? config[provider] : undefined;
+  const { provider, access } = config;
+  if (provider !== 'pinggy' && provider !== 'ngrok') return undefined;
+  // Where pages may call, the edge has to let their preflights through.
+  return { ...config[provider], pages: access.origins.length > 0 };
 }
 
 function idleHealth(now: number): HealthReport {

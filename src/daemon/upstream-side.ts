@@ -130,6 +130,11 @@ export class UpstreamSide {
     this.#gateway.setTokens(tokens);
   }
 
+  /** A session is about to open: its visitors may come before it counts as open. */
+  urlKnown(publicUrl: URL): void {
+    this.#gateway.setPublicUrl(publicUrl);
+  }
+
   sessionOpened(publicUrl: URL): void {
     this.#gateway.setPublicUrl(publicUrl);
     this.#monitor.sessionOpened(publicUrl);

@@ -9,6 +9,7 @@ import {
   unauthorized,
 } from './answers.ts';
 import { type Admission, findToken } from './carriers.ts';
+import { isPreflight, preflight } from './cors.ts';
 import type { Gateway } from './gateway.ts';
 
 /** A request the gateway answers itself, because it may not pass or because the path is ours. */
@@ -26,6 +27,9 @@ export function admit(gateway: Gateway, request: RequestHead, probe: boolean): A
   const { access, limits } = gateway.options;
   if (!gateway.policy.acceptsHost(request)) return { carrier: undefined, answer: FOREIGN_HOST };
   if (!gateway.policy.acceptsOrigin(request)) return { carrier: undefined, answer: FOREIGN_ORIGIN };
+  if (isPreflight(request) && gateway.policy.listedOrigin(request) !== undefined) {
+    return { carrier: undefined, answer: preflight(request) };
+  }
   const found = findToken(request, access.queryToken, (value) => gateway.tokens.verify(value) !== undefined);
   if ('presented' in found && !access.insecurePublic) {
     return {

@@ -1,4 +1,5 @@
 import type { ResponseHead } from '../core/exchange.ts';
+import { REASON_HEADER } from '../core/markers.ts';
 import { responseHead } from '../http1/response-head.ts';
 
 /** An answer of the gateway's own. */
@@ -22,17 +23,13 @@ export function ownAnswer(
   marker: readonly string[],
   rpcId: string | undefined,
 ): { head: ResponseHead; body: Buffer } {
+  const common = ['Cache-Control', 'no-store', ...marker, REASON_HEADER, answer.reason];
+  const headers = [...common, ...(answer.headers ?? [])];
+  if (answer.status === 204) {
+    return { head: responseHead(204, headers, { kind: 'none' }), body: Buffer.alloc(0) };
+  }
+  headers.push('Content-Type', 'application/json');
   const body = Buffer.from(rpcId === undefined ? plainBody(answer) : rpcBody(answer, rpcId));
-  const headers = [
-    'Content-Type',
-    'application/json',
-    'Cache-Control',
-    'no-store',
-    ...marker,
-    'X-Tunneld-Reason',
-    answer.reason,
-    ...(answer.headers ?? []),
-  ];
   return { head: responseHead(answer.status, headers, { kind: 'length', length: body.length }), body };
 }
 

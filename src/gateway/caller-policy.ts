@@ -44,6 +44,18 @@ export class CallerPolicy {
     return lower === this.#publicUrl?.origin || this.#origins.has(lower);
   }
 
+  /** Some origin is listed, so that answers depend on who asks. */
+  get listsOrigins(): boolean {
+    return this.#origins.size > 0;
+  }
+
+  /** The request's `Origin` when it is a listed one: such a page is told that it may read the answer. */
+  listedOrigin(request: RequestHead): string | undefined {
+    if (this.#origins.size === 0) return undefined;
+    const origin = request.get('origin');
+    return origin !== undefined && this.#origins.has(origin.toLowerCase()) ? origin : undefined;
+  }
+
   #rebuild(): void {
     const hosts = new Set<string>();
     if (this.#ownPort !== undefined) addLoopback(hosts, String(this.#ownPort));

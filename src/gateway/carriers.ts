@@ -1,5 +1,8 @@
 import type { RequestHead } from '../core/exchange.ts';
 
+/** The carrier that is our own: nothing else ever has this name. */
+export const TOKEN_HEADER = 'x-tunneld-token';
+
 /** Where a request may hold the access token, in the order they are tried. */
 export type Carrier = 'header' | 'api-key' | 'path' | 'bearer' | 'query';
 
@@ -31,7 +34,7 @@ export function findToken(
     presented = true;
     return isValid(value);
   };
-  if (matches(request.get('x-tunneld-token'))) return { carrier: 'header', target, pathPrefix: '' };
+  if (matches(request.get(TOKEN_HEADER))) return { carrier: 'header', target, pathPrefix: '' };
   if (matches(request.get('x-api-key'))) return { carrier: 'api-key', target, pathPrefix: '' };
   const secretPath = SECRET_PATH.exec(target);
   if (secretPath !== null && matches(secretPath[2])) {

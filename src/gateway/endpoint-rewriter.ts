@@ -2,18 +2,24 @@
 const MAX_HELD_BYTES = 4_096;
 
 /**
- * Legacy HTTP+SSE servers send, as the first event, the path that messages go to. Behind a public
- * URL with a path of its own (or a secret path) that path must have the same prefix, or the client
- * posts past the tunnel. Only that event is touched; nothing after it is held back.
+ * Legacy HTTP+SSE servers send, as the first event, where messages go: a path, or a URL of their own
+ * (`http://localhost:3845/messages`) that means nothing to the caller. It is made a path that leads
+ * back here, with the prefix the caller sees (the public URL's own path, a secret path). Only that
+ * event is touched; nothing after it is held back.
  */
 export class EndpointRewriter {
   readonly #prefix: string;
+  readonly #serverNames: ReadonlySet<string>;
   /** Undefined once the first event was dealt with. */
   #held: string | undefined = '';
 
-  /** @param prefix path without final slash, not empty */
-  constructor(prefix: string) {
+  /**
+   * @param prefix path without final slash; may be empty
+   * @param serverNames what the server may call itself in a URL: `host:port`, lower case
+   */
+  constructor(prefix: string, serverNames: ReadonlySet<string>) {
     this.#prefix = prefix;
+    this.#serverNames = serverNames;
   }
 
   /** @returns what to send on now; may be empty while the first event is incomplete */
@@ -23,14 +29,14 @@ export class EndpointRewriter {
     const match = ENDPOINT_EVENT.exec(text);
     if (match !== null) {
       this.#held = undefined;
-      const at = (match[1] as string).length;
-      // `//host/…` would be another host.
-      const rewrite = text.charCodeAt(at) === 0x2f && text.charCodeAt(at + 1) !== 0x2f;
-      return Buffer.from(rewrite ? text.slice(0, at) + this.#prefix + text.slice(at) : text, 'latin1');
+      const [whole, before, endpoint] = match as unknown as [string, string, string];
+      return Buffer.from(before + this.#rewritten(endpoint) + text.slice(whole.length - 1), 'latin1');
     }
     if (text.length <= MAX_HELD_BYTES && COULD_BECOME_ENDPOINT.test(text)) {
-      this.#held = text;
-      return NOTHING;
+      // Comments in front of the event show that the stream is alive.
+      const before = COMPLETE_LINES.exec(text)?.[0] ?? '';
+      this.#held = text.slice(before.length);
+      return Buffer.from(before, 'latin1');
     }
     this.#held = undefined;
     return Buffer.from(text, 'latin1');
@@ -42,16 +48,27 @@ export class EndpointRewriter {
     this.#held = undefined;
     return Buffer.from(held, 'latin1');
   }
+
+  #rewritten(endpoint: string): string {
+    const [base = '', name = ''] = ABSOLUTE.exec(endpoint) ?? [];
+    const path = endpoint.slice(base.length);
+    // `//host/…` would be another host, and so is any name that is not the server's.
+    if (base === '' ? !PATH.test(path) : !this.#serverNames.has(name.toLowerCase())) return endpoint;
+    return this.#prefix + (path.startsWith('/') ? path : `/${path}`);
+  }
 }
 
-const NOTHING = Buffer.alloc(0);
+/** Whatever the scheme: the server may have built it of what the caller used. */
+const ABSOLUTE = /^https?:\/\/([^/?#]+)/i;
+const PATH = /^\/(?!\/)/;
 
 /** A line end, read in one way only: `\r` of a `\r\n` alone would make the patterns below explode. */
 const EOL = '(?:\\r\\n|\\n|\\r(?!\\n))';
 const LEADING = `(?:(?::[^\\r\\n]*)?${EOL})*`;
+const COMPLETE_LINES = new RegExp(`^${LEADING}`);
 
 /** Comments, `event: endpoint`, and the `data` line whose value is rewritten, its end included. */
-const ENDPOINT_EVENT = new RegExp(`^(${LEADING}event: ?endpoint${EOL}data: ?)[^\\r\\n]*[\\r\\n]`);
+const ENDPOINT_EVENT = new RegExp(`^(${LEADING}event: ?endpoint${EOL}data: ?)([^\\r\\n]*)[\\r\\n]`);
 
 /** What such an event may look like while it is incomplete. */
 const COULD_BECOME_ENDPOINT = new RegExp(

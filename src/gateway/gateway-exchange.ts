@@ -1,4 +1,5 @@
 import { type BodySink, type Exchange, Flow, type Peer } from '../core/exchange.ts';
+import { INSTANCE_HEADER, PROBE_HEADER, REASON_HEADER, UPSTREAM_HEADER } from '../core/markers.ts';
 import type { RequestEvent } from '../core/request-event.ts';
 import { NameSet } from '../http1/name-set.ts';
 import { editResponseHead, type ParsedResponseHead } from '../http1/response-head.ts';
@@ -6,7 +7,8 @@ import { serializeRequestHead } from '../http1/rewrite.ts';
 import type { UpstreamExchange, UpstreamFailure, UpstreamReceiver } from '../http1/upstream-exchange.ts';
 import { admit } from './admission.ts';
 import { type OwnAnswer, ownAnswer } from './answers.ts';
-import { type Admission, type Carrier, loggedPath } from './carriers.ts';
+import { type Admission, type Carrier, loggedPath, TOKEN_HEADER } from './carriers.ts';
+import { CORS_HEADERS, corsHeaders } from './cors.ts';
 import { EndpointRewriter } from './endpoint-rewriter.ts';
 import { EventBoundary, KEEP_ALIVE_COMMENT } from './event-stream.ts';
 import { callerOf, FORWARDING_HEADERS } from './forwarded.ts';
@@ -53,7 +55,7 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
     this.#startedAt = clock.monotonic();
     this.#since = this.#startedAt;
     this.#peer = callerOf(request, exchange.peer, gateway.trustForwarded);
-    this.#nonce = probeNonce(request.get('x-tunneld-probe'), probeKey);
+    this.#nonce = probeNonce(request.get(PROBE_HEADER), probeKey);
     this.#inspector = new RpcInspector(request);
     const session = request.get('mcp-session-id');
     if (session !== undefined) this.#session = gateway.sessionLabel(session);
@@ -143,7 +145,9 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
     if (session !== undefined) this.#session = this.#gateway.sessionLabel(session);
     const add = this.#gateway.marker('ok', this.#nonce);
     this.#watchEvents(head, add);
-    const edited = editResponseHead(head, OUR_ANSWER_HEADERS, add);
+    const forPage = this.#allowPage(add, head.get('access-control-expose-headers'));
+    const drop = forPage ? NOT_OF_THE_SERVER_FOR_A_PAGE : NOT_OF_THE_SERVER;
+    const edited = editResponseHead(head, drop, add);
     if (head.status === 101) return this.#upgrade(edited, first);
     const body = first === undefined ? undefined : this.#seen(first, last);
     const flow = this.#flow(this.#exchange.respond(edited, body, last));
@@ -235,9 +239,18 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
     if (head.get('cache-control') === undefined) add.push('Cache-Control', 'no-cache');
     if (head.framing.kind !== 'stream' || head.get('content-encoding') !== undefined) return;
     if (this.#gateway.options.sseKeepAliveMs !== undefined) this.#boundary = new EventBoundary();
-    const prefix = this.#publicPrefix();
-    if (prefix !== '' && this.#exchange.request.method === 'GET')
-      this.#rewriter = new EndpointRewriter(prefix);
+    if (this.#exchange.request.method === 'GET')
+      this.#rewriter = new EndpointRewriter(this.#publicPrefix(), this.#gateway.serverNames);
+  }
+
+  /** Lets a page of a listed origin read the answer. @returns whether such a page asked */
+  #allowPage(add: string[], exposed: string | undefined): boolean {
+    const { policy } = this.#gateway;
+    if (policy.listsOrigins) add.push('Vary', 'Origin');
+    const origin = policy.listedOrigin(this.#exchange.request);
+    if (origin === undefined) return false;
+    add.push(...corsHeaders(origin, exposed));
+    return true;
   }
 
   /** What stands in front of the server's paths where this caller sees them. */
@@ -294,6 +307,7 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
   #answer(answer: OwnAnswer, upstream: 'down' | 'n/a'): void {
     const rpc = RPC_STATUS.has(answer.status) && isJsonPost(this.#exchange.request);
     const marker = this.#gateway.marker(upstream, this.#nonce);
+    this.#allowPage(marker, undefined);
     const { head, body } = ownAnswer(answer, marker, rpc ? this.#inspector.id : undefined);
     this.#status = answer.status;
     this.#responseBytes = body.length;
@@ -335,14 +349,12 @@ const EVENT_STREAM = /^text\/event-stream\b/i;
 const RPC_STATUS = new Set([400, 413, 431, 500, 502, 503, 504]);
 
 /** Ours to say, never the server's. */
-const OUR_ANSWER_HEADERS = new NameSet([
-  'x-tunneld',
-  'x-tunneld-upstream',
-  'x-tunneld-probe',
-  'x-tunneld-reason',
-]);
+const OUR_ANSWER_HEADERS = [INSTANCE_HEADER, UPSTREAM_HEADER, PROBE_HEADER, REASON_HEADER];
+const NOT_OF_THE_SERVER = new NameSet(OUR_ANSWER_HEADERS);
+const NOT_OF_THE_SERVER_FOR_A_PAGE = new NameSet([...OUR_ANSWER_HEADERS, ...CORS_HEADERS]);
 
-const ALWAYS_DROPPED = [...FORWARDING_HEADERS, 'host', 'origin', 'x-tunneld-token', 'x-tunneld-probe'];
+/** `X-Tunneld-*` means nothing to any server, so it goes even where another carrier matched. */
+const ALWAYS_DROPPED = [...FORWARDING_HEADERS, 'host', 'origin', TOKEN_HEADER, PROBE_HEADER];
 
 /** By carrier: the one that held the token goes, the others may be the server's own. */
 const NOT_FOR_THE_SERVER: Readonly<Record<Carrier, NameSet>> = {

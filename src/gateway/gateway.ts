@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Timer } from '../core/clock.ts';
 import type { Exchange, Peer, RequestHead } from '../core/exchange.ts';
+import { INSTANCE_HEADER, PROBE_HEADER, UPSTREAM_HEADER } from '../core/markers.ts';
 import type { RequestEvent } from '../core/request-event.ts';
 import { Http1Server } from '../http1/server.ts';
 import type { RefusedRequest } from '../http1/server-options.ts';
@@ -9,7 +10,7 @@ import { UpstreamPool } from '../http1/upstream-pool.ts';
 import { type OwnAnswer, ownAnswer } from './answers.ts';
 import { CallerPolicy } from './caller-policy.ts';
 import { GatewayExchange } from './gateway-exchange.ts';
-import type { GatewayOptions } from './gateway-options.ts';
+import type { GatewayOptions, UpstreamAddress } from './gateway-options.ts';
 import { type AccessToken, TokenTable } from './token-table.ts';
 
 /**
@@ -20,6 +21,8 @@ export class Gateway {
   readonly options: GatewayOptions;
   readonly tokens: TokenTable;
   readonly policy: CallerPolicy;
+  /** What the server may call itself in a URL: `host:port`, lower case. */
+  readonly serverNames: ReadonlySet<string>;
   readonly pool: UpstreamPool;
   readonly #server: Http1Server;
   readonly #active = new Set<GatewayExchange>();
@@ -34,6 +37,7 @@ export class Gateway {
     this.options = options;
     this.tokens = new TokenTable(options.clock);
     this.policy = new CallerPolicy(options.access.origins);
+    this.serverNames = namesOf(options.upstream);
     this.pool = new UpstreamPool({ ...options.upstream, clock: options.clock });
     this.#trustForwarded = options.trustForwarded ?? false;
     const { firstByteTimeoutMs, idleTimeoutMs, connections } = options.limits;
@@ -143,8 +147,8 @@ export class Gateway {
 
   /** Headers that say who answers. */
   marker(upstream: 'ok' | 'down' | 'n/a', probeNonce: string | undefined): string[] {
-    const marker = ['X-Tunneld', this.options.instance, 'X-Tunneld-Upstream', upstream];
-    if (probeNonce !== undefined) marker.push('X-Tunneld-Probe', probeNonce);
+    const marker = [INSTANCE_HEADER, this.options.instance, UPSTREAM_HEADER, upstream];
+    if (probeNonce !== undefined) marker.push(PROBE_HEADER, probeNonce);
     return marker;
   }
 
@@ -210,4 +214,11 @@ function directPeer(socket: Socket, request: RequestHead): Peer {
     host: request.get('host') ?? '',
     via: 'local',
   };
+}
+
+function namesOf({ protocol, host, port, hostHeader }: UpstreamAddress): ReadonlySet<string> {
+  const hosts = [host, 'localhost', '127.0.0.1', '[::1]'];
+  const needsPort = port !== (protocol === 'https:' ? 443 : 80);
+  const names = [hostHeader, ...hosts.map((name) => `${name}:${port}`), ...(needsPort ? [] : hosts)];
+  return new Set(names.map((name) => name.toLowerCase()));
 }

@@ -22,7 +22,7 @@ export function createBodyDecoder(framing: Framing, delimitedByClose = false): B
 }
 
 /** A known number of bytes; without end for bodies that the end of the connection delimits. */
-export class LengthDecoder implements BodyDecoder {
+class LengthDecoder implements BodyDecoder {
   flow: Flow = Flow.consumed;
   #left: number;
 

@@ -45,6 +45,11 @@ export interface OpenRequest {
   /** The gateway in process, for agents that live in the daemon: no extra hop. */
   accept(exchange: Exchange): void;
   /**
+   * Told as soon as the public URL is known, before the first `accept`: visitors may be waiting, and
+   * their Host is judged by it. For providers that use `accept`; it is also what `open` resolves with.
+   */
+  announce?(publicUrl: URL): void;
+  /**
    * The access tokens callers may use now, for providers whose edge checks them too. Empty or
    * absent: the edge lets everybody through (the gateway has the last word in any case).
    */

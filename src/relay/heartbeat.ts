@@ -1,9 +1,9 @@
 import type { Clock, Timer } from '../core/clock.ts';
 
 /** Silence after which we ask whether the peer is there. */
-export const PING_AFTER_MS = 5_000;
+const PING_AFTER_MS = 5_000;
 /** Silence after which it is not. */
-export const DEAD_AFTER_MS = 15_000;
+const DEAD_AFTER_MS = 15_000;
 
 /**
  * One batch may take this long to leave. Generous: a slow uplink needs its time for a full backlog,

@@ -1,10 +1,10 @@
 import { MAX_FRAME_BYTES } from './frame.ts';
 import { LinkError } from './link-error.ts';
 
-export const LINK_VERSION = 1;
+const LINK_VERSION = 1;
 
 /** Body bytes a stream may have under way. docs/relay-protocol.md says what it was measured with. */
-export const DEFAULT_WINDOW_BYTES = 262_144;
+const DEFAULT_WINDOW_BYTES = 262_144;
 /** Below four frames a stream can stall waiting for the half window that returns its credit. */
 const MIN_WINDOW_FRAMES = 4;
 const MAX_WINDOW_BYTES = 16_777_216;

@@ -2,9 +2,9 @@ import type { Clock, Timer } from '../core/clock.ts';
 import type { Mux } from './mux.ts';
 
 /** How long requests for a name that was just lost wait for its reconnect. */
-export const HOLD_MS = 2_000;
+const HOLD_MS = 2_000;
 /** How long a lost name is remembered, and kept for whoever had it. */
-export const REMEMBER_MS = 60_000;
+const REMEMBER_MS = 60_000;
 /** Requests of one name that wait at once, and lost names that are remembered: both are bounded. */
 const MAX_WAITERS = 256;
 const MAX_REMEMBERED = 10_000;

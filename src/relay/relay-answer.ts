@@ -1,8 +1,6 @@
 import type { Exchange } from '../core/exchange.ts';
+import { RELAY_HEADER } from '../core/markers.ts';
 import { responseHead } from '../http1/response-head.ts';
-
-/** Says that the relay answered, not the gateway, and why. Never `X-Tunneld`: that is the gateway's. */
-export const RELAY_HEADER = 'X-Tunneld-Relay';
 
 export interface RelayRefusal {
   readonly status: number;

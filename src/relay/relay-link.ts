@@ -28,6 +28,8 @@ export interface RelayLinkOptions {
   readonly token: Secret;
   /** Takes each request, in process. */
   accept(exchange: Exchange): void;
+  /** Told the public URL before the first `accept`, which may come before the promise is acted on. */
+  announce?(publicUrl: URL): void;
   /** Gives up the attempt; of no effect once the link is open. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
@@ -144,7 +146,9 @@ class LinkAttempt {
       throw new LinkError('protocol', 'the public URL is not one');
     }
     this.#settled = true;
-    this.#resolve(serve(wire, hello, this.#options));
+    const link = serve(wire, hello, this.#options);
+    this.#options.announce?.(link.publicUrl);
+    this.#resolve(link);
   }
 
   #refusal(reason: GoawayReason, detail: string): TunneldError {

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../core/clock.ts';
 import type { Exchange, Peer, RequestHead } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
+import { RELAY_HEADER } from '../core/markers.ts';
 import { Http1Server } from '../http1/server.ts';
 import type { ServerLimits } from '../http1/server-options.ts';
 import type { Authorize } from './authorization.ts';
@@ -10,7 +11,7 @@ import { LinkHub } from './link-hub.ts';
 import { MAX_HEAD_BYTES } from './mux-stream.ts';
 import type { NameHolder } from './name-registry.ts';
 import { isOAuthPath, type PathRoute, routePath } from './path-routing.ts';
-import { answer, RELAY_HEADER, refuse, refuseDiscovery, TEXT_TYPE } from './relay-answer.ts';
+import { answer, refuse, refuseDiscovery, TEXT_TYPE } from './relay-answer.ts';
 import { LINK_PATH } from './websocket-handshake.ts';
 
 export interface RelayLimits extends Partial<ServerLimits> {
@@ -24,7 +25,7 @@ export interface RelayLimits extends Partial<ServerLimits> {
 /** What may grow when a head is passed on (the visitor's line, our framing) must still fit the link. */
 const MAX_PUBLIC_HEAD_BYTES = MAX_HEAD_BYTES - 1_024;
 
-export const DEFAULT_RELAY_LIMITS = {
+const DEFAULT_RELAY_LIMITS = {
   headBytes: 16_384,
   connections: 4_096,
   links: 1_024,

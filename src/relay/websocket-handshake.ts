@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 /** Reserved path of the relay's port: no tunnel name starts with an underscore. */
 export const LINK_PATH = '/_tunneld/link';
 /** Offered and echoed as WebSocket subprotocol. */
-export const SUBPROTOCOL = 'tunneld.1';
+const SUBPROTOCOL = 'tunneld.1';
 /** RFC 6455 §1.3 */
 const ACCEPT_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 

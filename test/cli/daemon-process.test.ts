@@ -112,7 +112,8 @@ it('stops the daemon and waits until it is gone', async () => {
     stdout: `The daemon (pid ${child.pid}) has stopped`,
     stderr: '',
   });
-  expect(child.signalCode).toBe('SIGTERM');
+  // Its parent, this test, may not have collected it yet.
+  expect(await isRunning(child.pid ?? 0)).toBe(false);
 });
 
 it('exits with 5 when the daemon is still there after the wait, and says how to end it', async () => {

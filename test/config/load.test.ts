@@ -63,7 +63,7 @@ describe('a configuration file', () => {
     expect(await complaintsAbout(text)).toEqual([
       '2:3 tunnels.figma: Give `port` or `url`: where does the MCP server listen?',
       '3:5 tunnels.figma.prot: Unknown key; did you mean "port"?',
-      '4:3 tunnels.Bad_Name: Use 1 to 32 of a-z, 0-9 and -, starting with a letter',
+      '4:3 tunnels.Bad_Name: Use 1 to 32 of a-z, 0-9 and -, starting with a letter; not "daemon"',
       '5:5 tunnels.Bad_Name.port: Expected a port from 1 to 65535',
       '6:15 tunnels.Bad_Name.access.token: Expected at least 16 characters, all of them letters, digits or one of . _ ~ -',
       '6:39 tunnels.Bad_Name.access.origins.0: Expected an origin such as "https://app.example.com" (no path, no trailing slash)',

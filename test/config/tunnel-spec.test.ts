@@ -11,7 +11,7 @@ describe('a tunnel that `tunneld up` sends', () => {
     });
   });
 
-  it.each(['Figma', 'figma_1', '1figma', '', 'a'.repeat(33), '-a', '../x', 'a\n'])(
+  it.each(['Figma', 'figma_1', '1figma', '', 'a'.repeat(33), '-a', '../x', 'a\n', 'daemon'])(
     'cannot be called %j',
     async (name) => {
       const error = await thrownBy(() => parseTunnelSpec(name, { port: 1 }));

@@ -1,7 +1,12 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ControlClient } from '../../src/control/client.ts';
 import { PROTOCOL_HEADER } from '../../src/control/routes.ts';
 import { ERROR_CATALOGUE, type ErrorCode, TunneldError } from '../../src/core/errors.ts';
+import { tempFolder } from '../helpers/temp-folder.ts';
 import { thrownBy } from '../helpers/thrown.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 import { statusOf } from './fake-daemon.ts';
@@ -34,6 +39,7 @@ describe('the control protocol', () => {
     expect(await client.info()).toMatchObject({ pid: 4711, version: '9.9.9' });
     expect(await client.list()).toEqual([statusOf('figma')]);
     expect(await client.status('figma')).toEqual(statusOf('figma'));
+    expect(await client.diagnose('figma')).toEqual({ findings: [], command: 'docker run' });
     expect(await client.inspect('figma')).toMatchObject({ config: { port: 1 }, history: [] });
     expect(await client.up('figma', { port: 3845 })).toMatchObject({ created: true, token: 'tnl_new' });
     expect(await client.upAll()).toEqual([{ status: statusOf('figma'), created: false, changed: false }]);
@@ -48,6 +54,7 @@ describe('the control protocol', () => {
       ['info'],
       ['list'],
       ['status', 'figma'],
+      ['diagnose', 'figma'],
       ['inspect', 'figma'],
       ['up', 'figma', { port: 3845 }],
       ['upAll'],
@@ -95,11 +102,15 @@ describe('the control protocol', () => {
     expect(JSON.parse(raw.body)).toEqual({ error: { message: 'index out of range' } });
   });
 
-  it('answers before it stops, and then stops once', async () => {
-    const { client, daemon } = await serving();
-    await client.stop();
-    await waitFor(() => daemon.asked.length > 0);
-    expect(daemon.asked).toEqual([['stop']]);
+  it('answers before it stops, even where stopping ends the process on the spot', async () => {
+    const socket = join(tempFolder(), 's.sock');
+    const program = join(import.meta.dirname, '../helpers/programs/exit-on-stop.ts');
+    const stdio = ['ignore', 'pipe', 'inherit'] as const;
+    const child = spawn(process.execPath, ['--import', 'tsx', program, socket], { stdio: [...stdio] });
+    const exited = once(child, 'exit');
+    await once(child.stdout ?? child, 'data');
+    await expect(new ControlClient(socket).stop()).resolves.toBeUndefined();
+    expect((await exited)[0]).toBe(0);
   });
 
   it.each([

@@ -295,4 +295,13 @@ describe('a supervised tunnel', () => {
     expect(supervisor.state).toBe('up');
     expect(provider.mostLive).toBe(1);
   });
+
+  it('keeps the reason of a failure, whatever is said of the server meanwhile', async () => {
+    const { clock, supervisor } = supervised({ fails: rejected });
+    supervisor.start('wanted');
+    await clock.advance(0);
+    supervisor.noteVerdict('server-down');
+    await clock.advance(61_000);
+    expect(supervisor.lastError?.code).toBe('CREDENTIAL_REJECTED');
+  });
 });

@@ -63,17 +63,18 @@ export class TestEngine implements AsyncDisposable {
     return { PATH: process.env['PATH'], DOCKER_HOST: `unix://${this.socket}`, DOCKER_CONFIG: this.folder };
   }
 
-  async start(): Promise<void> {
+  /** @param more options: `--live-restore` keeps containers running while the engine is away. */
+  async start(...more: readonly string[]): Promise<void> {
     const under = (name: string) => join(this.folder, name);
     const options = ['--data-root', under('data'), '--exec-root', under('exec'), '--pidfile', under('pid')];
     const network = ['--iptables=false', '--bridge=none', '--storage-driver=vfs'];
-    this.#process = spawn(DOCKERD ?? '', [...options, '-H', `unix://${this.socket}`, ...network], {
+    this.#process = spawn(DOCKERD ?? '', [...options, '-H', `unix://${this.socket}`, ...network, ...more], {
       stdio: 'ignore',
     });
     await waitFor(() => this.docker.ping(), { timeoutMs: 20_000, what: 'the engine' });
   }
 
-  /** As `systemctl stop docker` does: its containers go with it. */
+  /** As `systemctl stop docker` does: its containers go with it, unless it was told to leave them. */
   async stop(): Promise<void> {
     const child = this.#process;
     this.#process = undefined;
@@ -93,8 +94,10 @@ export class TestEngine implements AsyncDisposable {
         await this.docker.getContainer(Id).remove({ force: true });
     }
     await this.stop();
-    // The engine leaves its network namespace mounted; a mount cannot be removed with its folder.
-    spawnSync('umount', ['--lazy', join(this.folder, 'exec/netns/default')], { stdio: 'ignore' });
+    // The engine leaves mounts, more of them when it was killed; a mount cannot be removed with its folder.
+    for (const mount of ['exec/netns/default', 'data']) {
+      spawnSync('umount', ['--lazy', join(this.folder, mount)], { stdio: 'ignore' });
+    }
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -15,7 +15,7 @@ export type EdgeMode =
   | 'deny'
   /** Lets nobody forward: OpenSSH says "remote port forwarding failed". */
   | 'refuse-forward'
-  /** Accepts everything and never gives a URL. */
+  /** Accepts everything and gives no URL before `release`. */
   | 'no-url'
   /** Prints its URLs but has no web debugger. */
   | 'no-debugger';
@@ -49,6 +49,7 @@ export class PinggyEdge implements AsyncDisposable {
   readonly logins: EdgeSession[] = [];
   readonly #live = new Map<Connection, LiveSession>();
   readonly #sockets = new Set<Socket>();
+  readonly #waiting: (() => void)[] = [];
   /** Port of each token's public address: a token keeps its URL. */
   readonly #ports = new Map<string, number>();
   readonly #ssh: ssh2.Server;
@@ -98,6 +99,11 @@ export class PinggyEdge implements AsyncDisposable {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Gives those who wait for a URL theirs. */
+  release(): void {
+    for (const serve of this.#waiting.splice(0)) serve();
+  }
+
   /** Ends every session politely, as when the 60 minutes are over. */
   expire(): void {
     for (const client of this.#live.keys()) client.end();
@@ -141,11 +147,7 @@ export class PinggyEdge implements AsyncDisposable {
         void this.#begin(client, user, command, acceptExec());
       });
     });
-    client.on('close', () => {
-      const session = this.#live.get(client);
-      this.#live.delete(client);
-      void session?.closeListeners();
-    });
+    client.on('close', () => this.#live.delete(client));
   }
 
   async #begin(client: Connection, user: string, command: string, channel: ServerChannel): Promise<void> {
@@ -171,9 +173,13 @@ export class PinggyEdge implements AsyncDisposable {
     await session.listen(isToken(token) ? this.#ports.get(token) : undefined);
     if (isToken(token)) this.#ports.set(token, session.port);
     this.logins.push({ user, options: command, publicUrl: new URL(session.httpsUrl) });
-    if (this.mode === 'no-url') return;
-    this.#live.set(client, session);
-    say(...(this.greeting ?? usualGreeting(isToken(token), session)));
+    const serve = () => {
+      this.#live.set(client, session);
+      say(...(this.greeting ?? usualGreeting(isToken(token), session)));
+    };
+    client.on('close', () => void session.closeListeners());
+    if (this.mode === 'no-url') this.#waiting.push(serve);
+    else serve();
   }
 }
 

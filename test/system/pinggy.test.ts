@@ -85,6 +85,23 @@ describeWithEngine('a tunnel through Pinggy', (engine) => {
     expect(await engine().containers()).toEqual([]);
   });
 
+  it('leaves no container behind when its tunnel is taken out of the file while no daemon runs', async () => {
+    const { port } = server;
+    await home.writeConfig(`
+tunnels:
+  figma:
+    port: ${port}
+    provider: pinggy
+    pinggy: { token: 'env:PINGGY_TOKEN', server: 127.0.0.1, serverPort: ${edge.port}, image: '${SSH_IMAGE}' }
+`);
+    await home.ok('up', '--wait=20s');
+    await home.kill('SIGKILL');
+    await home.writeConfig('tunnels: {}\n');
+    expect(await engine().containers()).toHaveLength(1);
+    await home.ok('daemon', 'start');
+    await waitFor(async () => (await engine().containers()).length === 0, { timeoutMs: 10_000 });
+  });
+
   it('comes back by itself when its container is killed', async () => {
     const before = await home.up('figma', ...options);
     const [container] = await engine().containers();
@@ -108,6 +125,19 @@ describeWithEngine('a tunnel through Pinggy', (engine) => {
     expect(fresh.token).not.toBe(old.token);
     expect(await toolsThrough(edge, fresh)).not.toEqual([]);
     expect((await answerTo(edge, old)).status).not.toBe(401);
+  });
+
+  it('teaches the edge a token that was rotated while a session was opening', async () => {
+    edge.mode = 'no-url';
+    await home.ok('up', 'figma', ...options, '--no-wait');
+    await waitFor(() => edge.logins.length === 1);
+    const token = (await home.ok('token', 'rotate', 'figma')).trim();
+    edge.mode = 'serve';
+    edge.release();
+    const { url } = await home
+      .until('figma', ({ health }) => health.verdict === 'healthy')
+      .then(() => home.access('figma'));
+    expect((await answerTo(edge, { url, token })).status).not.toBe(401);
   });
 
   it('keeps every secret out of logs, statuses and errors', async () => {

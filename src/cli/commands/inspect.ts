@@ -26,6 +26,8 @@ export const inspect: Command = {
     ['tunneld inspect figma --docker-command', 'For providers that run a container; secrets are masked.'],
   ],
 
+  notes: ['With --findings, exits with 0 when every finding is good and with 1 otherwise.'],
+
   async run(args, io) {
     const [name = ''] = args.positionals;
     const daemon = await io.daemon();

@@ -1,5 +1,6 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { VERSION } from '../../core/version.ts';
 
 /** The official client, as any user of the public URL would set it up. */
@@ -37,7 +38,9 @@ export async function callCount(
     onprogress: ({ progress, total, message }) =>
       onProgress({ progress, total, delayMs: Date.now() - Date.parse(message ?? '') }),
   });
-  return JSON.stringify(result['content']);
+  return CallToolResultSchema.parse(result)
+    .content.map((part) => (part.type === 'text' ? part.text : part.type))
+    .join(' ');
 }
 
 /** What a stranger who only knows the URL gets. */

@@ -66,7 +66,8 @@ function changeText(fields: Fields): string {
   const { from, event, to, cause, ...rest } = fields;
   const why = typeof cause === 'string' && cause !== '' ? `: ${cause}` : '';
   const facts = factsOf(rest, TOLD).map((fact) => ` ${fact}`);
-  return `${from} -> ${to} (${event})${why}${facts.join('')}`;
+  const by = event === undefined ? '' : ` (${event})`;
+  return `${from} -> ${to}${by}${why}${facts.join('')}`;
 }
 
 function factsOf(fields: Fields, told: ReadonlySet<string>): readonly string[] {

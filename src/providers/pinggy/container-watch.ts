@@ -22,8 +22,6 @@ export interface WatchOptions {
   onEngineBack(engine: Engine): void;
 }
 
-/** Events after which the container is looked at; `oom` and `kill` may leave it running. */
-const EVENTS = ['die', 'oom', 'pause', 'destroy', 'restart'];
 const RECONNECT_MS = 500;
 
 /**
@@ -66,7 +64,8 @@ export class ContainerWatch {
   /** Undefined when the event stream ended with the container still good. */
   async #watchEvents(): Promise<Fate | undefined> {
     const { docker } = this.#engine;
-    const filters = { type: ['container' as const], container: [this.#options.id], event: EVENTS };
+    // Not filtered by kind: Docker and Podman name them differently. Any event is a reason to look.
+    const filters = { type: ['container' as const], container: [this.#options.id] };
     const abortSignal = this.#stopped.signal;
     const events = await this.#engine.call('report events', () => docker.getEvents({ filters, abortSignal }));
     // Looked at after subscribing, so that nothing falls between.

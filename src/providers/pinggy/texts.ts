@@ -13,7 +13,7 @@ export interface KnownText {
  *
  * Only lines of the start are read with this table. Later lines hold text of visitors.
  */
-export const KNOWN_TEXTS: readonly KnownText[] = [
+const KNOWN_TEXTS: readonly KnownText[] = [
   {
     pattern: /tunnel with the same token .*already active/i,
     code: 'PINGGY_TOKEN_ACTIVE',

@@ -13,6 +13,7 @@ export interface RelayProviderOptions {
 /** Public URLs from a tunneld relay, embedded or elsewhere. Requests enter the gateway in process. */
 export class RelayProvider implements TunnelProvider {
   readonly kind = 'relay';
+  readonly inProcess = true;
   readonly #options: RelayProviderOptions;
 
   constructor(options: RelayProviderOptions) {
@@ -26,6 +27,7 @@ export class RelayProvider implements TunnelProvider {
       name: request.name,
       token,
       accept: (exchange) => request.accept(exchange),
+      announce: (publicUrl) => request.announce?.(publicUrl),
       signal: context.signal,
       clock,
       log: context.log,

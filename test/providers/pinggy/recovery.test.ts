@@ -37,7 +37,11 @@ describeWithEngine('a Pinggy session that is disturbed', (engine) => {
   it.each(disturbances)(
     'is replaced by one healthy session after %s, within %i ms',
     async (name, limit, disturb) => {
-      await using harness = await PinggyHarness.start(engine(), { token: new Secret(makeToken()) });
+      await using harness = await PinggyHarness.start(engine(), {
+        token: new Secret(makeToken()),
+        // Where the engine tells what happened, nothing else may be needed to notice it.
+        livenessIntervalMs: /silent|endpoint/.test(name) ? 300 : 600_000,
+      });
       await using keeper = new Keeper(harness);
       const first = await keeper.session();
       const began = performance.now();
@@ -60,14 +64,36 @@ describeWithEngine('a Pinggy session that is disturbed', (engine) => {
     },
   );
 
-  it('removes the container later when the engine is away at the time of closing', async () => {
+  const leaveContainersRunning = async () => {
+    await engine().stop();
+    await engine().start('--live-restore');
+  };
+
+  it('goes on while the engine is away, when its containers do', async () => {
+    await leaveContainersRunning();
     await using harness = await PinggyHarness.start(engine());
     const session = await harness.open();
-    const gone = engine().stop();
-    await Promise.all([gone, session.close()]);
-    await engine().start();
+    await engine().stop();
+    expect((await harness.visit(session.publicUrl)).status).toBe(200);
+    await engine().start('--live-restore');
+    await waitFor(() => harness.logged.includes('container engine is back'));
+    expect((await harness.visit(session.publicUrl)).status).toBe(200);
+    // It is watched again as before.
+    await (await container()).kill();
+    expect(await session.closed).toMatchObject({ reason: 'lost' });
+    expect(harness.edge.logins).toHaveLength(1);
+  });
+
+  it('removes the container later when the engine is away at the time of closing', async () => {
+    await leaveContainersRunning();
+    await using harness = await PinggyHarness.start(engine());
+    const session = await harness.open();
+    await engine().stop();
+    await session.close();
+    expect(harness.logged).toContain('could not be removed yet');
+    await engine().start('--live-restore');
+    expect(await engine().containers()).toHaveLength(1);
     await waitFor(async () => (await engine().containers()).length === 0, { timeoutMs: 6_000 });
-    expect(await session.closed).toBeDefined();
   });
 });
 

@@ -14,7 +14,6 @@ describe('what a container says', () => {
     ['TOKENabc+force@pro.pinggy.io: Permission denied', '[redacted]: Permission denied'],
     ['user TOKENabc+force', 'user [redacted]+force'],
     ['?token=key%2Fwith%2Bsigns%3D', '?token=[redacted]'],
-    [Buffer.from('key/with+signs=').toString('base64'), '[redacted]'],
     ['with the same token (TOKxxbc) is already', 'with the same token ([redacted]) is already'],
     ['nothing of interest', 'nothing of interest'],
   ])('is logged without secrets: %s', (line, expected) => {

@@ -1,0 +1,107 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { acquireLock } from '../../src/daemon/lock.ts';
+
+let folder: string;
+let file: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tunneld-lock-'));
+  file = join(folder, 'daemon.lock');
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A real process whose lock we hold up: takes the lock, says so, and waits to be killed. */
+async function holder() {
+  const program = `
+    import { acquireLock } from ${JSON.stringify(new URL('../../src/daemon/lock.ts', import.meta.url).href)};
+    await acquireLock(${JSON.stringify(file)}, '/run/theirs.sock').catch(() => process.exit(9));
+    process.stdout.write('locked');
+    setInterval(() => {}, 1000);`;
+  const args = ['--import', 'tsx', '--input-type=module', '-e', program];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit');
+  const locked = await Promise.race([once(child.stdout, 'data').then(() => true), exited.then(() => false)]);
+  return {
+    pid: child.pid,
+    locked,
+    async kill() {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
+describe('the lock of the daemon', () => {
+  it('refuses a second daemon and names the first: pid, since when, and where', async () => {
+    const other = await holder();
+    try {
+      await expect(acquireLock(file, '/run/ours.sock')).rejects.toMatchObject({
+        code: 'DAEMON_ALREADY_RUNNING',
+        message: expect.stringMatching(new RegExp(`pid ${other.pid}, since \\d{4}-.*/run/theirs\\.sock`)),
+      });
+    } finally {
+      await other.kill();
+    }
+  });
+
+  it('is taken over from an owner that was killed', async () => {
+    await (await holder()).kill();
+    const lock = await acquireLock(file, '/run/ours.sock');
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({
+      pid: process.pid,
+      socket: '/run/ours.sock',
+    });
+    lock.release();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('is taken over when the pid it names belongs to another process by now', async () => {
+    const stale = { pid: process.pid, startTime: 'another boot/1', since: '2026-01-01', socket: '/x' };
+    writeFileSync(file, JSON.stringify(stale));
+    const lock = await acquireLock(file, '/run/ours.sock');
+    expect(JSON.parse(readFileSync(file, 'utf8')).startTime).not.toBe(stale.startTime);
+    lock.release();
+  });
+
+  it('is taken over from a file that names nobody', async () => {
+    writeFileSync(file, '{"pid":');
+    const lock = await acquireLock(file, '/run/ours.sock');
+    lock.release();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('goes to exactly one of many that find the same dead owner', async () => {
+    writeFileSync(file, JSON.stringify({ pid: 2 ** 22 + 1, startTime: 'gone', since: 'x', socket: '/x' }));
+    const rivals = await Promise.all([holder(), holder(), holder()]);
+    const locked = rivals.filter((rival) => rival.locked);
+    await Promise.all(rivals.map((rival) => rival.kill()));
+    expect(locked).toHaveLength(1);
+  });
+
+  it('is left alone by an owner whose lock is no longer its own', async () => {
+    const lock = await acquireLock(file, '/run/ours.sock');
+    writeFileSync(file, 'a successor');
+    lock.release();
+    expect(readFileSync(file, 'utf8')).toBe('a successor');
+  });
+
+  it('is readable by nobody else', async () => {
+    const lock = await acquireLock(file, '/run/ours.sock');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    lock.release();
+  });
+
+  it('says so when its folder cannot be written', async () => {
+    writeFileSync(join(folder, 'a-file'), '');
+    await expect(acquireLock(join(folder, 'a-file', 'daemon.lock'), '/x')).rejects.toMatchObject({
+      code: 'STATE_UNWRITABLE',
+    });
+  });
+});

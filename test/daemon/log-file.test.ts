@@ -1,0 +1,73 @@
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { Redactor } from '../../src/core/redact.ts';
+import { Secret } from '../../src/core/secret.ts';
+import { LogFile } from '../../src/daemon/log-file.ts';
+import { FakeClock } from '../helpers/fake-clock.ts';
+
+let directory: string;
+const redactor = new Redactor();
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tunneld-log-'));
+});
+
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+function open(limits = { maxFileBytes: 65_536, maxTotalBytes: 196_608 }): LogFile {
+  return new LogFile({ directory, name: 'figma', ...limits, redactor, clock: new FakeClock() });
+}
+
+it('rotates to numbered files, the newest first, and stays below its cap', async () => {
+  const log = open();
+  for (let index = 0; index < 4_000; index++) {
+    log.write(`${JSON.stringify({ index, filler: 'x'.repeat(180) })}\n`);
+    // A burst beyond the queue would be dropped, which is another test.
+    if (index % 500 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await log.close();
+  expect(readdirSync(directory).sort()).toEqual(['figma.1.log', 'figma.2.log', 'figma.log']);
+  const total = readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
+  expect(total).toBeLessThanOrEqual(196_608 + 3 * 1_024);
+  const first = (name: string) =>
+    JSON.parse(readFileSync(join(directory, name), 'utf8').split('\n')[0] ?? '').index;
+  expect(first('figma.2.log')).toBeLessThan(first('figma.1.log'));
+});
+
+it('is readable by nobody else, even where an older file was', async () => {
+  writeFileSync(join(directory, 'figma.log'), '', { mode: 0o644 });
+  const log = open();
+  log.write('{}\n');
+  await log.close();
+  expect(statSync(join(directory, 'figma.log')).mode & 0o777).toBe(0o600);
+});
+
+it('drops and counts what a stalled disk cannot take, instead of holding it', () => {
+  const log = open();
+  const line = `${'x'.repeat(1_000)}\n`;
+  for (let index = 0; index < 5_000; index++) log.write(line);
+  expect(log.dropped).toBeGreaterThan(3_000);
+  return log.close();
+});
+
+it('goes on without a file where none can be written', async () => {
+  rmSync(directory, { recursive: true });
+  writeFileSync(directory, 'a file is in the way');
+  const log = open();
+  log.write('{}\n');
+  expect(log.dropped).toBe(1);
+  await log.close();
+});
+
+it('takes secrets out of lines by their value', async () => {
+  redactor.add(new Secret('hunter2-marker'));
+  const log = open();
+  log.write('{"cause":"the provider said: bad token hunter2-marker"}\n');
+  await log.close();
+  expect(readFileSync(join(directory, 'figma.log'), 'utf8')).toBe(
+    '{"cause":"the provider said: bad token [redacted]"}\n',
+  );
+});
