@@ -26,7 +26,7 @@ beforeEach(async () => {
   home = await Tunneld.create();
   edge = await NgrokEdge.start();
   ca = path.join(home.folder, 'edge.pem');
-  writeFileSync(ca, edge.certificate.cert);
+  writeFileSync(ca, edge.authority.cert);
   Object.assign(home.env, {
     NODE_EXTRA_CA_CERTS: ca,
     NGROK_AUTHTOKEN: `2${MARKER}token`,
@@ -242,7 +242,7 @@ function ask({ url, token }: Access, body?: Buffer): Promise<http.IncomingMessag
   return new Promise((resolve, reject) => {
     const headers = { authorization: `Bearer ${token}`, accept: 'application/json' };
     const method = body === undefined ? 'GET' : 'POST';
-    const request = https.request(url, { ca: edge.certificate.cert, headers, agent: false, method }, resolve);
+    const request = https.request(url, { ca: edge.authority.cert, headers, agent: false, method }, resolve);
     request.on('error', reject);
     request.end(body);
   });
@@ -260,7 +260,7 @@ function digest(bytes: Buffer): string {
 
 /** Names of the tools a real MCP client finds behind the public URL. */
 async function toolsThrough({ url, token }: Access): Promise<string[]> {
-  const dispatcher = new Agent({ connect: { ca: edge.certificate.cert } });
+  const dispatcher = new Agent({ connect: { ca: edge.authority.cert } });
   const fetch = ((input: string | URL, init: RequestInit = {}) =>
     undiciFetch(input, { ...init, dispatcher } as Parameters<
       typeof undiciFetch

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import tls from 'node:tls';
-import { type Certificate, makeCertificate } from '../certificate.ts';
+import { type Authority, type Certificate, makeAuthority } from '../certificate.ts';
 import { TestEndpoint } from './endpoint.ts';
 import { MuxadoSession, type MuxadoStream } from './muxado.ts';
 import { type Auth, authSchema, type Bind, bindSchema, onJson, onRequest, refusal, STREAM } from './rpc.ts';
@@ -22,7 +22,9 @@ const DEV_DOMAIN = 'tunneld-test.ngrok-free.dev';
 
 /** An ngrok edge on loopback that speaks the protocol of the real SDK, with levers for what can go wrong. */
 export class NgrokEdge implements AsyncDisposable {
-  readonly certificate: Certificate = makeCertificate();
+  /** Whom agents and visitors have to trust. */
+  readonly authority: Authority = makeAuthority();
+  readonly #certificate: Certificate = this.authority.issue();
   /** Everything agents said, oldest first. */
   readonly auths: Auth[] = [];
   readonly binds: Bind[] = [];
@@ -46,7 +48,7 @@ export class NgrokEdge implements AsyncDisposable {
   #port = 0;
 
   private constructor() {
-    this.#server = tls.createServer({ ...this.certificate }, (socket) => this.#connected(socket));
+    this.#server = tls.createServer({ ...this.#certificate }, (socket) => this.#connected(socket));
     this.#server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.setNoDelay(true);
@@ -213,7 +215,7 @@ export class NgrokEdge implements AsyncDisposable {
     const bind = bindSchema.parse(value);
     this.binds.push(bind);
     const domain = bind.Opts.Domain || DEV_DOMAIN;
-    const endpoint = this.#endpoints.get(domain) ?? (await TestEndpoint.open(domain, this.certificate));
+    const endpoint = this.#endpoints.get(domain) ?? (await TestEndpoint.open(domain, this.#certificate));
     this.#endpoints.set(domain, endpoint);
     const taken = endpoint.holder !== undefined && !bind.Extra.PoolingEnabled;
     const refused = this.refuseBind?.(bind) ?? (taken ? alreadyOnline(endpoint.url) : undefined);

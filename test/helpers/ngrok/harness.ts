@@ -49,7 +49,7 @@ export class NgrokHarness implements AsyncDisposable {
   static async start(): Promise<NgrokHarness> {
     const edge = await NgrokEdge.start();
     const folder = await mkdtemp(path.join(tmpdir(), 'tunneld-ngrok-'));
-    await writeFile(path.join(folder, 'ca.pem'), edge.certificate.cert);
+    await writeFile(path.join(folder, 'ca.pem'), edge.authority.cert);
     const gateway = http.createServer((request, response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
       response.end(JSON.stringify({ url: request.url, headers: request.headers }));
@@ -109,7 +109,7 @@ export class NgrokHarness implements AsyncDisposable {
 
   /** A visitor on the internet. */
   async visit(url: URL, headers: http.OutgoingHttpHeaders = {}, method = 'GET'): Promise<Visit> {
-    const request = https.request(url, { ca: this.edge.certificate.cert, agent: false, method, headers });
+    const request = https.request(url, { ca: this.edge.authority.cert, agent: false, method, headers });
     request.end();
     const [response] = (await once(request, 'response')) as [http.IncomingMessage];
     let body = '';

@@ -10,7 +10,7 @@ describeProviderContract('ngrok', async () => {
   const harness = await NgrokHarness.start();
   const { edge } = harness;
   const gateways: Http1Server[] = [];
-  const dispatcher = new Agent({ connect: { ca: edge.certificate.cert } });
+  const dispatcher = new Agent({ connect: { ca: edge.authority.cert } });
   edge.hold = true;
   return {
     provider: harness.provider(),

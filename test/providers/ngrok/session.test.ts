@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Secret } from '../../../src/core/secret.ts';
+import { NgrokProvider } from '../../../src/providers/ngrok/provider.ts';
 import { FakeClock } from '../../helpers/fake-clock.ts';
+import { AGENT_PROGRAM } from '../../helpers/ngrok/agent-program.ts';
 import { ACCESS_TOKEN, AUTHTOKEN, NgrokHarness, pidOf } from '../../helpers/ngrok/harness.ts';
 import { processes } from '../../helpers/processes.ts';
 import { startProgram } from '../../helpers/program.ts';
@@ -109,6 +111,16 @@ describe("ngrok's edge", () => {
     });
     expect(harness.edge.auths[0]?.Extra).toMatchObject({ AuthToken: AUTHTOKEN });
     expect(JSON.stringify(harness.edge.auths)).toContain('tunneld');
+  });
+});
+
+describe('the agent', () => {
+  it('does not talk to an edge whose certificate it cannot trust', async () => {
+    const { caFile: _, ...options } = harness.options();
+    const provider = new NgrokProvider(options, { program: AGENT_PROGRAM });
+    const { code, message } = await thrownBy(() => harness.open(provider));
+    expect([code, message]).toEqual(['NGROK_UNREACHABLE', expect.stringContaining('tls handshake')]);
+    expect(harness.edge.auths).toEqual([]);
   });
 });
 
