@@ -12,5 +12,5 @@ export function redaction(
     if (secret !== undefined) redactor.add(secret);
   }
   // ngrok quotes the authtoken it refuses, shortened or not.
-  return (text) => redactor.clean(text).replace(/(authtoken:?\s+)\S+/gi, '$1[redacted]');
+  return (text) => redactor.clean(text).replace(/(authtoken:\s*)\S+/gi, '$1[redacted]');
 }

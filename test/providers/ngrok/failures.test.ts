@@ -127,9 +127,9 @@ describe('what the SDK says', () => {
   it('loses the authtoken it quotes, whole or in part', () => {
     const authtoken = new Secret('2abcdef_hunter2marker');
     const clean = redaction({ ...NGROK_DEFAULTS, authtoken }, [new Secret('tnl_access')]);
-    expect(clean('Invalid 2abcdef_hunter2marker, Your authtoken: 2abcdef_hun… and tnl_access')).toBe(
-      'Invalid [redacted], Your authtoken: [redacted] and [redacted]',
-    );
+    expect(
+      clean('The authtoken is invalid: 2abcdef_hunter2marker. Your authtoken: 2abcdef_hun… and tnl_access'),
+    ).toBe('The authtoken is invalid: [redacted]. Your authtoken: [redacted] and [redacted]');
   });
 });
 
