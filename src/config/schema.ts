@@ -39,7 +39,9 @@ const healthSchema = z.strictObject({
   probe: z
     .enum(['auto', 'discover', 'initialize', 'http', 'tcp'])
     .default('auto')
-    .describe('How to probe the server; `auto` finds out what it speaks.'),
+    .describe(
+      'How to probe the server; `auto` asks `server/discover` of every era, which creates no session. A forced `initialize` takes the only session of a single-session server.',
+    ),
   schedule: cronExpression
     .default('*/30 * * * * *')
     .describe('When to probe while healthy: a cron expression of six fields, seconds first.'),

@@ -367,7 +367,14 @@ export class Tunnel {
       const { verdict, cause, remedy, local, public: far } = report;
       const level = verdict === 'healthy' || verdict === 'unknown' ? 'info' : 'warn';
       this.#deps.log[level](
-        { from: before.verdict, to: verdict, cause, remedy, local: local?.finding, public: far?.finding },
+        {
+          from: before.verdict,
+          to: verdict,
+          cause,
+          remedy: remedy || undefined,
+          local: local?.finding,
+          public: far?.finding,
+        },
         'tunnel health changed',
       );
     }
