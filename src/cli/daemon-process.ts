@@ -19,6 +19,7 @@ const QUOTED_LINES = 10;
  *
  * The daemon says so, or why not, as one JSON line on file descriptor 3.
  *
+ * @returns its pid
  * @throws {TunneldError} what the daemon reported (`DAEMON_ALREADY_RUNNING`, `PORT_IN_USE`,
  *   `CONFIG_INVALID`, …), `DAEMON_START_FAILED` with its last words, `STATE_UNWRITABLE`
  */
@@ -27,7 +28,7 @@ export async function startDaemon(
   paths: Paths,
   env: NodeJS.ProcessEnv,
   clock: Clock,
-): Promise<void> {
+): Promise<number> {
   await using stderr = await openStderr(paths.logDir);
   const child = spawn(process.execPath, [program, '--ready-fd', '3'], {
     // Staying in the caller's folder would keep it from being unmounted or removed.
@@ -40,8 +41,9 @@ export async function startDaemon(
   const outcome = await firstOutcome(child, ready, clock);
   ready.destroy();
   child.unref();
-  if (outcome.kind === 'ready') return;
-  if (outcome.kind === 'timeout') child.kill('SIGKILL');
+  // Without a pid there was no process, and so no outcome like this.
+  if (outcome.kind === 'ready') return child.pid as number;
+  if (outcome.kind === 'unusable') child.kill('SIGKILL');
   if (outcome.kind === 'error') throw outcome.error;
   throw new TunneldError('DAEMON_START_FAILED', outcome.text, {
     cause: (await stderr.lastLines()) || 'It printed nothing.',
@@ -51,7 +53,7 @@ export async function startDaemon(
 type Outcome =
   | { readonly kind: 'ready' }
   | { readonly kind: 'error'; readonly error: TunneldError }
-  | { readonly kind: 'died' | 'timeout'; readonly text: string };
+  | { readonly kind: 'died' | 'unusable'; readonly text: string };
 
 function firstOutcome(child: ChildProcess, ready: Readable, clock: Clock): Promise<Outcome> {
   return new Promise((resolve) => {
@@ -62,7 +64,7 @@ function firstOutcome(child: ChildProcess, ready: Readable, clock: Clock): Promi
     };
     const timer = clock.setTimer(() => {
       const seconds = START_TIMEOUT_MS / 1_000;
-      settle({ kind: 'timeout', text: `The daemon was not ready after ${seconds} s and was ended` });
+      settle({ kind: 'unusable', text: `The daemon was not ready after ${seconds} s and was ended` });
     }, START_TIMEOUT_MS);
     ready.setEncoding('utf8');
     ready.on('data', (chunk: string) => {
@@ -86,7 +88,7 @@ function readOutcome(line: string): Outcome {
   try {
     said = JSON.parse(line);
   } catch {
-    return { kind: 'died', text: `The daemon said something unexpected: ${line.slice(0, 200)}` };
+    return { kind: 'unusable', text: `The daemon said something unexpected: ${line.slice(0, 200)}` };
   }
   if (said.error === undefined) return { kind: 'ready' };
   const { code, message, remedy } = said.error;

@@ -14,7 +14,8 @@ export async function processIo(): Promise<CliIo> {
   return {
     out: (line) => void process.stdout.write(`${line}\n`),
     err: (line) => void process.stderr.write(`${line}\n`),
-    clear: () => void (interactive && process.stdout.write('\x1b[2J\x1b[3J\x1b[H')),
+    // Home, then erase what is below: what scrolled off the screen is the user's, and stays.
+    clear: () => void (interactive && process.stdout.write('\x1b[H\x1b[J')),
     interactive,
     paint: await chooseColours(interactive && wantsColour(process.env)),
     env: process.env,

@@ -33,11 +33,12 @@ function failureOf({ outcome, status }: Settled, waitMs: number): TunneldError {
       remedy: `Bring it up again with \`tunneld up ${name}\`.`,
     });
   }
-  if (status.state === 'failed' && lastError !== undefined) {
+  if (status.state !== 'up' && lastError !== undefined) {
     const code = Object.hasOwn(ERROR_CATALOGUE, lastError.code)
       ? (lastError.code as ErrorCode)
       : 'TUNNEL_UNHEALTHY';
-    return new TunneldError(code, `"${name}" has failed: ${lastError.message}`, { remedy: lastError.remedy });
+    const what = status.state === 'failed' ? 'has failed' : 'does not open yet';
+    return new TunneldError(code, `"${name}" ${what}: ${lastError.message}`, { remedy: lastError.remedy });
   }
   return withTrouble('TUNNEL_UNHEALTHY', `"${name}" is kept, but does not serve: ${health.verdict}`, status);
 }

@@ -13,6 +13,9 @@ export interface Settled {
   readonly status: TunnelStatus;
 }
 
+/** Failures of opening that pass only when something on this machine is started or freed. */
+const NEEDS_SOMEBODY: readonly string[] = ['ENGINE_UNREACHABLE', 'IMAGE_UNAVAILABLE'];
+
 export interface Awaited {
   readonly name: string;
   /** Only a session newer than this counts: a restart must not take the old one for its success. */
@@ -80,6 +83,9 @@ class Watch {
   see(status: TunnelStatus, nowMs: number): 'serving' | 'stuck' | undefined {
     this.last = status;
     if (status.state === 'failed' || status.desired === 'down') return 'stuck';
+    // Tried again for as long as it takes, but hardly with success before somebody starts the engine.
+    if (status.state === 'backing-off' && NEEDS_SOMEBODY.includes(status.lastError?.code ?? ''))
+      return 'stuck';
     const outdated = (status.session?.generation ?? Number.POSITIVE_INFINITY) <= this.#afterGeneration;
     if (status.state !== 'up' || outdated) {
       this.#steady = undefined;
@@ -102,7 +108,7 @@ function findTunnel(tunnels: readonly TunnelStatus[], name: string): TunnelStatu
 
 function pendingText(pending: readonly Watch[]): string {
   const words = pending.map(
-    ({ name, last }) => `${name}: ${last === undefined ? 'waiting' : stateWord(last)}`,
+    ({ name, last }) => `${name}: ${last === undefined ? 'waiting' : (last.progress ?? stateWord(last))}`,
   );
   const [cause] = pending.flatMap(
     ({ last }) => (last === undefined ? undefined : troubleOf(last)?.why) ?? [],

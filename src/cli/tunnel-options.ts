@@ -1,6 +1,8 @@
 import type { TunnelSpec } from '../config/schema.ts';
 import type { Command, ParsedArgs } from './command.ts';
+import { NGROK_OPTIONS, ngrokSpecOf } from './ngrok-spec.ts';
 import { usage } from './parse.ts';
+import { PINGGY_OPTIONS, pinggySpecOf } from './pinggy-spec.ts';
 
 /** The options of `up` that describe a tunnel, as the config file would. */
 export const SPEC_OPTIONS = {
@@ -31,6 +33,8 @@ export const SPEC_OPTIONS = {
     value: 'cron',
     summary: 'When to probe; default: "*/30 * * * * *" (with seconds)',
   },
+  ...PINGGY_OPTIONS,
+  ...NGROK_OPTIONS,
 } as const satisfies Command['options'];
 
 /**
@@ -62,6 +66,8 @@ export function specOf(args: ParsedArgs): TunnelSpec | undefined {
     ...textOf(args, 'path', 'path'),
     ...textOf(args, 'provider', 'provider'),
     ...relayOf(args),
+    ...pinggySpecOf(args),
+    ...ngrokSpecOf(args),
     ...textOf(args, 'host-header', 'hostHeader'),
     ...(args.flag('allow-remote-upstream') ? { allowRemoteUpstream: true } : {}),
     ...(keepAlive === undefined ? {} : { sseKeepAlive: keepAlive }),

@@ -53,6 +53,15 @@ export const accessToken = z.string().superRefine((text, context) => {
   if (message !== undefined) context.addIssue({ code: 'custom', message });
 });
 
+/** Any text, or a reference with a name that can be one. */
+export const secretReference = z
+  .string()
+  .min(1)
+  .superRefine((text, context) => {
+    const message = /^(?:env|file):/.test(text) ? faultOfReference(text) : undefined;
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  });
+
 function faultOfReference(text: string): string | undefined {
   if (text.startsWith('env:')) {
     return /^env:[A-Za-z_]\w*$/.test(text)

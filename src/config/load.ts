@@ -74,6 +74,8 @@ function sentence({ path, what }: Mistake): string {
 
 function holdsLiteralToken(config: Config): boolean {
   return Object.values(config.tunnels).some(
-    ({ access }) => access.token !== undefined && !isReference(access.token),
+    ({ access, ngrok }) =>
+      (access.token !== undefined && !isReference(access.token)) ||
+      (ngrok !== undefined && !isReference(ngrok.authtoken)),
   );
 }

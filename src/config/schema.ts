@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { accessToken, cronExpression, duration, listenPort, origin, port } from './fields.ts';
+import { ngrokSchema } from './ngrok-schema.ts';
+import { pinggySchema } from './pinggy-schema.ts';
 import { faultOfUrl, isLoopbackUrl, pathInUrl } from './upstream-url.ts';
 
 /**
@@ -37,7 +39,9 @@ const healthSchema = z.strictObject({
   probe: z
     .enum(['auto', 'discover', 'initialize', 'http', 'tcp'])
     .default('auto')
-    .describe('How to probe the server; `auto` finds out what it speaks.'),
+    .describe(
+      'How to probe the server; `auto` asks `server/discover` of every era, which creates no session. A forced `initialize` takes the only session of a single-session server.',
+    ),
   schedule: cronExpression
     .default('*/30 * * * * *')
     .describe('When to probe while healthy: a cron expression of six fields, seconds first.'),
@@ -109,6 +113,8 @@ export const tunnelSchema = z
     relay: relaySchema
       .optional()
       .describe('A relay on another machine, for the provider `relay`. The one in the daemon when absent.'),
+    pinggy: pinggySchema.optional().describe('For `provider: pinggy`: how it is used.'),
+    ngrok: ngrokSchema.optional().describe('For `provider: ngrok`: how it is used.'),
     enabled: z.boolean().default(true).describe('`false`: known, but not brought up by `tunneld up`.'),
     hostHeader: z
       .string()

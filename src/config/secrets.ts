@@ -40,16 +40,34 @@ export function resolveAccessToken(
 
 /** The configuration for people to see: references stay, a literal token is masked. */
 export function maskSecrets(config: TunnelConfig): TunnelConfig {
-  const { access, relay } = config;
-  return {
-    ...config,
-    access: masked(access),
-    ...(relay === undefined ? {} : { relay: masked(relay) }),
-  };
+  const { access, pinggy, ngrok, relay } = config;
+  const masked: TunnelConfig = { ...config, access: withMasked(access, 'token') };
+  if (relay !== undefined) masked.relay = withMasked(relay, 'token');
+  if (ngrok !== undefined) {
+    const basicAuth = ngrok.basicAuth.map((pair) => (isReference(pair) ? pair : maskAfterColon(pair)));
+    masked.ngrok = { ...ngrok, authtoken: mask(ngrok.authtoken), basicAuth };
+  }
+  if (pinggy === undefined) return masked;
+  const keys = pinggy.keys.map(mask);
+  const basicAuth = pinggy.basicAuth.map((pair) => maskAfterColon(pair));
+  const setHeaders = pinggy.setHeaders.map((header) => maskAfterColon(header));
+  // An option given by hand may be a key or a password as well.
+  const args = pinggy.args.map((option) => (/^[kbau]:/.test(option) ? maskAfterColon(option) : option));
+  return { ...masked, pinggy: { ...withMasked(pinggy, 'token'), keys, basicAuth, setHeaders, args } };
 }
 
-function masked<T extends { readonly token?: string | undefined }>(part: T): T {
-  return part.token === undefined || isReference(part.token) ? part : { ...part, token: '[redacted]' };
+function withMasked<T extends { readonly token?: string | undefined }>(object: T, key: 'token'): T {
+  const value = object[key];
+  return value === undefined ? object : { ...object, [key]: mask(value) };
+}
+
+function maskAfterColon(text: string): string {
+  const [, name = '', value = ''] = /^([^:]*: *)(.*)$/s.exec(text) ?? [];
+  return name + mask(value);
+}
+
+function mask(value: string): string {
+  return isReference(value) ? value : '[redacted]';
 }
 
 export function isReference(value: string): boolean {

@@ -13,6 +13,8 @@ export interface StoredTunnel {
   readonly desired: 'up' | 'down';
   /** Newest first. Several while an old one still has its grace period. */
   readonly tokens: readonly StoredToken[];
+  /** Where the gateway last listened: what a provider left running while no daemon ran dials it there. */
+  readonly gatewayPort?: number;
 }
 
 export interface StoredToken {
@@ -34,6 +36,7 @@ export const tunnelOnDisk = z
       .optional(),
     source: z.enum(['file', 'cli']),
     desired: z.enum(['up', 'down']),
+    gatewayPort: z.int().min(1).max(65_535).optional(),
     tokens: z.array(
       z.object({
         id: z.string().min(1),
@@ -62,9 +65,10 @@ export type StateOnDisk = z.output<typeof stateOnDisk>;
 
 export const tunnelName = z.string().regex(TUNNEL_NAME);
 
-export function fromDisk({ spec, tokens, ...rest }: TunnelOnDisk): StoredTunnel {
+export function fromDisk({ spec, tokens, gatewayPort, ...rest }: TunnelOnDisk): StoredTunnel {
   return {
     ...rest,
+    ...(gatewayPort === undefined ? {} : { gatewayPort }),
     ...(spec === undefined ? {} : { spec }),
     tokens: tokens.map(({ notAfter, value, ...token }) => ({
       ...token,

@@ -1,4 +1,4 @@
-import type { ReportedError, TunnelStatus } from '../core/status.ts';
+import type { Finding, ReportedError, TunnelStatus } from '../core/status.ts';
 
 /**
  * What the CLI may ask of the daemon. `control/server.ts` serves it over HTTP on a Unix socket,
@@ -13,6 +13,12 @@ export interface DaemonApi {
   status(name: string): TunnelStatus;
   /** @throws {TunneldError} `TUNNEL_NOT_FOUND` */
   inspect(name: string): TunnelInspection;
+  /**
+   * Looks at everything the tunnel stands on, now.
+   *
+   * @throws {TunneldError} `TUNNEL_NOT_FOUND`
+   */
+  diagnose(name: string): Promise<Diagnosis>;
   /**
    * Defines (or redefines) a tunnel and wants it up. Idempotent: the same spec changes nothing.
    *
@@ -86,6 +92,13 @@ export interface TunnelInspection {
   /** Latest first: state changes with their causes. */
   readonly history: readonly HistoryEntry[];
   readonly gatewayUrl: string;
+}
+
+export interface Diagnosis {
+  /** From the provider's engine to the public URL, in the order one would look. */
+  readonly findings: readonly Finding[];
+  /** What would make the provider's agent run by hand, secrets masked; for providers that have one. */
+  readonly command?: string;
 }
 
 export interface HistoryEntry {

@@ -3,6 +3,7 @@ import { TunneldError } from '../core/errors.ts';
 import type { TunnelStatus } from '../core/status.ts';
 import {
   type DaemonInfo,
+  type Diagnosis,
   PROTOCOL_VERSION,
   type TokenReveal,
   type TunnelInspection,
@@ -48,6 +49,10 @@ export class ControlClient {
 
   inspect(name: string): Promise<TunnelInspection> {
     return this.#call('inspect', name);
+  }
+
+  diagnose(name: string): Promise<Diagnosis> {
+    return this.#call('diagnose', name);
   }
 
   up(name: string, spec?: unknown): Promise<UpResult> {

@@ -11,6 +11,7 @@ export const ROUTES = {
   list: { method: 'GET', path: '/v1/tunnels' },
   status: { method: 'GET', path: '/v1/tunnels/:name' },
   inspect: { method: 'GET', path: '/v1/tunnels/:name/inspection' },
+  diagnose: { method: 'GET', path: '/v1/tunnels/:name/diagnosis' },
   up: { method: 'PUT', path: '/v1/tunnels/:name' },
   upAll: { method: 'POST', path: '/v1/up' },
   down: { method: 'POST', path: '/v1/tunnels/:name/down' },

@@ -70,6 +70,7 @@ function addRoutes(app: FastifyInstance, api: DaemonApi, streams: EventStreams):
     list: () => api.list(),
     status: ({ params }) => api.status(params.name),
     inspect: ({ params }) => api.inspect(params.name),
+    diagnose: ({ params }) => api.diagnose(params.name),
     up: ({ params, body }) => api.up(params.name, parseBody(requestBodies.up, body).spec),
     upAll: () => api.upAll(),
     down: ({ params }) => api.down(params.name),

@@ -181,6 +181,158 @@ export const ERROR_CATALOGUE = {
     summary: 'The public URL answered without a token; the tunnel was closed at once.',
     remedy: 'Look for another service on the same address, then `tunneld restart`.',
   },
+
+  // Containers and the engine that runs them.
+  ENGINE_ADDRESS_INVALID: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'The address of the container engine cannot be used.',
+    remedy: 'Check DOCKER_HOST, `docker context ls` and the `pinggy` keys of the tunnel.',
+  },
+  ENGINE_UNREACHABLE: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'No container engine answers.',
+    remedy: 'Start Docker (or Podman) and check it with `docker version`; tunneld keeps trying.',
+  },
+  ENGINE_PERMISSION: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'This user may not use the container engine.',
+    remedy: 'Join the docker group and log in again, or use rootless Podman; then `tunneld restart`.',
+  },
+  ENGINE_UNSUITABLE: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'Containers of this engine cannot reach services on the loopback of this machine.',
+    remedy: 'Use an engine on this machine, or name a way to the gateway with `pinggy.gatewayHost`.',
+  },
+  ENGINE_FAILED: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The container engine refused or failed a request.',
+    remedy: 'Read what it said; tunneld keeps trying.',
+  },
+  IMAGE_UNAVAILABLE: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The image is not on this machine and could not be pulled.',
+    remedy: 'Check the way to the registry, or load the image with `docker load`; tunneld keeps trying.',
+  },
+  IMAGE_UNKNOWN: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'There is no such image.',
+    remedy: 'Check `pinggy.image`; private registries need `docker pull` by hand first.',
+  },
+
+  // Pinggy.
+  PINGGY_OPTION_INVALID: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'An option for Pinggy is not usable.',
+    remedy: 'Correct the option; docs/providers.md lists them with their forms.',
+  },
+  PINGGY_UNREACHABLE: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'Pinggy could not be reached.',
+    remedy: 'Check outbound access to the Pinggy host on port 443; tunneld keeps trying.',
+  },
+  PINGGY_HOST_KEY: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'Pinggy presented a host key that is not one of the expected ones.',
+    remedy: 'Check with Pinggy whether its keys changed, then update the file named by `pinggy.knownHosts`.',
+  },
+  PINGGY_TOKEN_ACTIVE: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'Another tunnel already uses this Pinggy token.',
+    remedy: 'End the other tunnel, use another token, or let tunneld end it: `pinggy.force: true`.',
+  },
+  PINGGY_FORWARD_REFUSED: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'Pinggy refused to forward.',
+    remedy: 'Check that the token allows another tunnel; tunneld keeps trying.',
+  },
+  PINGGY_EXITED: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The Pinggy container ended before it gave a URL.',
+    remedy: 'Read what it said in `tunneld logs`; tunneld keeps trying.',
+  },
+
+  // ngrok.
+  NGROK_OPTION_INVALID: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'An option for ngrok is missing or not usable.',
+    remedy: 'Correct the option; docs/providers.md lists them with their forms.',
+  },
+  NGROK_UNREACHABLE: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The ngrok service could not be reached.',
+    remedy: 'Check outbound access to connect.ngrok-agent.com on port 443; tunneld keeps trying.',
+  },
+  NGROK_BUSY: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The ngrok service still believes in an earlier session, perhaps our own.',
+    remedy: 'Nothing to do for two minutes: tunneld tries again, then says what stands in the way.',
+  },
+  NGROK_ENDPOINT_TAKEN: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'Another agent holds the domain at ngrok.',
+    remedy:
+      'End that agent, choose another domain, or share it with `ngrok.pooling`; then `tunneld restart`.',
+  },
+  NGROK_LIMIT: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'A limit of the ngrok account is reached.',
+    remedy: 'Take another tunnel of the account down, or use another plan; then `tunneld restart`.',
+  },
+  NGROK_RATE_LIMIT: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The ngrok service asks for patience: too much in too short a time.',
+    remedy: 'Nothing to do: tunneld waits a minute and tries again.',
+  },
+  NGROK_ACCOUNT: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'The ngrok account may not do this.',
+    remedy: 'Look at the account on https://dashboard.ngrok.com, then `tunneld restart`.',
+  },
+  NGROK_VERSION: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'The ngrok service does not understand, or no longer supports, this version.',
+    remedy: 'Update tunneld.',
+  },
+  NGROK_STOPPED: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'Somebody stopped the session from the ngrok dashboard.',
+    remedy: 'Run `tunneld restart` when it shall come back.',
+  },
+  NGROK_SDK_UNUSABLE: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'The SDK of ngrok does not work on this machine.',
+    remedy:
+      'Install tunneld again with its optional dependencies; ngrok publishes no SDK for some platforms.',
+  },
+  NGROK_FAILED: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The ngrok service or its agent process failed in a way there is no better name for.',
+    remedy: 'Read what it said; tunneld keeps trying.',
+  },
 } as const satisfies Record<
   string,
   { retryable: boolean; exitCode: number; summary: string; remedy: string }
@@ -191,17 +343,22 @@ export type ErrorCode = keyof typeof ERROR_CATALOGUE;
 export interface TunneldErrorOptions extends ErrorOptions {
   /** Replaces the catalogue's remedy where the place that throws knows a better one. */
   readonly remedy?: string;
+  /** Another attempt makes no sense sooner than this (milliseconds). */
+  readonly retryAfterMs?: number;
 }
 
 /** An expected failure. Anything else that is thrown is a bug and keeps its stack. */
 export class TunneldError extends Error {
   override readonly name = 'TunneldError';
   readonly code: ErrorCode;
+  /** Another attempt makes no sense sooner than this (milliseconds). */
+  readonly retryAfterMs: number;
   readonly #remedy: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: TunneldErrorOptions = {}) {
     super(message, options);
     this.code = code;
+    this.retryAfterMs = options.retryAfterMs ?? 0;
     this.#remedy = options.remedy;
   }
 

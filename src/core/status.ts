@@ -62,6 +62,16 @@ export interface ReportedError {
   readonly at: number;
 }
 
+/** One thing looked at: `engine`, `image`, `container`, … */
+export interface Finding {
+  readonly name: string;
+  readonly ok: boolean;
+  /** One sentence with the evidence (never a secret). */
+  readonly detail: string;
+  /** What the user can do; empty when nothing is wrong. */
+  readonly remedy: string;
+}
+
 /** One tunnel, as `status --json` prints it. */
 export interface TunnelStatus {
   readonly name: string;
@@ -88,6 +98,8 @@ export interface TunnelStatus {
     /** Unix milliseconds; absent when the provider sets no end. */
     readonly expiresAt?: number;
   };
+  /** What an opening that takes long is busy with: `pulling pinggy/pinggy:latest: 40 %`. */
+  readonly progress?: string;
   /** Failed attempts since the tunnel last was up for long enough. */
   readonly attempts: number;
   /** When the next attempt is due (Unix milliseconds), while backing off. */

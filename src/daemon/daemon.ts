@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { newAccessToken } from '../config/access-token.ts';
 import { loadConfig } from '../config/load.ts';
@@ -10,6 +11,7 @@ import { parseTunnelSpec } from '../config/tunnel-spec.ts';
 import {
   type DaemonApi,
   type DaemonInfo,
+  type Diagnosis,
   PROTOCOL_VERSION,
   type TokenReveal,
   type TunnelInspection,
@@ -18,12 +20,17 @@ import {
 import type { Clock } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Redactor } from '../core/redact.ts';
+import { Secret } from '../core/secret.ts';
 import type { ReportedError, TunnelStatus } from '../core/status.ts';
 import { VERSION } from '../core/version.ts';
+import { assertNgrokOptions } from '../providers/ngrok/option-rules.ts';
+import { assertPinggyOptions } from '../providers/pinggy/arguments.ts';
 import type { TunnelProvider } from '../providers/provider.ts';
 import { PROVIDER_KINDS } from '../providers/registry.ts';
 import type { LogBook } from './log-book.ts';
 import type { MetricsSource } from './metrics.ts';
+import { ngrokOptions } from './ngrok-options.ts';
+import { pinggyOptions } from './pinggy-options.ts';
 import { made, rotated, usable } from './tokens.ts';
 import type { Traffic } from './traffic.ts';
 import { Tunnel, type TunnelDefinition } from './tunnel.ts';
@@ -57,6 +64,7 @@ export class Daemon implements DaemonApi, MetricsSource {
   readonly #tunnels = new Map<string, Tunnel>();
   readonly #listeners = new Set<(status: TunnelStatus) => void>();
   readonly #startedAt: number;
+  readonly #ownerKey: Secret;
   #config: Config;
   #configError: ReportedError | undefined;
 
@@ -64,6 +72,9 @@ export class Daemon implements DaemonApi, MetricsSource {
     this.#options = options;
     this.#config = options.config;
     this.#startedAt = options.clock.now();
+    // Lasting and secret, without a secret of its own in the state.
+    const key = createHmac('sha256', options.store.relaySecret.reveal()).update('owner of leftovers');
+    this.#ownerKey = new Secret(key.digest('hex'));
     for (const { tokens } of options.store.tunnels.values()) this.#keepSecret(tokens);
   }
 
@@ -117,6 +128,10 @@ export class Daemon implements DaemonApi, MetricsSource {
 
   inspect(name: string): TunnelInspection {
     return this.#find(name).inspection;
+  }
+
+  async diagnose(name: string): Promise<Diagnosis> {
+    return await this.#find(name).diagnose();
   }
 
   traffic(name: string): Traffic {
@@ -303,11 +318,13 @@ export class Daemon implements DaemonApi, MetricsSource {
 
   #save(name: string, { source, desired, tokens }: TunnelDefinition, spec?: TunnelSpec): void {
     const { store } = this.#options;
-    const kept = spec ?? store.tunnels.get(name)?.spec;
+    const known = store.tunnels.get(name);
+    const kept = spec ?? known?.spec;
     const stored: StoredTunnel = {
       source,
       desired,
       tokens: usable(tokens, this.now()),
+      ...(known?.gatewayPort === undefined ? {} : { gatewayPort: known.gatewayPort }),
       ...(kept === undefined || source === 'file' ? {} : { spec: kept }),
     };
     store.save(name, stored);
@@ -353,6 +370,7 @@ export class Daemon implements DaemonApi, MetricsSource {
     const { store, env, clock, random, logs, redactor, provider, online, config } = this.#options;
     const tunnel = new Tunnel(name, definition, {
       instance: store.instance,
+      ownerKey: this.#ownerKey,
       env,
       clock,
       random,
@@ -362,6 +380,12 @@ export class Daemon implements DaemonApi, MetricsSource {
       drainMs: config.daemon.drainTimeout,
       clean: (text) => redactor.clean(text),
       onSecret: (secret) => redactor.add(secret),
+      lastGatewayPort: () => store.tunnels.get(name)?.gatewayPort,
+      onGatewayPort: (gatewayPort) => {
+        const stored = store.tunnels.get(name);
+        if (stored !== undefined && stored.gatewayPort !== gatewayPort)
+          store.save(name, { ...stored, gatewayPort });
+      },
       onChange: (status) => {
         for (const listener of this.#listeners) listener(status);
       },
@@ -383,6 +407,8 @@ export class Daemon implements DaemonApi, MetricsSource {
         remedy: `Use one of: ${PROVIDER_KINDS.join(', ')}.`,
       });
     }
+    if (config.provider === 'ngrok') assertNgrokOptions(ngrokOptions(config, this.#options.env, () => {}));
+    if (config.provider === 'pinggy') assertPinggyOptions(pinggyOptions(config, this.#options.env, () => {}));
     const { token } = config.access;
     if (config.relay?.token !== undefined)
       resolveSecret(config.relay.token, this.#options.env, (note) => this.#note(note));

@@ -3,7 +3,7 @@ import { TunneldError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { OpenRequest, TunnelProvider, TunnelSession } from '../providers/provider.ts';
 
-/** A provider that gave no URL by then is not going to: containers and log-ins included. */
+/** A provider that gave neither a URL nor a sign of progress for this long is not going to. */
 export const OPEN_DEADLINE_MS = 60_000;
 
 /** A session that does not close (Docker is gone, the peer is silent) counts as closed after this. */
@@ -19,6 +19,8 @@ export interface OpenDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** Told what a slow step is about. */
+  readonly onProgress?: (step: string) => void;
 }
 
 /**
@@ -30,21 +32,28 @@ export interface OpenDeps {
 export async function openSession(
   provider: TunnelProvider,
   request: OpenRequest,
-  { clock, log, signal }: OpenDeps,
+  { clock, log, signal, onProgress }: OpenDeps,
 ): Promise<OpenOutcome> {
   if (signal.aborted) return { kind: 'aborted' };
   const attempt = new AbortController();
   const timers: Timer[] = [];
   const onAbort = () => attempt.abort(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
-  timers.push(clock.setTimer(() => attempt.abort(openTimeout(provider.kind)), OPEN_DEADLINE_MS));
+  const deadline = () => clock.setTimer(() => attempt.abort(openTimeout(provider.kind)), OPEN_DEADLINE_MS);
+  let untilDeadline = deadline();
+  const progress = (step: string) => {
+    // An image may take minutes to arrive; what matters is that it does.
+    untilDeadline.cancel();
+    if (!attempt.signal.aborted) untilDeadline = deadline();
+    onProgress?.(step);
+  };
   const abandoned = new Promise<undefined>((resolve) => {
     const leaveBehind = () => timers.push(clock.setTimer(() => resolve(undefined), CLOSE_DEADLINE_MS));
     attempt.signal.addEventListener('abort', leaveBehind, { once: true });
   });
 
   const opened: Promise<OpenOutcome> = call(() =>
-    provider.open(request, { signal: attempt.signal, log }),
+    provider.open(request, { signal: attempt.signal, log, progress }),
   ).then(
     (session) => ({ kind: 'opened', session }),
     (error: unknown) => ({ kind: 'failed', error }),
@@ -56,6 +65,7 @@ export async function openSession(
     else await discard(outcome, clock, log);
     return signal.aborted ? { kind: 'aborted' } : { kind: 'failed', error: attempt.signal.reason };
   } finally {
+    untilDeadline.cancel();
     for (const timer of timers) timer.cancel();
     signal.removeEventListener('abort', onAbort);
   }

@@ -14,7 +14,10 @@ import { Daemon } from './daemon.ts';
 import { startHealthEndpoint } from './health-endpoint.ts';
 import { acquireLock } from './lock.ts';
 import { LogBook } from './log-book.ts';
+import { ngrokOptions } from './ngrok-options.ts';
 import { isOnline } from './online.ts';
+import { removeOrphans } from './orphans.ts';
+import { pinggyOptions } from './pinggy-options.ts';
 import { startEmbeddedRelay } from './relay-embed.ts';
 import { isOnThisMachine, relayTargetOf } from './relay-target.ts';
 import { detectWake } from './wake-detector.ts';
@@ -95,7 +98,13 @@ async function assemble(
     provider: async (config) => {
       const target = relayTargetOf(config, env, { url: relay.url, secret: store.relaySecret });
       redactor.add(target.relayToken);
-      return await createProvider(config.provider, { clock, ...target });
+      return await createProvider(config.provider, {
+        clock,
+        env,
+        ...target,
+        pinggy: () => pinggyOptions(config, env, (secret) => redactor.add(secret)),
+        ngrok: () => ngrokOptions(config, env, (secret) => redactor.add(secret)),
+      });
     },
     online: (config) => isOnThisMachine(config) || isOnline(),
     onStop,
@@ -110,6 +119,9 @@ async function assemble(
 
   releases.push(() => daemon.close(config.daemon.drainTimeout));
   await daemon.start();
+  void removeOrphans({ store, env, log, tunnels: () => daemon.list() }).catch((error: unknown) => {
+    log.error({ err: error }, 'looking for containers left behind failed');
+  });
   const control = await startControlServer({ socket: paths.socket, api: daemon, version: VERSION, log });
   // Before the drain: what is asked of a daemon that ends would be lost.
   releases.push(() => control.close());

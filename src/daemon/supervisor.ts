@@ -39,6 +39,8 @@ export interface SupervisorDeps {
   readonly backoff?: BackoffPolicy;
   /** Called after every state change, with the view already up to date. */
   readonly onChange: (change: StateChange) => void;
+  /** What an attempt is busy with changed. */
+  readonly onProgress?: () => void;
   /** The session is live: wire the gateway and the monitor to its URL. */
   readonly onSessionOpened: (session: LiveSession) => void;
   /** The session is being closed: nothing it says counts any more. */
@@ -84,6 +86,7 @@ export class Supervisor {
   #held: Held | undefined;
   #lastPublicUrl: URL | undefined;
   #attempt: AbortController | undefined;
+  #progress: string | undefined;
   #attempts = 0;
   #replacements = 0;
   #lastError: ReportedError | undefined;
@@ -121,6 +124,11 @@ export class Supervisor {
   /** Public URL of the live session, or of the last one. */
   get publicUrl(): URL | undefined {
     return this.#held?.publicUrl ?? this.#lastPublicUrl;
+  }
+
+  /** What the attempt under way is busy with, if it takes long. */
+  get progress(): string | undefined {
+    return this.#progress;
   }
 
   /** Failures since the tunnel last worked for `resetAfterMs`. */
@@ -214,16 +222,24 @@ export class Supervisor {
     const { provider, request, clock, log } = this.#deps;
     const attempt = new AbortController();
     this.#attempt = attempt;
-    void openSession(provider, request, { clock, log, signal: attempt.signal }).then((outcome) => {
-      this.#attempt = undefined;
-      if (this.#state !== 'opening') {
-        // Stopped between the session's opening and this line: it must not live on unseen.
-        if (outcome.kind === 'opened')
-          void closeSession(outcome.session, clock, log).then(() => this.#released());
-        else this.#released();
-      } else if (outcome.kind === 'opened') this.#opened(outcome.session);
-      else if (outcome.kind === 'failed') this.#openFailed(outcome.error);
-    });
+    const onProgress = (step: string) => {
+      if (this.#attempt !== attempt || this.#progress === step) return;
+      this.#progress = step;
+      this.#deps.onProgress?.();
+    };
+    void openSession(provider, request, { clock, log, signal: attempt.signal, onProgress }).then(
+      (outcome) => {
+        this.#attempt = undefined;
+        this.#progress = undefined;
+        if (this.#state !== 'opening') {
+          // Stopped between the session's opening and this line: it must not live on unseen.
+          if (outcome.kind === 'opened')
+            void closeSession(outcome.session, clock, log).then(() => this.#released());
+          else this.#released();
+        } else if (outcome.kind === 'opened') this.#opened(outcome.session);
+        else if (outcome.kind === 'failed') this.#openFailed(outcome.error);
+      },
+    );
   }
 
   #opened(session: TunnelSession): void {
@@ -257,7 +273,7 @@ export class Supervisor {
     const reported = this.#report(error);
     if (error instanceof TunneldError && error.retryable) {
       this.#attempts += 1;
-      this.#backOff('open-failed', reported.message);
+      this.#backOff('open-failed', reported.message, error.retryAfterMs);
     } else {
       this.#apply('open-rejected', reported.message);
     }
@@ -326,11 +342,11 @@ export class Supervisor {
     if (this.#wanted) this.start('wanted up again');
   }
 
-  #backOff(event: 'open-failed' | 'closed', cause: string): void {
+  #backOff(event: 'open-failed' | 'closed', cause: string, atLeastMs = 0): void {
     const { clock, random } = this.#deps;
     const delayMs = this.#retryAtOnce
       ? 0
-      : backoffDelayMs(Math.max(0, this.#attempts - 1), this.#backoff, random);
+      : Math.max(atLeastMs, backoffDelayMs(Math.max(0, this.#attempts - 1), this.#backoff, random));
     this.#retryAtOnce = false;
     this.#retryAt = { monotonic: clock.monotonic() + delayMs, wall: clock.now() + delayMs };
     this.#apply(event, cause);

@@ -3,7 +3,7 @@ import type { TunnelConfig } from '../config/schema.ts';
 import { maskSecrets, resolveAccessToken } from '../config/secrets.ts';
 import type { StoredToken } from '../config/state-schema.ts';
 import { upstreamOf } from '../config/upstream.ts';
-import type { HistoryEntry, TunnelInspection } from '../control/api.ts';
+import type { Diagnosis, HistoryEntry, TunnelInspection } from '../control/api.ts';
 import type { Clock } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
@@ -11,8 +11,9 @@ import type { RequestEvent } from '../core/request-event.ts';
 import type { Secret } from '../core/secret.ts';
 import type { HealthReport, ReportedError, TunnelStatus } from '../core/status.ts';
 import type { OpenRequest, TunnelProvider } from '../providers/provider.ts';
+import { healthFindings } from './diagnosis.ts';
 import { type StateChange, Supervisor } from './supervisor.ts';
-import { edgeAccessOf, hashed, made } from './tokens.ts';
+import { edgeAccessOf, hashed, made, usable } from './tokens.ts';
 import { Traffic } from './traffic.ts';
 import { UpstreamSide } from './upstream-side.ts';
 
@@ -29,6 +30,8 @@ export interface TunnelDefinition {
 
 export interface TunnelDeps {
   readonly instance: string;
+  /** Marks what providers leave outside this process as ours. */
+  readonly ownerKey: Secret;
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly random: () => number;
@@ -42,6 +45,9 @@ export interface TunnelDeps {
   /** Takes known secrets out of what providers and servers wrote. */
   readonly clean: (text: string) => string;
   readonly onSecret: (secret: Secret) => void;
+  /** The gateway's port of the last run, and where it listens now. */
+  readonly lastGatewayPort: () => number | undefined;
+  readonly onGatewayPort: (port: number) => void;
   readonly onChange: (status: TunnelStatus) => void;
 }
 
@@ -53,11 +59,13 @@ export class Tunnel {
   #definition: TunnelDefinition;
   #supervisor: Supervisor | undefined;
   #provider: TunnelProvider | undefined;
-  /** What it was made for. */
-  #providerConfig: TunnelConfig | undefined;
   readonly #accessListeners = new Set<() => void>();
   #side: UpstreamSide | undefined;
   #sideConfig: TunnelConfig | undefined;
+  /** Ids of the tokens the provider was last given. */
+  #toldToProvider: readonly string[] = [];
+  /** What the provider was made from. */
+  #providerConfig: unknown;
   /** What was resolved from the configuration when the tunnel was brought up. */
   #configuredToken: StoredToken | undefined;
   /** Why the tunnel could not even be set up. */
@@ -109,6 +117,7 @@ export class Tunnel {
               ...(session.expiresAt === undefined ? {} : { expiresAt: session.expiresAt }),
             },
           }),
+      ...(supervisor?.progress === undefined ? {} : { progress: supervisor.progress }),
       attempts: supervisor?.attempts ?? 0,
       ...(supervisor?.nextRetryAt === undefined ? {} : { nextRetryAt: supervisor.nextRetryAt }),
       ...(lastError === undefined
@@ -126,6 +135,19 @@ export class Tunnel {
       history: [...this.#history].reverse(),
       gatewayUrl: this.#side?.gatewayUrl.href ?? '',
     };
+  }
+
+  /** Looks at what the session stands on. Never rejects for what it finds. */
+  async diagnose(): Promise<Diagnosis> {
+    const health = healthFindings(this.#health);
+    const provider = this.#side === undefined ? undefined : this.#provider;
+    const request = this.#request();
+    const [findings = [], command] = await Promise.all([
+      provider?.diagnose?.(request),
+      // A mistake in the options is already what the status says.
+      provider?.equivalentCommand?.(request).catch(() => undefined),
+    ]);
+    return { findings: [...findings, ...health], ...(command === undefined ? {} : { command }) };
   }
 
   /**
@@ -162,6 +184,15 @@ export class Tunnel {
     this.#definition = { ...this.#definition, tokens };
     this.#side?.setTokens(this.tokens.map(hashed));
     this.#tellAccess();
+    this.#teachProvider();
+  }
+
+  /** A session whose edge checks tokens knows those it was opened with; a newer one needs a new session. */
+  #teachProvider(): void {
+    const [newest] = this.tokens;
+    if (newest === undefined || this.#provider?.checksTokens !== true) return;
+    if (this.#supervisor?.session === undefined || this.#toldToProvider.includes(newest.id)) return;
+    this.#supervisor.restart('the provider must learn the new token');
   }
 
   /** The tokens in force, newest first; none where the tunnel is public on purpose. */
@@ -191,8 +222,8 @@ export class Tunnel {
   async #up(cause: string): Promise<void> {
     const { config } = this.#definition;
     this.#configuredToken = this.#resolveToken(config);
-    const { provider, relay } = this.#providerConfig ?? {};
-    if (provider !== config.provider || !isDeepStrictEqual(relay, config.relay))
+    const sameProvider = this.#provider?.kind === config.provider;
+    if (!sameProvider || !isDeepStrictEqual(this.#providerConfig, providerConfigOf(config)))
       await this.#setProvider(config);
     if (this.#side === undefined || !isDeepStrictEqual(this.#sideConfig, config)) await this.#setSide(config);
     this.#side?.setTokens(this.tokens.map(hashed));
@@ -215,7 +246,7 @@ export class Tunnel {
     await this.#supervisor?.stop('the provider changed');
     await this.#provider?.dispose?.();
     this.#provider = provider;
-    this.#providerConfig = config;
+    this.#providerConfig = providerConfigOf(config);
     this.#supervisor = new Supervisor({
       provider,
       request: this.#request(),
@@ -224,7 +255,12 @@ export class Tunnel {
       log,
       online: () => online(this.#definition.config),
       onChange: (change) => this.#changed(change),
-      onSessionOpened: (session) => this.#side?.sessionOpened(session.publicUrl),
+      onProgress: () => this.#publish(),
+      onSessionOpened: (session) => {
+        this.#side?.sessionOpened(session.publicUrl);
+        // The token may have been rotated while the session was opening.
+        this.#teachProvider();
+      },
       onSessionClosed: () => this.#side?.sessionClosed(),
     });
   }
@@ -238,10 +274,13 @@ export class Tunnel {
       if (this.#side === side && supervisor !== undefined && generation !== undefined)
         act(supervisor, generation);
     };
+    const external = this.#provider?.inProcess !== true;
     const side: UpstreamSide = await UpstreamSide.open({
       name: this.name,
       instance,
       config,
+      external,
+      preferredPort: this.#deps.lastGatewayPort(),
       clock,
       random,
       log,
@@ -254,6 +293,7 @@ export class Tunnel {
       onReplace: (reason) => supervised((supervisor, generation) => supervisor.unhealthy(generation, reason)),
       onExposed: (reason) => supervised((supervisor, generation) => supervisor.exposed(generation, reason)),
     });
+    if (external) this.#deps.onGatewayPort(Number(side.gatewayUrl.port));
     const last = this.#side;
     this.#side = side;
     this.#sideConfig = config;
@@ -284,6 +324,12 @@ export class Tunnel {
     };
     return {
       name: this.name,
+      owner: { instance: this.#deps.instance, key: this.#deps.ownerKey },
+      accessTokens: () => {
+        const tokens = usable(this.tokens, this.#deps.clock.now());
+        this.#toldToProvider = tokens.map(({ id }) => id);
+        return tokens.map(({ value }) => value);
+      },
       get gatewayUrl() {
         return side().gatewayUrl;
       },
@@ -335,7 +381,14 @@ export class Tunnel {
       const { verdict, cause, remedy, local, public: far } = report;
       const level = verdict === 'healthy' || verdict === 'unknown' ? 'info' : 'warn';
       this.#deps.log[level](
-        { from: before.verdict, to: verdict, cause, remedy, local: local?.finding, public: far?.finding },
+        {
+          from: before.verdict,
+          to: verdict,
+          cause,
+          remedy: remedy || undefined,
+          local: local?.finding,
+          public: far?.finding,
+        },
         'tunnel health changed',
       );
     }
@@ -369,6 +422,15 @@ export class Tunnel {
     this.#tail = turn.catch(() => {});
     return turn;
   }
+}
+
+/** The part of the configuration a provider is made from: when it changes, another is needed. */
+function providerConfigOf(config: TunnelConfig): unknown {
+  const { provider, access, relay } = config;
+  if (provider === 'relay') return relay;
+  if (provider !== 'pinggy' && provider !== 'ngrok') return undefined;
+  // Where pages may call, the edge has to let their preflights through.
+  return { ...config[provider], pages: access.origins.length > 0 };
 }
 
 function idleHealth(now: number): HealthReport {

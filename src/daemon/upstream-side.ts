@@ -17,6 +17,10 @@ export interface UpstreamSideOptions {
   /** Id of this installation, in the marker headers. */
   readonly instance: string;
   readonly config: TunnelConfig;
+  /** The provider's agent is another process, which dials the gateway's port. */
+  readonly external: boolean;
+  /** The gateway's port of the last run, where such an agent may still be waiting. */
+  readonly preferredPort: number | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
@@ -53,6 +57,7 @@ export class UpstreamSide {
         origins: config.access.origins,
       },
       probeKey,
+      trustForwarded: options.external,
       limits: {
         concurrency: config.limits.concurrency,
         connections: config.limits.connections,
@@ -83,7 +88,7 @@ export class UpstreamSide {
       onReplace: options.onReplace,
       onExposed: options.onExposed,
     });
-    const gatewayUrl = await gateway.listen();
+    const gatewayUrl = await gateway.listen(options.external ? options.preferredPort : undefined);
     return new UpstreamSide(options, gateway, gatewayUrl, monitor);
   }
 

@@ -71,9 +71,18 @@ export class Gateway {
     return this.#trustForwarded;
   }
 
-  /** Opens the gateway's own port, on loopback only. @returns `http://127.0.0.1:PORT` */
-  async listen(): Promise<URL> {
-    const { port } = await this.#server.listen({ host: '127.0.0.1', port: 0 });
+  /**
+   * Opens the gateway's own port, on loopback only.
+   *
+   * @param preferred what an agent of an earlier run may still dial; another is taken when it is in use.
+   * @returns `http://127.0.0.1:PORT`
+   */
+  async listen(preferred = 0): Promise<URL> {
+    const at = (wanted: number) => this.#server.listen({ host: '127.0.0.1', port: wanted });
+    const { port } = await at(preferred).catch((error: unknown) => {
+      if (preferred === 0) throw error;
+      return at(0);
+    });
     this.policy.ownPort = port;
     return new URL(`http://127.0.0.1:${port}`);
   }

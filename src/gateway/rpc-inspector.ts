@@ -25,7 +25,7 @@ export class RpcInspector {
     const method = request.get('mcp-method');
     if (method !== undefined) {
       const name = request.get('mcp-name');
-      this.call = { method: label(method), ...(name !== undefined && { name: label(name) }) };
+      this.call = { method: label(method), ...(name !== undefined && { name: label(decoded(name)) }) };
     }
     if (isJsonPost(request)) this.#chunks = [];
   }
@@ -81,6 +81,14 @@ function parse(text: string): unknown {
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }
+
+/** Names that no header can hold travel as `=?base64?…?=` (SEP-2243). */
+function decoded(header: string): string {
+  const encoded = BASE64_SENTINEL.exec(header)?.[1];
+  return encoded === undefined ? header : Buffer.from(encoded, 'base64').toString('utf8');
+}
+
+const BASE64_SENTINEL = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/;
 
 /** Names come from callers and end in logs and on terminals. */
 function label(text: string): string {

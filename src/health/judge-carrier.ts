@@ -6,6 +6,7 @@ import {
   UPSTREAM_HEADER,
 } from '../core/markers.ts';
 import type { Answer } from './http-asker.ts';
+import { judgeNgrok } from './ngrok-answers.ts';
 import { printable } from './printable.ts';
 import type { Sighting } from './sighting.ts';
 
@@ -54,6 +55,8 @@ function judgeGateway({ status, header }: Answer, seen: Seen): Sighting {
 /** Somebody on the way answered: an error page, a login, a stale address. */
 function judgeStranger(answer: Answer, url: URL, seen: Seen): Sighting {
   const { status } = answer;
+  const ngrok = judgeNgrok(status, (name) => answer.header(name), answer.latencyMs);
+  if (ngrok !== undefined) return ngrok;
   const relay = answer.header(RELAY_HEADER);
   if (relay === 'tunnel-busy') return seen('busy', `the tunnel is at its limits (${status})`);
   if (status === 429) {

@@ -67,6 +67,7 @@ export class HealthMonitor {
   #roundAt = Number.NEGATIVE_INFINITY;
   #trafficAt = Number.NEGATIVE_INFINITY;
   #next: { readonly timer: Timer; readonly due: number } | undefined;
+  #listeningCheck: Timer | undefined;
   #exposureCheck: Promise<Exposure> | undefined;
 
   constructor(options: HealthMonitorOptions, legs: Legs = new NetworkLegs(options)) {
@@ -155,6 +156,7 @@ export class HealthMonitor {
     this.#stopping.abort();
     this.#leaveSession();
     this.#next?.timer.cancel();
+    this.#listeningCheck?.cancel();
     await Promise.all([this.#round, this.#exposureCheck]);
     await this.#legs.close();
   }
@@ -350,6 +352,24 @@ export class HealthMonitor {
       random: this.#options.random,
     });
     if (delay !== undefined) this.#schedule(delay);
+    this.#watchListening();
+  }
+
+  /** Between probes a TCP connect suffices. Not over TLS: servers log every handshake that breaks off. */
+  #watchListening(): void {
+    this.#listeningCheck?.cancel();
+    const { clock, upstream } = this.#options;
+    const sighting = this.#local?.sighting;
+    const answers = sighting !== undefined && meaningOf(sighting) !== 'server';
+    if (this.#stopped || !answers || upstream.protocol === 'https:') return;
+    this.#listeningCheck = clock.setTimer(() => void this.#checkListening(), pace.LISTENING_CHECK_MS);
+  }
+
+  async #checkListening(): Promise<void> {
+    // It rejects only when the monitor stops, and then nobody waits for the answer.
+    const listening = await this.#legs.listening(this.#stopping.signal).catch(() => true);
+    if (!listening) this.#schedule(this.#spaced(0));
+    this.#watchListening();
   }
 
   #askToReplace(session: Session, reason: string): void {

@@ -11,6 +11,8 @@ export const MIN_SPACING_MS = 2_000;
 export const OPENING_GRACE_MS = 10_000;
 /** Traffic this recent proves the path as well as a probe would. */
 export const TRAFFIC_FRESH_MS = 30_000;
+/** Between looks at whether the server still listens: one stopped must not seem healthy until the next probe. */
+export const LISTENING_CHECK_MS = 5_000;
 /** A supervisor that could not act on our reason hears it again. */
 export const REPLACE_AGAIN_MS = 30_000;
 /** How long a provider without a Retry-After is left alone once its quota is used up. */

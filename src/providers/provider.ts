@@ -1,5 +1,7 @@
 import type { Exchange } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
+import type { Secret } from '../core/secret.ts';
+import type { Finding } from '../core/status.ts';
 import type { EdgeAccess } from '../relay/edge-access.ts';
 
 /**
@@ -12,6 +14,8 @@ export interface TunnelProvider {
   readonly kind: string;
   /** Its sessions enter by `accept` alone: they outlive a change of the gateway and its port. */
   readonly inProcess?: boolean;
+  /** Its edge checks the access tokens as well: a session knows those it was opened with. */
+  readonly checksTokens?: boolean;
 
   /**
    * Opens a session and resolves once its public URL is known.
@@ -23,6 +27,12 @@ export interface TunnelProvider {
    *   Whether a retry makes sense is a property of the code.
    */
   open(request: OpenRequest, context: OpenContext): Promise<TunnelSession>;
+
+  /** What a person would type to get the same session, secrets masked. */
+  equivalentCommand?(request: OpenRequest): Promise<string>;
+
+  /** Looks at each thing a session needs, in order; stops at nothing. Never rejects. */
+  diagnose?(request: OpenRequest): Promise<readonly Finding[]>;
 
   /** Releases what the provider holds beyond its sessions. Idempotent. */
   dispose?(): Promise<void>;
@@ -42,6 +52,13 @@ export interface OpenRequest {
   announce?(publicUrl: URL): void;
   /** Who may call, for providers whose edge can turn strangers away. The gateway checks in any case. */
   readonly access?: AccessSource;
+  /**
+   * The access tokens callers may use now, for providers whose edge checks them too. Empty or
+   * absent: the edge lets everybody through (the gateway has the last word in any case).
+   */
+  accessTokens?(): readonly Secret[];
+  /** Who runs the tunnel, for providers whose sessions can outlive the daemon's process. */
+  readonly owner?: SessionOwner;
 }
 
 export interface AccessSource {
@@ -51,9 +68,22 @@ export interface AccessSource {
   subscribe(listener: () => void): () => void;
 }
 
+/**
+ * The daemon's lasting identity. What a provider leaves outside the process (a container) is
+ * marked with it, and found again by the next process of the same daemon.
+ */
+export interface SessionOwner {
+  /** Not secret; the same after a restart, different for every daemon. */
+  readonly instance: string;
+  /** For marks that must reveal nothing of what they stand for. The same after a restart. */
+  readonly key: Secret;
+}
+
 export interface OpenContext {
   readonly signal: AbortSignal;
   readonly log: Logger;
+  /** Told what is going on while a slow step lasts (an image being pulled), in a few words. */
+  progress?(step: string): void;
 }
 
 export interface TunnelSession {

@@ -1,6 +1,8 @@
 import type { Clock } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
+import type { NgrokOptions } from './ngrok/options.ts';
+import type { PinggyOptions } from './pinggy/options.ts';
 import type { TunnelProvider } from './provider.ts';
 
 /** What providers may need from the daemon. */
@@ -11,6 +13,12 @@ export interface ProviderDeps {
   readonly relayToken: Secret;
   /** Asked for there instead of the tunnel's own name. */
   readonly relayName?: string;
+  /** What the tunnel's configuration says of Pinggy. @throws {TunneldError} `SECRET_UNAVAILABLE` */
+  pinggy(): PinggyOptions;
+  /** The same for ngrok. @throws {TunneldError} `SECRET_UNAVAILABLE` */
+  ngrok(): NgrokOptions;
+  /** The daemon's environment: where the Docker engine is found. */
+  readonly env: NodeJS.ProcessEnv;
 }
 
 /** Loaded on first use: some providers bring large packages with them. */
@@ -27,6 +35,20 @@ const FACTORIES: ReadonlyMap<string, Factory> = new Map<string, Factory>([
         clock: deps.clock,
         ...(deps.relayName === undefined ? {} : { name: deps.relayName }),
       });
+    },
+  ],
+  [
+    'pinggy',
+    async (deps) => {
+      const { PinggyProvider } = await import('./pinggy/provider.ts');
+      return new PinggyProvider(deps.pinggy(), { clock: deps.clock, env: deps.env });
+    },
+  ],
+  [
+    'ngrok',
+    async (deps) => {
+      const { NgrokProvider } = await import('./ngrok/provider.ts');
+      return new NgrokProvider(deps.ngrok(), { clock: deps.clock });
     },
   ],
 ]);

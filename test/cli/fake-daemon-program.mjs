@@ -17,7 +17,10 @@ if (mode === 'refuses')
 if (mode === 'rival')
   say({ error: { code: 'DAEMON_ALREADY_RUNNING', message: 'pid 1 is running', remedy: 'Use it.' } });
 if (mode === 'news') say({ error: { code: 'FROM_THE_FUTURE', message: 'something new', remedy: 'Wait.' } });
-if (mode === 'babbles') writeSync(3, 'hello\n');
+if (mode === 'babbles') {
+  writeSync(3, 'hello\n');
+  setInterval(() => {}, 1_000);
+}
 if (mode === 'crashes') {
   process.stderr.write('line one\nSyntaxError: nothing works\n');
   process.exit(7);

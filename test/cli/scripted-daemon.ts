@@ -1,4 +1,4 @@
-import type { DaemonApi, UpResult } from '../../src/control/api.ts';
+import type { DaemonApi, Diagnosis, UpResult } from '../../src/control/api.ts';
 import { TunneldError } from '../../src/core/errors.ts';
 import type { HealthReport, TunnelStatus } from '../../src/core/status.ts';
 
@@ -46,6 +46,7 @@ export class ScriptedDaemon implements DaemonApi {
   onUp: (name: string) => TunnelStatus = (name) => tunnel(name);
   onRestart: (status: TunnelStatus) => TunnelStatus = (status) => status;
   onStop: () => void = () => {};
+  diagnosis: Diagnosis = { findings: [] };
   pid = process.pid;
   configFile: string | undefined;
   readonly #listeners = new Set<(status: TunnelStatus) => void>();
@@ -92,6 +93,11 @@ export class ScriptedDaemon implements DaemonApi {
 
   inspect(name: string) {
     return { status: this.status(name), config: { port: 1 }, history: [], gatewayUrl: 'http://127.0.0.1:1' };
+  }
+
+  async diagnose(name: string): Promise<Diagnosis> {
+    this.status(name);
+    return this.diagnosis;
   }
 
   async up(name: string, spec: unknown): Promise<UpResult> {

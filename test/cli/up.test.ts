@@ -213,3 +213,26 @@ it('restarts with --all every tunnel that is wanted up', async () => {
     ['restart', 'b'],
   ]);
 });
+
+it('understands what is said of ngrok', async () => {
+  const daemon = new ScriptedDaemon();
+  const user = await Console.with(daemon);
+  const words = ['--ngrok-domain=figma.example.com', '--ngrok-basic-auth=env:PAIR', '--ngrok-pooling'];
+  await user.type('up', 'figma', '--port=3845', '--provider=ngrok', ...words, '--ngrok-deny=203.0.113.0/24');
+  expect(daemon.asked[0]?.[2]).toEqual({
+    port: 3845,
+    provider: 'ngrok',
+    ngrok: {
+      domain: 'figma.example.com',
+      basicAuth: ['env:PAIR'],
+      deny: ['203.0.113.0/24'],
+      pooling: true,
+    },
+  });
+  for (const wrong of [
+    ['--ngrok-pooling'],
+    ['--provider=ngrok', '--ngrok-authtoken=plain'],
+    ['--provider=ngrok', '--ngrok-basic-auth=anna:plain'],
+  ])
+    expect(await user.type('up', 'other', '--port=1', ...wrong)).toMatchObject({ code: 2 });
+});

@@ -162,7 +162,7 @@ describe('a configuration file', () => {
     ],
     [
       'port: 1\n__proto__: {}',
-      '__proto__: Unknown key; known here: port, url, path, provider, relay, enabled, hostHeader, allowRemoteUpstream, sseKeepAlive, access, health, limits',
+      '__proto__: Unknown key; known here: port, url, path, provider, relay, pinggy, ngrok, enabled, hostHeader, allowRemoteUpstream, sseKeepAlive, access, health, limits',
     ],
   ])('refuses %j', async (lines, expected) => {
     const [complaint, ...more] = await complaintsAbout(tunnel(lines));

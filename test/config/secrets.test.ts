@@ -95,4 +95,22 @@ describe('an access token', () => {
     expect(shown('a-literal-token-of-mine').token).toBe('[redacted]');
     expect(shown('env:FIGMA_TOKEN').token).toBe('env:FIGMA_TOKEN');
   });
+
+  it('is masked together with the secrets of Pinggy', () => {
+    const pinggy = {
+      token: 'MARKER1',
+      keys: ['MARKER2', 'env:KEY'],
+      basicAuth: ['ann:MARKER3', 'bob:env:PASSWORD'],
+      setHeaders: ['X-Key: MARKER4', 'X-Other: file:/key'],
+      args: ['k:MARKER5', 'x:fullurl'],
+    };
+    const shown = maskSecrets(parseTunnelSpec('figma', { port: 1, provider: 'pinggy', pinggy }));
+    expect(shown.pinggy).toMatchObject({
+      token: '[redacted]',
+      keys: ['[redacted]', 'env:KEY'],
+      basicAuth: ['ann:[redacted]', 'bob:env:PASSWORD'],
+      setHeaders: ['X-Key: [redacted]', 'X-Other: file:/key'],
+      args: ['k:[redacted]', 'x:fullurl'],
+    });
+  });
 });

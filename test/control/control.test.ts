@@ -39,6 +39,7 @@ describe('the control protocol', () => {
     expect(await client.info()).toMatchObject({ pid: 4711, version: '9.9.9' });
     expect(await client.list()).toEqual([statusOf('figma')]);
     expect(await client.status('figma')).toEqual(statusOf('figma'));
+    expect(await client.diagnose('figma')).toEqual({ findings: [], command: 'docker run' });
     expect(await client.inspect('figma')).toMatchObject({ config: { port: 1 }, history: [] });
     expect(await client.up('figma', { port: 3845 })).toMatchObject({ created: true, token: 'tnl_new' });
     expect(await client.upAll()).toEqual([{ status: statusOf('figma'), created: false, changed: false }]);
@@ -53,6 +54,7 @@ describe('the control protocol', () => {
       ['info'],
       ['list'],
       ['status', 'figma'],
+      ['diagnose', 'figma'],
       ['inspect', 'figma'],
       ['up', 'figma', { port: 3845 }],
       ['upAll'],

@@ -60,6 +60,11 @@ export class FakeDaemon implements DaemonApi {
     return { status: statusOf(name), config: { port: 1 }, history: [], gatewayUrl: 'http://127.0.0.1:1' };
   }
 
+  async diagnose(name: string) {
+    this.#ask('diagnose', name);
+    return { findings: [], command: 'docker run' };
+  }
+
   async up(name: string, spec: unknown) {
     this.#ask('up', name, spec);
     return { status: statusOf(name), created: true, changed: true, token: 'tnl_new' };

@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { resolvePaths } from '../../src/config/paths.ts';
@@ -24,7 +26,9 @@ beforeEach(async () => {
     TUNNELD_LOG_DIR: join(folder, 'log'),
     TUNNELD_RELAY_PORT: String(await freePort()),
     TUNNELD_HEALTH_PORT: '0',
+    TUNNELD_CONFIG: join(folder, 'tunneld.yaml'),
   };
+  writeFileSync(env['TUNNELD_CONFIG'] ?? '', 'tunnels: {}\n', { mode: 0o600 });
   server = await startDualEra();
   running = await start();
 });
@@ -89,7 +93,7 @@ it('tells no token to the status, the inspection or the log, and shows it when a
   expect(log()).not.toContain(token);
 });
 
-it('answers /readyz with the reasons, and only under a loopback name', async () => {
+it('answers /readyz with the reasons', async () => {
   const { healthUrl } = running.daemon.info();
   await running.daemon.up('figma', { port: await freePort() });
   await until('server-down');
@@ -101,6 +105,77 @@ it('answers /readyz with the reasons, and only under a loopback name', async () 
   });
   expect((await fetch(`${healthUrl}/readyz?tunnel=nobody`)).status).toBe(404);
   expect((await fetch(`${healthUrl}/healthz`)).status).toBe(200);
+});
+
+it('answers on the health endpoint under a loopback name alone', async () => {
+  const { healthUrl } = running.daemon.info();
+  const answered = async (host: string) => {
+    const request = http.get(`${healthUrl}/metrics`, { agent: false, headers: { host } });
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    response.resume();
+    return response.statusCode;
+  };
+  expect(await answered('evil.example')).toBe(403);
+  expect(await answered('127.0.0.1.evil.example')).toBe(403);
+  expect(await answered('localhost:7576')).toBe(200);
+});
+
+it('tells the lag of its loop as a number, and no metric that is none', async () => {
+  const { healthUrl } = running.daemon.info();
+  for (let scrape = 0; scrape < 2; scrape++) {
+    const { loopLagMs } = (await (await fetch(`${healthUrl}/healthz`)).json()) as {
+      loopLagMs: Record<string, unknown>;
+    };
+    for (const figure of ['mean', 'p99', 'max']) expect(loopLagMs[figure]).toEqual(expect.any(Number));
+    const metrics = await (await fetch(`${healthUrl}/metrics`)).text();
+    expect(metrics).not.toMatch(/NaN|nodejs_eventloop_lag_min/i);
+  }
+});
+
+it('follows the config file, and keeps the last good one after a bad edit', async () => {
+  const file = running.daemon.info().configFile ?? '';
+  const names = () => running.daemon.list().map(({ name }) => name);
+  const edit = async (text: string) => {
+    writeFileSync(file, text, { mode: 0o600 });
+    await running.daemon.reload();
+  };
+  await edit(`tunnels: { one: { port: ${server.port} }, two: { port: ${server.port} } }`);
+  expect(names()).toEqual(['one', 'two']);
+  await edit('tunnels: { one: { port: nonsense } }');
+  expect(names()).toEqual(['one', 'two']);
+  expect(running.daemon.info().configError).toMatchObject({ code: 'CONFIG_INVALID' });
+  await edit(`tunnels: { one: { port: ${server.port}, path: /other } }`);
+  expect(names()).toEqual(['one']);
+  expect(running.daemon.status('one').upstream).toMatch(/\/other$/);
+  expect(running.daemon.info().configError).toBeUndefined();
+});
+
+it('restarts a tunnel as a new session under the same URL, and forgets one that is removed', async () => {
+  await running.daemon.up('figma', { port: server.port });
+  await until('healthy');
+  const { mcpUrl } = status();
+  await running.daemon.restart('figma');
+  await waitFor(() => status().session?.generation === 2, { what: 'the next session' });
+  expect(status().mcpUrl).toBe(mcpUrl);
+  await running.daemon.remove('figma');
+  expect(() => status()).toThrow('No tunnel is called "figma".');
+  await running.close();
+  running = await start();
+  expect(running.daemon.list()).toEqual([]);
+});
+
+it('lets the old token in during the grace, and refuses it afterwards', async () => {
+  const { token: old = '' } = await running.daemon.up('figma', { port: server.port });
+  await until('healthy');
+  const asked = async (token: string) =>
+    (await fetch(status().mcpUrl ?? '', { headers: { authorization: `Bearer ${token}` } })).status;
+  const { token, previousValidUntil } = await running.daemon.rotateToken('figma', 1_500);
+  expect(previousValidUntil).toBeGreaterThan(Date.now());
+  expect(await asked(old)).not.toBe(401);
+  expect(await asked(token)).not.toBe(401);
+  await waitFor(async () => (await asked(old)) === 401, { what: 'the end of the grace' });
+  expect(Date.now()).toBeGreaterThanOrEqual(previousValidUntil ?? 0);
+  expect(await asked(token)).not.toBe(401);
 });
 
 function log(): string {

@@ -45,3 +45,33 @@ it('treats a provider that throws before it returns a promise like one that reje
   expect(outcome).toMatchObject({ kind: 'failed', error: { message: 'no such thing' } });
   expect(clock.pending).toBe(0);
 });
+
+it('waits for a provider as long as it makes progress', async () => {
+  const clock = new FakeClock();
+  let steps = 0;
+  const pulling: TunnelProvider = {
+    kind: 'pulling',
+    open: (_request, context) =>
+      new Promise((_resolve, reject) => {
+        context.signal.addEventListener('abort', () => reject(context.signal.reason));
+        const step = () => {
+          steps += 1;
+          context.progress?.(`step ${steps}`);
+          if (steps < 5) clock.setTimer(step, OPEN_DEADLINE_MS - 1_000);
+        };
+        step();
+      }),
+  };
+  const seen: string[] = [];
+  const outcome = openSession(pulling, request, {
+    clock,
+    log: quiet,
+    signal: new AbortController().signal,
+    onProgress: (step) => void seen.push(step),
+  });
+  await clock.advance(4 * OPEN_DEADLINE_MS);
+  expect(seen).toEqual(['step 1', 'step 2', 'step 3', 'step 4', 'step 5']);
+  await clock.advance(OPEN_DEADLINE_MS);
+  expect(await outcome).toMatchObject({ kind: 'failed', error: { code: 'TUNNEL_OPEN_TIMEOUT' } });
+  expect(clock.pending).toBe(0);
+});

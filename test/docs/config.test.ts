@@ -48,10 +48,16 @@ describe('docs/config.md', () => {
 
   it('shows every key in an example that is valid', () => {
     const [, example = ''] = /```yaml\n(\$schema:[\s\S]*?)```/.exec(page) ?? [];
-    expect(Object.keys(parseConfig(example, 'example', {}).tunnels)).toEqual(['figma', 'build-server']);
+    expect(Object.keys(parseConfig(example, 'example', {}).tunnels)).toEqual([
+      'figma',
+      'build-server',
+      'notes',
+    ]);
     const document = parseDocument(example);
     const missing = keys.filter(({ path }) => {
-      const places = path.startsWith('daemon.') ? [''] : ['tunnels.figma.', 'tunnels.build-server.'];
+      const places = path.startsWith('daemon.')
+        ? ['']
+        : ['tunnels.figma.', 'tunnels.build-server.', 'tunnels.notes.'];
       return !places.some((place) => document.hasIn(`${place}${path}`.split('.')));
     });
     expect(missing).toEqual([]);

@@ -33,6 +33,9 @@ const says =
 
 const OURS = { 'x-tunneld': 'instance-1', 'x-tunneld-probe': 'NONCE' };
 
+const ngrokSays = (status: number, code: number) =>
+  says(status, { 'ngrok-error-code': `ERR_NGROK_${code}`, 'content-type': 'text/html' });
+
 interface Row {
   readonly name: string;
   readonly edge: Interference;
@@ -55,6 +58,14 @@ const ROWS: readonly Row[] = [
     finding: 'stale-answer',
   },
   { name: 'a quota', edge: says(429, { 'retry-after': '120' }), finding: 'limited' },
+  { name: 'ngrok without the endpoint', edge: ngrokSays(404, 3200), finding: 'not-ours' },
+  { name: 'ngrok whose agent gives nonsense', edge: ngrokSays(502, 3004), finding: 'not-ours' },
+  { name: 'ngrok whose agent cannot reach us', edge: ngrokSays(502, 8012), finding: 'not-ours' },
+  { name: "ngrok's rule about networks", edge: ngrokSays(403, 3205), finding: 'edge-auth' },
+  { name: "ngrok's warning page", edge: ngrokSays(200, 6024), finding: 'edge-auth' },
+  { name: "ngrok's quota of the month", edge: ngrokSays(403, 727), finding: 'limited' },
+  { name: "ngrok's rate limit", edge: ngrokSays(403, 734), finding: 'limited' },
+  { name: 'an ngrok code of the future', edge: ngrokSays(404, 123_456), finding: 'not-ours' },
   { name: "the provider's own login", edge: says(403, {}), finding: 'edge-auth' },
   {
     name: 'a redirect to https',
@@ -130,6 +141,16 @@ describe('the public leg', () => {
   it('passes on how long a provider out of quota wants to be left alone', async () => {
     edge.interfere(says(429, { 'retry-after': '120' }));
     expect(await legs.public(edge.publicUrl, never)).toMatchObject({ retryAfterMs: 120_000 });
+  });
+
+  it("names ngrok's code, and what to do where that is not our business", async () => {
+    edge.interfere(ngrokSays(403, 3205));
+    expect(await legs.public(edge.publicUrl, never)).toMatchObject({
+      detail: 'ngrok answers ERR_NGROK_3205: this address may not connect (403)',
+      remedy: expect.stringContaining('ngrok.allow'),
+    });
+    edge.interfere(ngrokSays(403, 734));
+    expect(await legs.public(edge.publicUrl, never)).toMatchObject({ retryAfterMs: 60_000 });
   });
 
   it('keeps the path of the public URL', async () => {

@@ -284,6 +284,24 @@ describe('a server that is down', () => {
     expect(replaced).toEqual([]);
   });
 
+  it('is noticed within six seconds although no probe is due', async () => {
+    await openHealthy();
+    legs.localSees = () => REFUSED;
+    legs.publicSees = () => ({ finding: 'upstream-down', detail: 'the gateway cannot reach it' });
+    legs.listens = false;
+    await clock.advance(6_000);
+    expect(monitor.report.verdict).toBe('server-down');
+    expect(replaced).toEqual([]);
+  });
+
+  it('costs no probe while it listens, only a TCP connect every five seconds', async () => {
+    await openHealthy();
+    const { listening, local } = legs.asked;
+    await clock.advance(60_000);
+    expect(legs.asked.listening - listening).toBe(12);
+    expect(legs.asked.local).toBe(local);
+  });
+
   it('is looked at when a request gets through', async () => {
     await openHealthy();
     legs.localSees = () => ({ finding: 'server-error', detail: 'the server fails (500)' });

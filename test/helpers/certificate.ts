@@ -1,4 +1,10 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
+import {
+  generateKeyPairSync,
+  type KeyObject,
+  type KeyPairKeyObjectResult,
+  randomBytes,
+  sign,
+} from 'node:crypto';
 
 export interface Certificate {
   /** PEM. */
@@ -7,31 +13,72 @@ export interface Certificate {
   readonly cert: string;
 }
 
+export interface Authority {
+  /** PEM. It signs, and serves nothing itself. */
+  readonly cert: string;
+  /** A certificate for `localhost` and 127.0.0.1 that is trusted where the authority is. */
+  issue(): Certificate;
+}
+
 /** Makes a certificate on the spot: no key belongs in a repository, and Node cannot make one itself. */
 export function makeCertificate(): Certificate {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return certify(
+    pair,
+    { issuer: 'localhost', subject: 'localhost', signer: pair.privateKey },
+    LOOPBACK_NAMES,
+  );
+}
+
+export function makeAuthority(): Authority {
+  const name = 'tunneld test authority';
+  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const roles = { issuer: name, subject: name, signer: pair.privateKey };
+  return {
+    cert: certify(pair, roles, MAY_SIGN).cert,
+    issue: () =>
+      certify(
+        generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+        { ...roles, subject: 'localhost' },
+        LOOPBACK_NAMES,
+      ),
+  };
+}
+
+interface Roles {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly signer: KeyObject;
+}
+
+function certify(
+  { publicKey, privateKey }: KeyPairKeyObjectResult,
+  roles: Roles,
+  extension: Buffer,
+): Certificate {
   const algorithm = sequence(oid('2a8648ce3d040302')); // ecdsa-with-SHA256
-  const name = sequence(der(0x31, sequence(oid('550403'), der(0x0c, Buffer.from('localhost')))));
   const validity = sequence(der(0x17, Buffer.from('260101000000Z')), der(0x17, Buffer.from('360101000000Z')));
-  const names = sequence(der(0x82, Buffer.from('localhost')), der(0x87, Buffer.from([127, 0, 0, 1])));
-  const extensions = der(0xa3, sequence(sequence(oid('551d11'), der(0x04, names)))); // subjectAltName
   const body = sequence(
     der(0xa0, der(0x02, Buffer.from([2]))), // version 3
-    der(0x02, Buffer.from([1])),
+    der(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])), // serial number
     algorithm,
-    name,
+    commonName(roles.issuer),
     validity,
-    name,
+    commonName(roles.subject),
     publicKey.export({ type: 'spki', format: 'der' }),
-    extensions,
+    der(0xa3, sequence(extension)),
   );
-  const signature = Buffer.concat([Buffer.from([0]), sign('sha256', body, privateKey)]);
+  const signature = Buffer.concat([Buffer.from([0]), sign('sha256', body, roles.signer)]);
   const certificate = sequence(body, algorithm, der(0x03, signature));
-  const lines = certificate.toString('base64').replace(/.{64}/g, '$&\n');
+  const lines = certificate.toString('base64').replace(/.{64}(?=.)/g, '$&\n');
   return {
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     cert: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,
   };
+}
+
+function commonName(text: string): Buffer {
+  return sequence(der(0x31, sequence(oid('550403'), der(0x0c, Buffer.from(text)))));
 }
 
 function sequence(...parts: readonly Buffer[]): Buffer {
@@ -53,3 +100,16 @@ function der(tag: number, content: Buffer): Buffer {
         : [tag, 0x82, length >> 8, length & 0xff];
   return Buffer.concat([Buffer.from(head), content]);
 }
+
+/** subjectAltName: `localhost` and 127.0.0.1. */
+const LOOPBACK_NAMES = sequence(
+  oid('551d11'),
+  der(0x04, sequence(der(0x82, Buffer.from('localhost')), der(0x87, Buffer.from([127, 0, 0, 1])))),
+);
+
+/** basicConstraints, critical: a certificate authority. */
+const MAY_SIGN = sequence(
+  oid('551d13'),
+  der(0x01, Buffer.from([0xff])),
+  der(0x04, sequence(der(0x01, Buffer.from([0xff])))),
+);

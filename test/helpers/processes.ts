@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 
 export interface ProcessInfo {
   readonly pid: number;
+  readonly parent: number;
   /** Arguments, separated by spaces. */
   readonly arguments: string;
   /** `NAME=value` lines; empty where the kernel does not let us read them. */
@@ -14,6 +15,8 @@ export async function processes(): Promise<readonly ProcessInfo[]> {
   return Promise.all(
     pids.map(async (pid) => ({
       pid: Number(pid),
+      // The fourth field; the second is a name in brackets that may hold anything.
+      parent: Number(/\) \S (\d+)[^)]*$/.exec(await read(`/proc/${pid}/stat`))?.[1] ?? 0),
       arguments: (await read(`/proc/${pid}/cmdline`)).replaceAll('\0', ' '),
       environment: (await read(`/proc/${pid}/environ`)).replaceAll('\0', '\n'),
     })),

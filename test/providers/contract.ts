@@ -16,6 +16,10 @@ export interface ProviderHarness {
   drop(): void;
   /** Attempts and tunnels the service knows of. */
   held(): number;
+  /** For agents in another process: opens a loopback port that leads to `accept`. */
+  gateway?(accept: (exchange: Exchange) => void): Promise<URL>;
+  /** For public URLs that need more than the global `fetch`, such as a certificate of their own. */
+  fetch?(url: URL): Promise<Response>;
   close(): Promise<void>;
 }
 
@@ -37,7 +41,7 @@ export function describeProviderContract(name: string, start: () => Promise<Prov
       const seen: Exchange[] = [];
       const session = await open(harness, { accept: (exchange) => void seen.push(answered(exchange)) });
       expect(session.publicUrl.protocol).toMatch(/^https?:$/);
-      const response = await fetch(`${session.publicUrl.href.replace(/\/$/, '')}/mcp?a=b`);
+      const response = await visit(harness, `${session.publicUrl.href.replace(/\/$/, '')}/mcp?a=b`);
       expect([response.status, await response.text()]).toEqual([200, 'through']);
       expect(seen.map((exchange) => [exchange.request.target, exchange.peer.via])).toEqual([
         ['/mcp?a=b', 'provider'],
@@ -98,7 +102,7 @@ export function describeProviderContract(name: string, start: () => Promise<Prov
       const abort = new AbortController();
       const session = await open(harness, { accept: answered, signal: abort.signal });
       abort.abort(new Error('too late'));
-      expect((await fetch(session.publicUrl)).status).toBe(200);
+      expect((await visit(harness, session.publicUrl)).status).toBe(200);
       await session.close();
     });
 
@@ -122,18 +126,17 @@ export function describeProviderContract(name: string, start: () => Promise<Prov
   });
 }
 
-function open(
+async function open(
   harness: ProviderHarness,
   options: { accept?: (exchange: Exchange) => void; signal?: AbortSignal } = {},
 ) {
-  return harness.provider.open(
-    {
-      name: 'contract',
-      gatewayUrl: new URL('http://127.0.0.1:9'),
-      accept: options.accept ?? (() => {}),
-    },
-    { signal: options.signal ?? new AbortController().signal, log: quiet },
-  );
+  const { accept = () => {}, signal = new AbortController().signal } = options;
+  const gatewayUrl = (await harness.gateway?.(accept)) ?? new URL('http://127.0.0.1:9');
+  return await harness.provider.open({ name: 'contract', gatewayUrl, accept }, { signal, log: quiet });
+}
+
+function visit(harness: ProviderHarness, url: URL | string): Promise<Response> {
+  return harness.fetch === undefined ? fetch(url) : harness.fetch(new URL(url));
 }
 
 function answered(exchange: Exchange): Exchange {

@@ -49,6 +49,9 @@ beforeEach(async () => {
       drainMs: 0,
       clean: (text) => text,
       onSecret: () => {},
+      ownerKey: new Secret('owner'),
+      lastGatewayPort: () => undefined,
+      onGatewayPort: () => {},
       onChange: () => {},
     },
   );

@@ -3,7 +3,7 @@ import { type Command, ExitCode } from '../command.ts';
 import type { DaemonClient } from '../daemon-client.ts';
 import { printableJson } from '../render/printable.ts';
 import { isFine } from '../render/status-line.ts';
-import { statusLines } from '../render/status-lines.ts';
+import { loadLines, statusLines } from '../render/status-lines.ts';
 
 export const status: Command = {
   name: 'status',
@@ -28,8 +28,10 @@ export const status: Command = {
     const [name] = args.positionals;
     if (args.flag('watch'))
       return (await import('../watch-status.ts')).watchStatus(name, args.flag('json'), client, io);
-    const tunnels = await readStatus(name, client);
-    if (args.flag('json')) io.out(printableJson(name === undefined ? tunnels : tunnels[0], 2));
+    const json = args.flag('json');
+    // What prints is loaded while the daemon answers.
+    const [tunnels] = await Promise.all([readStatus(name, client), json || loadLines(name)]);
+    if (json) io.out(printableJson(name === undefined ? tunnels : tunnels[0], 2));
     else for (const line of await statusLines(name, tunnels, io)) io.out(line);
     return tunnels.every(isFine) ? ExitCode.ok : ExitCode.no;
   },

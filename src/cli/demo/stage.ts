@@ -48,9 +48,9 @@ export class DemoStage {
   async startDaemon(): Promise<ControlClient> {
     const env = await this.#environment();
     const paths = resolvePaths(env);
-    await startDaemon(this.#io.daemonProgram, paths, env, this.#io.clock);
+    const pid = await startDaemon(this.#io.daemonProgram, paths, env, this.#io.clock);
     const client = new ControlClient(paths.socket);
-    this.#daemon = { client, pid: (await client.info()).pid };
+    this.#daemon = { client, pid };
     return client;
   }
 
@@ -81,11 +81,10 @@ export class DemoStage {
     if (this.#daemon === undefined) return;
     const { client, pid } = this.#daemon;
     const { clock } = this.#io;
-    // It may be gone already, which is what is wanted.
-    await client.stop().catch(() => {});
+    await client.stop().catch(() => end(pid, 'SIGTERM'));
     const deadline = clock.monotonic() + STOP_TIMEOUT_MS;
     while (await isRunning(pid)) {
-      if (clock.monotonic() >= deadline) process.kill(pid, 'SIGKILL');
+      if (clock.monotonic() >= deadline) end(pid, 'SIGKILL');
       await sleep(clock, 20);
     }
   }
@@ -96,6 +95,15 @@ export class DemoStage {
     const gone = once(child, 'exit');
     child.kill('SIGKILL');
     await gone;
+  }
+}
+
+/** It may be gone already, which is what is wanted. */
+function end(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

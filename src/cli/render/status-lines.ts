@@ -13,3 +13,8 @@ export async function statusLines(
     ? (await import('./status-table.ts')).statusTable(tunnels, now, io.paint)
     : (await import('./status-detail.ts')).statusDetail(only, now, io.paint);
 }
+
+/** Loads what `statusLines` will need, for whoever has time for it before there is something to show. */
+export async function loadLines(name: string | undefined): Promise<void> {
+  await (name === undefined ? import('./status-table.ts') : import('./status-detail.ts'));
+}
