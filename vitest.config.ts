@@ -4,8 +4,9 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     expect: { requireAssertions: true },
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // They only end what hangs: system tests wait for processes, and a machine may be busy.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     // Two cores: more workers than that only makes timing-sensitive system tests fight each other.
     maxWorkers: 2,
   },

@@ -4,7 +4,7 @@ import { StateStore } from '../../../src/config/state.ts';
 
 const store = new StateStore(process.argv[2] ?? '');
 const parent = process.ppid;
-for (let port = 1; process.ppid === parent; port = (port % 60_000) + 1) {
+for (let port = 1; parent !== 1 && process.ppid === parent; port = (port % 60_000) + 1) {
   const tokens = Array.from({ length: 200 }, (_, index) => ({
     id: `${index}`,
     value: newAccessToken(),
