@@ -17,7 +17,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   gateway: ['http1'],
   relay: ['http1'],
   providers: ['relay'],
-  cli: ['config', 'control'],
+  service: ['config'],
+  cli: ['config', 'control', 'service'],
   demo: [],
   daemon: ['config', 'control', 'gateway', 'health', 'providers', 'relay'],
 };

@@ -73,6 +73,18 @@ const SECTIONS = [
     verbs: ['up', 'down', 'restart', 'status', 'url', 'logs', 'inspect', 'token show', 'token rotate', 'rm'],
   },
   { title: 'Daemon', verbs: ['daemon run', 'daemon start', 'daemon stop', 'daemon status'] },
+  {
+    title: 'Service',
+    verbs: [
+      'service install',
+      'service uninstall',
+      'service start',
+      'service stop',
+      'service restart',
+      'service status',
+      'service logs',
+    ],
+  },
   { title: 'Configuration', verbs: ['config check', 'config show', 'config path'] },
   { title: 'More', verbs: ['demo', 'gen-key', 'version', 'help'] },
 ] as const;
