@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Paths, resolvePaths } from '../config/paths.ts';
 import type { Clock } from '../core/clock.ts';
@@ -69,9 +70,12 @@ function wantsColour(env: NodeJS.ProcessEnv): boolean {
   return (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
 }
 
+/** Where `service/installed.ts` looks; named here too, because no command shall load it for nothing. */
+const SYSTEM_UNIT = '/etc/systemd/system/tunneld.service';
+
 /** Root alone means the system's daemon, where there is one; nobody else has to look for it. */
 async function environmentOf(): Promise<NodeJS.ProcessEnv> {
-  if (process.getuid?.() !== 0) return process.env;
+  if (process.getuid?.() !== 0 || !existsSync(SYSTEM_UNIT)) return process.env;
   return (await import('../service/installed.ts')).withSystemService(process.env);
 }
 

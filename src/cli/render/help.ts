@@ -70,7 +70,20 @@ export function spelling(name: string, option: Option): string {
 const SECTIONS = [
   {
     title: 'Tunnels',
-    verbs: ['up', 'down', 'restart', 'status', 'url', 'logs', 'inspect', 'token show', 'token rotate', 'rm'],
+    verbs: [
+      'up',
+      'down',
+      'restart',
+      'status',
+      'ready',
+      'doctor',
+      'url',
+      'logs',
+      'inspect',
+      'token show',
+      'token rotate',
+      'rm',
+    ],
   },
   { title: 'Daemon', verbs: ['daemon run', 'daemon start', 'daemon stop', 'daemon status'] },
   {
