@@ -33,6 +33,8 @@ export const VERBS = {
   'config path': async () => (await import('./commands/config-path.ts')).configPath,
   'gen-key': async () => (await import('./commands/gen-key.ts')).genKey,
   demo: async () => (await import('./commands/demo.ts')).demo,
+  completion: async () => (await import('./commands/completion.ts')).completionFor(table()),
+  man: async () => (await import('./commands/man.ts')).manFor(table()),
   version: async () => (await import('./commands/version.ts')).version,
   help: async () => (await import('./commands/help.ts')).helpFor(table()),
 } as const satisfies VerbTable['verbs'];

@@ -99,7 +99,7 @@ const SECTIONS = [
     ],
   },
   { title: 'Configuration', verbs: ['config check', 'config show', 'config path'] },
-  { title: 'More', verbs: ['demo', 'gen-key', 'version', 'help'] },
+  { title: 'More', verbs: ['demo', 'gen-key', 'completion', 'man', 'version', 'help'] },
 ] as const;
 
 function namesOf(verb: string, aliases: Readonly<Record<string, string>>): string {
