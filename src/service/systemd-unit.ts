@@ -22,7 +22,8 @@ export function systemdUnit(definition: ServiceDefinition): string {
       // Node cannot write to a datagram socket: systemd-notify, a child, speaks for the daemon.
       'NotifyAccess=all',
       `ExecStart=${argument(node)} ${argument(program)}`,
-      'ExecReload=/bin/kill -HUP $MAINPID',
+      // The shell has a `kill` of its own; the program is missing on small systems.
+      `ExecReload=/bin/sh -c "kill -HUP \${MAINPID}"`,
       'Restart=on-failure',
       'RestartSec=2',
       '# 78: the configuration is wrong. Starting again would not mend it.',
@@ -57,6 +58,8 @@ const USER_HARDENING = [
 /** No `MemoryDenyWriteExecute`: V8 writes the machine code it runs. */
 const SYSTEM_HARDENING = [
   'DynamicUser=yes',
+  '# Its user has no entry, and Node asks where its home is.',
+  'Environment=HOME=%S/tunneld',
   'StateDirectory=tunneld',
   'StateDirectoryMode=0700',
   'RuntimeDirectory=tunneld',
