@@ -29,6 +29,8 @@ export function systemdUnit(definition: ServiceDefinition): string {
       '# 78: the configuration is wrong. Starting again would not mend it.',
       'RestartPreventExitStatus=78',
       'WatchdogSec=30',
+      '# A blocked event loop runs no signal handler: asking it to end would take the whole stop time-out.',
+      'WatchdogSignal=SIGKILL',
       'TimeoutStartSec=60',
       `TimeoutStopSec=${STOP_SECONDS}`,
       'KillMode=mixed',
