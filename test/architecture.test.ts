@@ -18,7 +18,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   relay: ['http1'],
   providers: ['relay'],
   relayd: ['http1', 'relay'],
-  cli: ['config', 'control', 'relayd'],
+  service: ['config'],
+  cli: ['config', 'control', 'relayd', 'service'],
   demo: [],
   daemon: ['config', 'control', 'gateway', 'health', 'providers', 'relay'],
 };

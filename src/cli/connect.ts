@@ -1,5 +1,6 @@
 import { sleep } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
+import { installedScope } from '../service/installed.ts';
 import type { DaemonClient } from './daemon-client.ts';
 import { startDaemon } from './daemon-process.ts';
 import type { CliIo } from './io.ts';
@@ -7,6 +8,7 @@ import type { CliIo } from './io.ts';
 /** A daemon somebody else just started gets this long to open its socket (milliseconds). */
 const RIVAL_READY_MS = 10_000;
 const RETRY_MS = 50;
+const SERVICE_SILENT = 'The service manager started the daemon, which does not answer';
 
 export interface Connection {
   readonly client: DaemonClient;
@@ -15,7 +17,8 @@ export interface Connection {
 }
 
 /**
- * A client of the running daemon; starts one when none runs, unless `TUNNELD_NO_AUTOSTART=1`.
+ * A client of the running daemon; starts one when none runs, unless `TUNNELD_NO_AUTOSTART=1`. Where
+ * tunneld is installed as a service, the service manager starts it.
  *
  * Two commands may do so at once: the daemon's own lock decides, and the loser uses the winner's.
  *
@@ -32,11 +35,15 @@ export async function connectOrStart(io: CliIo): Promise<Connection> {
   }
   const progress = await io.progress('Starting the daemon');
   try {
+    if (await startThroughService(io)) {
+      await waitUntilAnswers(client, io, new TunneldError('DAEMON_START_FAILED', SERVICE_SILENT));
+      return { client, started: true };
+    }
     await startDaemon(io.daemonProgram, io.paths(), io.env, io.clock);
     return { client, started: true };
   } catch (error) {
     if (!(error instanceof TunneldError) || error.code !== 'DAEMON_ALREADY_RUNNING') throw error;
-    await waitForRival(client, io, error);
+    await waitUntilAnswers(client, io, error);
     return { client, started: false };
   } finally {
     progress.done();
@@ -54,7 +61,16 @@ async function answers(client: DaemonClient): Promise<boolean> {
   }
 }
 
-async function waitForRival(client: DaemonClient, io: CliIo, refusal: TunneldError): Promise<void> {
+/** A daemon beside the one the service manager would start would keep it from ever starting. */
+async function startThroughService(io: CliIo): Promise<boolean> {
+  const scope = installedScope(io.paths(), io.env);
+  if (scope === undefined) return false;
+  const { createServiceManager } = await import('../service/create.ts');
+  await createServiceManager({ scope, env: io.env, program: io.daemonProgram }).start();
+  return true;
+}
+
+async function waitUntilAnswers(client: DaemonClient, io: CliIo, refusal: TunneldError): Promise<void> {
   const deadline = io.clock.monotonic() + RIVAL_READY_MS;
   while (!(await answers(client))) {
     if (io.clock.monotonic() >= deadline) throw refusal;

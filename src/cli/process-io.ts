@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Paths, resolvePaths } from '../config/paths.ts';
 import type { Clock } from '../core/clock.ts';
@@ -7,10 +8,11 @@ import type { CliIo, Paint, Progress } from './io.ts';
 /** The terminal, the environment and the clock of this process. */
 export async function processIo(): Promise<CliIo> {
   endQuietlyOnBrokenPipe();
+  const env = await environmentOf();
   let paths: Paths | undefined;
   let interruption: AbortSignal | undefined;
   const interactive = process.stdout.isTTY === true;
-  const knownPaths = () => (paths ??= resolvePaths(process.env, process.platform));
+  const knownPaths = () => (paths ??= resolvePaths(env, process.platform));
   return {
     out: (line) => void process.stdout.write(`${line}\n`),
     err: (line) => void process.stderr.write(`${line}\n`),
@@ -18,7 +20,7 @@ export async function processIo(): Promise<CliIo> {
     clear: () => void (interactive && process.stdout.write('\x1b[H\x1b[J')),
     interactive,
     paint: await chooseColours(interactive && wantsColour(process.env)),
-    env: process.env,
+    env,
     clock: cliClock,
     paths: knownPaths,
     daemon: async () => new (await import('../control/client.ts')).ControlClient(knownPaths().socket),
@@ -67,6 +69,15 @@ const PLAIN: Paint = { bold: asIs, dim: asIs, red: asIs, green: asIs, yellow: as
 
 function wantsColour(env: NodeJS.ProcessEnv): boolean {
   return (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
+}
+
+/** Where `service/installed.ts` looks; named here too, because no command shall load it for nothing. */
+const SYSTEM_UNIT = '/etc/systemd/system/tunneld.service';
+
+/** Root alone means the system's daemon, where there is one; nobody else has to look for it. */
+async function environmentOf(): Promise<NodeJS.ProcessEnv> {
+  if (process.getuid?.() !== 0 || !existsSync(SYSTEM_UNIT)) return process.env;
+  return (await import('../service/installed.ts')).withSystemService(process.env);
 }
 
 async function progress(text: string): Promise<Progress> {

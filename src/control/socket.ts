@@ -22,6 +22,8 @@ export async function claimSocket(path: string): Promise<void> {
 }
 
 function isSocket(path: string): boolean {
+  // A named pipe of Windows goes with its process, and refuses a second server by itself.
+  if (path.startsWith('\\\\.\\pipe\\')) return false;
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return false;
   if (found.isSocket()) return true;

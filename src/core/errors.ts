@@ -114,6 +114,32 @@ export const ERROR_CATALOGUE = {
     remedy: 'Report it with the lines above: the demo depends on nothing but this machine.',
   },
 
+  // The service manager of the system.
+  SERVICE_UNAVAILABLE: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'There is no service manager here that tunneld could use.',
+    remedy: 'Have the one of your system run `tunneld daemon run`.',
+  },
+  SERVICE_PERMISSION: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'The service manager does not let you do this.',
+    remedy: 'Run it again with sudo, or install the service for yourself with --user.',
+  },
+  SERVICE_NOT_INSTALLED: {
+    retryable: false,
+    exitCode: 3,
+    summary: 'tunneld is not installed as a service.',
+    remedy: 'Install it with `tunneld service install`.',
+  },
+  SERVICE_FAILED: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'The service manager refused or failed.',
+    remedy: 'Read what it said; `tunneld service logs` shows what the daemon said.',
+  },
+
   // Tunnels.
   PROVIDER_UNKNOWN: {
     retryable: false,

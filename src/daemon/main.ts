@@ -4,6 +4,7 @@ import { systemClock } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
 import { announceFailure, announceReady } from './announce.ts';
+import { serviceNotifier } from './service-notifier.ts';
 import { type RunningDaemon, startDaemon } from './start-daemon.ts';
 
 /** sysexits' EX_CONFIG: service managers are told not to start us again after it. */
@@ -22,6 +23,7 @@ const { values } = parseArgs({
   options: { config: { type: 'string' }, 'ready-fd': { type: 'string' } },
 });
 const readyFd = values['ready-fd'] === undefined ? undefined : Number(values['ready-fd']);
+const notifier = serviceNotifier(process.env, systemClock);
 const env = values.config === undefined ? process.env : { ...process.env, TUNNELD_CONFIG: values.config };
 
 let running: RunningDaemon | undefined;
@@ -33,7 +35,8 @@ onSignal('SIGTERM', () => stop('SIGTERM'));
 onSignal('SIGINT', () => stop('SIGINT'));
 onSignal('SIGHUP', () => {
   running?.log.info({}, 'config reload asked for');
-  void running?.daemon.reload();
+  const reload = async () => await running?.daemon.reload();
+  void (notifier === undefined ? reload() : notifier.reloading(reload));
 });
 
 try {
@@ -45,6 +48,7 @@ try {
     random: Math.random,
     onStop: () => stop('control'),
   });
+  notifier?.ready(running.daemon);
   announceReady(readyFd, { version: VERSION, socket: paths.socket });
 } catch (error) {
   announceFailure(readyFd, error);
@@ -65,6 +69,7 @@ function stop(by: string): void {
   if (stopping || running === undefined) process.exit(EXIT_INTERRUPTED);
   stopping = true;
   running.log.info({ by }, 'daemon asked to stop');
+  notifier?.stopping(running.drainMs);
   running.close().then(
     () => process.exit(0),
     (error: unknown) => crash(error),

@@ -37,6 +37,8 @@ export interface StartOptions {
 export interface RunningDaemon {
   readonly daemon: Daemon;
   readonly log: Logger;
+  /** How long `close` waits for exchanges in flight (milliseconds). */
+  readonly drainMs: number;
   /** Drains (at most `daemon.drainTimeout`), releases everything, removes socket and lock. */
   close(): Promise<void>;
 }
@@ -141,6 +143,7 @@ async function assemble(
   return {
     daemon,
     log,
+    drainMs: config.daemon.drainTimeout,
     async close() {
       log.info({}, 'daemon stopping');
       await releaseAll(releases);

@@ -70,11 +70,36 @@ export function spelling(name: string, option: Option): string {
 const SECTIONS = [
   {
     title: 'Tunnels',
-    verbs: ['up', 'down', 'restart', 'status', 'url', 'logs', 'inspect', 'token show', 'token rotate', 'rm'],
+    verbs: [
+      'up',
+      'down',
+      'restart',
+      'status',
+      'ready',
+      'doctor',
+      'url',
+      'logs',
+      'inspect',
+      'token show',
+      'token rotate',
+      'rm',
+    ],
   },
   { title: 'Daemon', verbs: ['daemon run', 'daemon start', 'daemon stop', 'daemon status'] },
+  {
+    title: 'Service',
+    verbs: [
+      'service install',
+      'service uninstall',
+      'service start',
+      'service stop',
+      'service restart',
+      'service status',
+      'service logs',
+    ],
+  },
   { title: 'Configuration', verbs: ['config check', 'config show', 'config path'] },
-  { title: 'More', verbs: ['demo', 'gen-key', 'version', 'help'] },
+  { title: 'More', verbs: ['demo', 'gen-key', 'completion', 'man', 'version', 'help'] },
 ] as const;
 
 function namesOf(verb: string, aliases: Readonly<Record<string, string>>): string {

@@ -1,0 +1,82 @@
+import { type Command, ExitCode } from '../command.ts';
+import type { CheckReport, CheckResult } from '../doctor/check.ts';
+import type { CliIo, Paint } from '../io.ts';
+import { printable, printableJson, printableLines } from '../render/printable.ts';
+
+export const doctor: Command = {
+  name: 'doctor',
+  summary: 'Find out what is wrong, and name the first thing to mend',
+  positionals: [{ name: 'name', required: false }],
+  options: {
+    explain: { type: 'boolean', summary: 'Also say what each check looks at' },
+    json: { type: 'boolean', summary: 'Print {"ok", "first", "checks"}' },
+  },
+  examples: [
+    ['tunneld doctor', 'This machine, the daemon and every tunnel, causes before consequences.'],
+    ['tunneld doctor figma', 'The same with one tunnel.'],
+    ['tunneld doctor --json | jq .first', 'For scripts; null when nothing is wrong.'],
+  ],
+  notes: [
+    'Exits with 0 when nothing is bad (warnings do not count), else with 1. A check that hangs is given up after 8 seconds. No output contains a token.',
+    'Without a daemon the machine and the servers of the config file are looked at; what lies behind needs it running.',
+  ],
+
+  async run(args, io) {
+    const progress = await io.progress('Looking');
+    const [{ examine }, { firstOf }] = await Promise.all([
+      import('../doctor/examine.ts'),
+      import('../doctor/check.ts'),
+    ]);
+    const checks = await examine(args.positionals[0], io).finally(() => progress.done());
+    const first = firstOf(checks);
+    const fine = first?.result !== 'bad';
+    if (args.flag('json')) {
+      io.out(printableJson({ ok: fine, first: first ?? null, checks }, 2));
+    } else print(checks, first, args.flag('explain'), io);
+    return fine ? ExitCode.ok : ExitCode.no;
+  },
+};
+
+function print(
+  checks: readonly CheckReport[],
+  first: CheckReport | undefined,
+  explain: boolean,
+  io: CliIo,
+): void {
+  const { paint } = io;
+  if (first === undefined) io.out(paint.bold('Nothing is wrong.'));
+  else {
+    const [what = '', ...more] = printableLines(first.detail);
+    const lead = first.result === 'bad' ? 'First to mend' : 'Nothing is broken. To know';
+    io.out(paint.bold(`${lead}: ${titleOf(first)}: ${what}`));
+    for (const line of more) io.out(`  ${line}`);
+    io.out(`  -> ${printable(first.remedy)}`);
+  }
+  io.out('');
+  const width = Math.max(...checks.map((check) => titleOf(check).length));
+  const blank = ' '.repeat(width);
+  for (const check of checks) {
+    const [detail = '', ...more] = printableLines(check.detail);
+    io.out(`${mark(check.result, paint)}  ${titleOf(check).padEnd(width)}  ${detail}`);
+    for (const line of more) io.out(`      ${blank}  ${line}`);
+    if (explain) io.out(`      ${blank}  ${paint.dim(check.about)}`);
+    if (check.remedy !== '') io.out(`      ${blank}  -> ${printable(check.remedy)}`);
+  }
+}
+
+function titleOf({ id, tunnel }: CheckReport): string {
+  return tunnel === undefined ? id : `${tunnel}: ${id}`;
+}
+
+function mark(result: CheckResult, paint: Paint): string {
+  switch (result) {
+    case 'ok':
+      return paint.green('ok  ');
+    case 'warn':
+      return paint.yellow('warn');
+    case 'bad':
+      return paint.red('bad ');
+    case 'skipped':
+      return paint.dim('-   ');
+  }
+}

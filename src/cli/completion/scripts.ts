@@ -1,0 +1,127 @@
+import type { VerbWords, Vocabulary, Word } from './vocabulary.ts';
+
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+export type Shell = (typeof SHELLS)[number];
+
+/** A script for the shell to read. Names of tunnels are asked for when they are needed. */
+export function completionScript(shell: Shell, vocabulary: Vocabulary): string {
+  return { bash, zsh, fish }[shell](vocabulary);
+}
+
+function bash(vocabulary: Vocabulary): string {
+  return `# tunneld: completion for bash
+_tunneld() {
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} words= names=
+  COMPREPLY=()
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    COMPREPLY=($(compgen -W '${texts(vocabulary.first)}' -- "$cur"))
+    return
+  fi
+${shellCases(vocabulary, `"\${COMP_WORDS[1]}"`, `"\${COMP_WORDS[2]}"`, '$COMP_CWORD', 2)}
+  case "$words" in *" $prev= "*) return ;; esac
+  words=\${words//=/}
+  case $cur in
+    -*) COMPREPLY=($(compgen -W "$words" -- "$cur")) ;;
+    *) [ -n "$names" ] && COMPREPLY=($(compgen -W "$(tunneld completion names 2>/dev/null)" -- "$cur")) ;;
+  esac
+}
+complete -F _tunneld tunneld
+`.replaceAll('__SECOND__', `COMPREPLY=($(compgen -W "$words" -- "$cur")); return`);
+}
+
+function zsh(vocabulary: Vocabulary): string {
+  return `#compdef tunneld
+# tunneld: completion for zsh
+_tunneld() {
+  local names= prev=\${words[CURRENT-1]}
+  if (( CURRENT == 2 )); then
+    local -a first=(${described(vocabulary.first)})
+    _describe verb first
+    return
+  fi
+  local list=
+${shellCases(vocabulary, `"\${words[2]}"`, `"\${words[3]}"`, '$CURRENT', 3).replaceAll("words='", "list='")}
+  case "$list" in *" $prev= "*) _files; return ;; esac
+  list=\${list//=/}
+  if [[ $PREFIX == -* ]]; then
+    compadd -- \${=list}
+  elif [[ -n $names ]]; then
+    compadd -- \${(f)"$(tunneld completion names 2>/dev/null)"}
+  fi
+}
+if [ "$funcstack[1]" = _tunneld ]; then _tunneld "$@"; else compdef _tunneld tunneld; fi
+`.replaceAll('__SECOND__', `compadd -- \${=list}; return`);
+}
+
+function fish(vocabulary: Vocabulary): string {
+  const lines = vocabulary.first.map(
+    ({ text, summary }) => `complete -c tunneld -n __fish_use_subcommand -a ${text} -d ${quoted(summary)}`,
+  );
+  for (const [group, seconds] of vocabulary.groups) {
+    const known = texts(seconds);
+    const when = `__fish_seen_subcommand_from ${group}; and not __fish_seen_subcommand_from ${known}`;
+    for (const { text, summary } of seconds)
+      lines.push(`complete -c tunneld -n ${quoted(when)} -a ${text} -d ${quoted(summary)}`);
+  }
+  for (const { verb, options, takesName } of vocabulary.verbs) {
+    const when = verb
+      .split(' ')
+      .map((word) => `__fish_seen_subcommand_from ${word}`)
+      .join('; and ');
+    for (const { text, summary, short, takesValue } of options) {
+      const letter = short === undefined ? '' : ` -s ${short}`;
+      const value = takesValue ? ' -r' : '';
+      lines.push(
+        `complete -c tunneld -n ${quoted(when)} -l ${text.slice(2)}${letter}${value} -d ${quoted(summary)}`,
+      );
+    }
+    if (takesName)
+      lines.push(`complete -c tunneld -n ${quoted(when)} -a '(tunneld completion names 2>/dev/null)'`);
+  }
+  return `# tunneld: completion for fish\ncomplete -c tunneld -f\n${lines.join('\n')}\n`;
+}
+
+/** Sets `words` to the options of the verb typed, those that take a value with `=`; `names` to 1. */
+function shellCases(
+  vocabulary: Vocabulary,
+  first: string,
+  second: string,
+  at: string,
+  secondAt: number,
+): string {
+  const groups = [...vocabulary.groups].map(
+    ([group, seconds]) => `      ${group}) words='${texts(seconds)}'; __SECOND__ ;;`,
+  );
+  const single = vocabulary.verbs.filter(({ verb }) => !verb.includes(' '));
+  const double = vocabulary.verbs.filter(({ verb }) => verb.includes(' '));
+  return [
+    `  if [ "${at}" -eq ${secondAt} ]; then`,
+    `    case ${first} in`,
+    ...groups,
+    '    esac',
+    '  fi',
+    `  case ${first} in`,
+    ...single.map(caseOf),
+    `    *) case ${first}" "${second} in`,
+    ...double.map(caseOf),
+    '    esac ;;',
+    '  esac',
+  ].join('\n');
+}
+
+function caseOf({ verb, options, takesName }: VerbWords): string {
+  const words = options.map(({ text, takesValue }) => (takesValue ? `${text}=` : text)).join(' ');
+  return `    '${verb}') words=' ${words} '; names=${takesName ? '1' : ''} ;;`;
+}
+
+function texts(words: readonly Word[]): string {
+  return words.map(({ text }) => text).join(' ');
+}
+
+function described(words: readonly Word[]): string {
+  return words.map(({ text, summary }) => quoted(`${text}:${summary}`)).join(' ');
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,40 @@
+import http from 'node:http';
+import https from 'node:https';
+import net from 'node:net';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+}
+
+/** The head of the answer to a GET; the body is not waited for: it may be an endless stream. */
+export function ask(
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  timeoutMs: number,
+): Promise<Answer | NodeJS.ErrnoException> {
+  return new Promise((resolve) => {
+    const { request } = url.protocol === 'https:' ? https : http;
+    const call = request(url, { headers, agent: false, timeout: timeoutMs }, (response) => {
+      resolve({ status: response.statusCode ?? 0, headers: response.headers });
+      call.destroy();
+    });
+    call.once('timeout', () => call.destroy(new Error(`no answer within ${timeoutMs / 1_000} s`)));
+    call.once('error', resolve);
+    call.end();
+  });
+}
+
+/** Whether a TCP connection can be made: undefined when it can, else what the system says. */
+export function connectFailure(host: string, port: number, timeoutMs: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ host, port });
+    const finish = (failure?: string) => {
+      socket.destroy();
+      resolve(failure);
+    };
+    socket.setTimeout(timeoutMs, () => finish('timeout'));
+    socket.once('connect', () => finish());
+    socket.once('error', (error: NodeJS.ErrnoException) => finish(error.code ?? error.message));
+  });
+}

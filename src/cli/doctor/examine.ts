@@ -1,0 +1,89 @@
+import { loadConfig } from '../../config/load.ts';
+import type { Config } from '../../config/schema.ts';
+import { upstreamOf } from '../../config/upstream.ts';
+import { TunneldError } from '../../core/errors.ts';
+import { Redactor } from '../../core/redact.ts';
+import { Secret } from '../../core/secret.ts';
+import type { TunnelStatus } from '../../core/status.ts';
+import type { DaemonClient } from '../daemon-client.ts';
+import type { CliIo } from '../io.ts';
+import { type CheckReport, runChecks } from './check.ts';
+import { machineChecks } from './machine-checks.ts';
+import { type LiveTunnel, type TunnelFacts, tunnelChecks } from './tunnel-checks.ts';
+
+/** One check may take this long (milliseconds). */
+const CHECK_MS = 8_000;
+
+/**
+ * Looks at everything, causes before consequences. Never a secret in what it finds.
+ *
+ * @throws {TunneldError} `TUNNEL_NOT_FOUND`
+ */
+export async function examine(name: string | undefined, io: CliIo): Promise<readonly CheckReport[]> {
+  const paths = io.paths();
+  const client = await io.daemon();
+  const [config, daemon] = await Promise.all([
+    expected(loadConfig(paths.configFile, { optional: !paths.configRequired, env: io.env })),
+    expected(client.info()),
+  ]);
+  const redactor = new Redactor();
+  const ours = new Set<number>();
+  const tunnels =
+    daemon instanceof TunneldError
+      ? configured(config, ours)
+      : await running(await client.list(), client, redactor, ours);
+  if (name !== undefined && !tunnels.some((tunnel) => tunnel.name === name)) {
+    throw new TunneldError('TUNNEL_NOT_FOUND', `No tunnel is called "${name}".`);
+  }
+  if (!(daemon instanceof TunneldError)) {
+    for (const url of [daemon.relayUrl, daemon.healthUrl]) ours.add(Number(new URL(url).port));
+  }
+  const wanted = tunnels.filter((tunnel) => name === undefined || tunnel.name === name);
+  const checks = [...machineChecks({ io, paths, config, daemon }), ...wanted.flatMap(tunnelChecks)];
+  const reports = await runChecks(checks, io.clock, CHECK_MS);
+  return reports.map((report) => ({
+    ...report,
+    detail: redactor.clean(report.detail),
+    remedy: redactor.clean(report.remedy),
+  }));
+}
+
+async function expected<T>(work: Promise<T>): Promise<T | TunneldError> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof TunneldError) return error;
+    throw error;
+  }
+}
+
+function configured(config: Config | TunneldError, ours: ReadonlySet<number>): readonly TunnelFacts[] {
+  if (config instanceof TunneldError) return [];
+  return Object.entries(config.tunnels)
+    .filter(([, { enabled }]) => enabled)
+    .map(([name, tunnel]) => ({ name, upstream: new URL(upstreamOf(tunnel).url), ours }));
+}
+
+async function running(
+  statuses: readonly TunnelStatus[],
+  client: DaemonClient,
+  redactor: Redactor,
+  ours: Set<number>,
+): Promise<readonly TunnelFacts[]> {
+  return await Promise.all(
+    statuses.map(async (status) => {
+      const live = await liveTunnel(status, client);
+      if (live.token !== undefined) redactor.add(live.token);
+      ours.add(Number(live.gatewayUrl.port));
+      return { name: status.name, upstream: new URL(status.upstream), live, ours };
+    }),
+  );
+}
+
+async function liveTunnel(status: TunnelStatus, client: DaemonClient): Promise<LiveTunnel> {
+  const { gatewayUrl } = await client.inspect(status.name);
+  const shown = status.insecurePublic ? undefined : await expected(client.showToken(status.name));
+  const token =
+    shown === undefined || shown instanceof TunneldError ? {} : { token: new Secret(shown.token) };
+  return { status, client, gatewayUrl: new URL(gatewayUrl), ...token };
+}

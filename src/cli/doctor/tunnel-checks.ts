@@ -1,0 +1,219 @@
+import { lookup } from 'node:dns/promises';
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { GATEWAY_HEALTH_PATH, INSTANCE_HEADER } from '../../core/markers.ts';
+import type { Secret } from '../../core/secret.ts';
+import type { TunnelStatus } from '../../core/status.ts';
+import type { DaemonClient } from '../daemon-client.ts';
+import { type Answer, ask } from './answers.ts';
+import { bad, type Check, type NamedOutcome, type Outcome, ok, skipped, warn } from './check.ts';
+import { checkListening, checkServer } from './server-check.ts';
+
+const ANSWER_MS = 4_000;
+
+/** Tokens, leases and certificates of this world forgive about this much (milliseconds). */
+const MOST_SKEW_MS = 60_000;
+
+export interface TunnelFacts {
+  readonly name: string;
+  readonly upstream: URL;
+  /** Absent when no daemon answers; then only the server can be looked at. */
+  readonly live?: LiveTunnel;
+  /** Ports that are the daemon's own. */
+  readonly ours: ReadonlySet<number>;
+}
+
+export interface LiveTunnel {
+  readonly status: TunnelStatus;
+  readonly client: DaemonClient;
+  readonly gatewayUrl: URL;
+  /** Absent for a tunnel that is public on purpose. */
+  readonly token?: Secret;
+}
+
+/** One tunnel from the server outwards: what is nearer explains what is farther. */
+export function tunnelChecks(facts: TunnelFacts): readonly Check[] {
+  const { name: tunnel, upstream, live, ours } = facts;
+  const server: Check[] = [
+    {
+      id: 'server',
+      tunnel,
+      about: 'The MCP server accepts connections, and answers the probes as an MCP server.',
+      run: () => checkServer(upstream, live?.status, ours),
+    },
+    {
+      id: 'listening',
+      tunnel,
+      about: 'The server should listen on this machine only: the tunnel is the way in from outside.',
+      run: () => checkListening(upstream),
+    },
+  ];
+  if (live === undefined) return server;
+  if (live.status.desired === 'down') {
+    const run = async () => skipped(`down on purpose; \`tunneld up ${tunnel}\` brings it up`);
+    return [...server, { id: 'tunnel', tunnel, about: 'What the supervisor makes of it.', run }];
+  }
+  const check = (id: string, about: string, look: (live: LiveTunnel) => ReturnType<Check['run']>): Check => ({
+    id,
+    tunnel,
+    about,
+    run: () => look(live),
+  });
+  return [
+    ...server,
+    check('gateway', 'Our own gateway lets the token through, and nobody without it.', gateway),
+    check('provider', 'What the provider needs: engine, image, credentials, edge.', provider),
+    check('network', 'A default route, where the provider is out on the internet.', network),
+    check('dns', 'The name in the public URL resolves.', dns),
+    check('tunnel', 'What the supervisor makes of it.', session),
+    check('exposure', 'The public URL answers nobody without the token.', exposure),
+    check('url', 'The public URL leads to this gateway, with the token.', publicUrl),
+    check('clock', 'This clock and that of the edge agree.', clockSkew),
+  ];
+}
+
+async function gateway({ gatewayUrl, token }: LiveTunnel): Promise<Outcome> {
+  const url = new URL(GATEWAY_HEALTH_PATH, gatewayUrl);
+  const [withToken, without] = await Promise.all([
+    ask(url, bearer(token), ANSWER_MS),
+    ask(url, {}, ANSWER_MS),
+  ]);
+  const restart = 'Run `tunneld restart` for this tunnel; if that does not help, restart the daemon.';
+  if (!('status' in withToken))
+    return bad(`${gatewayUrl.host} does not answer: ${withToken.message}`, restart);
+  if (withToken.status !== 200) return bad(`the gateway answers ${withToken.status} to the token`, restart);
+  if (token === undefined)
+    return warn('open to everybody on purpose', 'Bring it up without --insecure-public.');
+  const refused = 'status' in without && without.status === 401;
+  return refused ? ok('200 with the token, 401 without') : bad('it answers without a token', restart);
+}
+
+async function provider({ client, status }: LiveTunnel): Promise<Outcome | readonly NamedOutcome[]> {
+  const { findings } = await client.diagnose(status.name);
+  // The daemon's own two legs are looked at by checks of their own.
+  const own = findings.filter(({ name }) => name !== 'server' && name !== 'url');
+  if (own.length === 0) return skipped(`${status.provider} needs nothing that could be looked at`);
+  return own.map(({ name, ok: fine, detail, remedy }) => ({
+    id: `${status.provider} ${name}`,
+    ...(fine ? ok(detail) : bad(detail, remedy)),
+  }));
+}
+
+async function network({ status }: LiveTunnel): Promise<Outcome> {
+  if (isLocal(status)) return skipped('the public URL is on this machine');
+  if (process.platform !== 'linux') return skipped('this system is not asked');
+  if (hasDefaultRoute()) return ok('there is a default route');
+  return bad('there is no default route: this machine is offline', 'Connect it to a network.');
+}
+
+async function dns({ status }: LiveTunnel): Promise<Outcome> {
+  const host = status.publicUrl === undefined ? undefined : new URL(status.publicUrl).hostname;
+  if (host === undefined || isIP(host.replace(/^\[|\]$/g, '')) !== 0 || host === 'localhost') {
+    return skipped('the public URL has no name to look up');
+  }
+  try {
+    const { address } = await lookup(host);
+    return ok(`${host} is ${address}`);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    return bad(
+      `${host} does not resolve (${code})`,
+      'Check the name servers of this machine, and the provider.',
+    );
+  }
+}
+
+async function session({ status }: LiveTunnel): Promise<Outcome> {
+  const { state, health, lastError } = status;
+  if (lastError?.code === 'TUNNEL_EXPOSED') return skipped('closed because it was exposed');
+  if (state === 'up') return ok(`${state}, ${health.verdict}`);
+  if (lastError !== undefined)
+    return bad(`${state}: ${lastError.code}: ${lastError.message}`, lastError.remedy);
+  return warn(state, 'Wait until it has opened, and look again.');
+}
+
+async function exposure({ status, token }: LiveTunnel): Promise<Outcome> {
+  const { lastError, health, mcpUrl } = status;
+  if (lastError?.code === 'TUNNEL_EXPOSED') return bad(lastError.message, lastError.remedy);
+  if (token === undefined)
+    return warn('anybody who knows the URL reaches the server, on purpose', 'Give it a token.');
+  if (health.verdict === 'exposed') return bad(health.cause, health.remedy);
+  if (mcpUrl === undefined) return skipped('there is no public URL yet');
+  const answer = await ask(new URL(mcpUrl), { accept: 'application/json, text/event-stream' }, ANSWER_MS);
+  if (!('status' in answer)) return skipped('the public URL does not answer');
+  if (answer.status >= 400) return ok(`${answer.status} without the token`);
+  return bad(
+    `${mcpUrl} answers ${answer.status} without a token`,
+    `Take it down (\`tunneld down ${status.name}\`) and look for another service on the same address.`,
+  );
+}
+
+async function publicUrl(live: LiveTunnel): Promise<Outcome> {
+  const { status } = live;
+  const far = status.health.public;
+  const answer = await askPublic(live);
+  if (answer === undefined) return skipped('there is no public URL yet');
+  if (!('status' in answer))
+    return bad(`${status.publicUrl} does not answer: ${answer.message}`, status.health.remedy);
+  if (answer.headers[INSTANCE_HEADER] === undefined) {
+    return bad(
+      `${status.publicUrl} is answered (${answer.status}) by somebody else than this gateway`,
+      status.health.remedy,
+    );
+  }
+  if (answer.status !== 200)
+    return bad(`${status.publicUrl} answers ${answer.status} to the token`, status.health.remedy);
+  // The way is open; what lies behind it has its own check.
+  if (far !== undefined && !far.ok && far.finding !== 'upstream-down') {
+    return bad(`${far.finding}: ${far.detail}`, status.health.remedy);
+  }
+  return ok(`${status.mcpUrl} leads to this gateway`);
+}
+
+async function clockSkew(live: LiveTunnel): Promise<Outcome> {
+  const answer = await askPublic(live);
+  const date =
+    answer !== undefined && 'headers' in answer ? Date.parse(answer.headers.date ?? '') : Number.NaN;
+  if (Number.isNaN(date)) return skipped('the edge does not say what time it is');
+  const skewMs = Date.now() - date;
+  const seconds = Math.round(Math.abs(skewMs) / 1_000);
+  if (Math.abs(skewMs) <= MOST_SKEW_MS) return ok(`within ${Math.max(1, seconds)} s of the edge`);
+  const way = skewMs > 0 ? 'ahead of' : 'behind';
+  return bad(`this clock is ${seconds} s ${way} that of the edge`, 'Have this machine set its clock by NTP.');
+}
+
+function askPublic({
+  status,
+  token,
+}: LiveTunnel): Promise<Answer | NodeJS.ErrnoException> | Promise<undefined> {
+  if (status.publicUrl === undefined) return Promise.resolve(undefined);
+  const base = status.publicUrl.replace(/\/$/, '');
+  return ask(new URL(`${base}${GATEWAY_HEALTH_PATH}`), bearer(token), ANSWER_MS);
+}
+
+function bearer(token: Secret | undefined): Record<string, string> {
+  return token === undefined ? {} : { authorization: `Bearer ${token.reveal()}` };
+}
+
+function isLocal({ provider: kind, publicUrl: url }: TunnelStatus): boolean {
+  if (url === undefined) return kind === 'relay';
+  return ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname);
+}
+
+/** Destination 0 with the flag "up" (1): route(8) and `/proc/net/route`. */
+function hasDefaultRoute(): boolean {
+  const lines = readFileSync('/proc/net/route', 'utf8').split('\n').slice(1);
+  const v4 = lines.some((line) => {
+    const [, destination, , flags = '0'] = line.split('\t');
+    return destination === '00000000' && (Number.parseInt(flags, 16) & 1) === 1;
+  });
+  return v4 || /^0{32} 00 .* (?!.*lo$)\S+$/m.test(ipv6Routes());
+}
+
+function ipv6Routes(): string {
+  try {
+    return readFileSync('/proc/net/ipv6_route', 'utf8').replace(/^.* lo$/gm, '');
+  } catch {
+    return '';
+  }
+}

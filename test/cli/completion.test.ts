@@ -1,0 +1,80 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { tempFolder } from '../helpers/temp-folder.ts';
+import { Console } from './console.ts';
+import { ScriptedDaemon, tunnel } from './scripted-daemon.ts';
+
+const has = (program: string) => spawnSync(program, ['--version']).status === 0;
+
+/** What bash offers for the last of these words. */
+async function offered(...words: readonly string[]): Promise<string[]> {
+  const { stdout: script } = await new Console().type('completion', 'bash');
+  const folder = tempFolder();
+  writeFileSync(
+    join(folder, 'tunneld'),
+    '#!/bin/sh\n[ "$*" = "completion names" ] && printf "figma\\nfiles\\n"\n',
+  );
+  chmodSync(join(folder, 'tunneld'), 0o755);
+  const line = words.map((word) => `'${word}'`).join(' ');
+  const program = `${script}\nCOMP_WORDS=(tunneld ${line}); COMP_CWORD=${words.length}; _tunneld; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const out = execFileSync('bash', ['-c', program], {
+    env: { PATH: `${folder}:${process.env['PATH']}` },
+    encoding: 'utf8',
+  });
+  return out.split('\n').filter((word) => word !== '');
+}
+
+describe('completion for bash', () => {
+  it('offers verbs, second words, options and the names of the tunnels', async () => {
+    expect(await offered('sta')).toEqual(['status']);
+    expect(await offered('service', '')).toContain('install');
+    expect(await offered('service', 'install', '--')).toEqual(['--user', '--system', '--print', '--help']);
+    expect(await offered('status', 'fi')).toEqual(['figma', 'files']);
+    expect(await offered('ps', 'fig')).toEqual(['figma']);
+    expect(await offered('up', 'figma', '--no')).toEqual(['--no-wait']);
+  });
+
+  it('offers nothing where a value of the user is due', async () => {
+    expect(await offered('up', 'figma', '--port', '')).toEqual([]);
+    expect(await offered('version', '')).toEqual([]);
+  });
+});
+
+describe('the other shells', () => {
+  it.skipIf(!has('zsh'))('zsh takes its script', async () => {
+    const { stdout } = await new Console().type('completion', 'zsh');
+    const { status, stderr } = spawnSync('zsh', ['-n'], { input: stdout, encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+
+  it.skipIf(!has('fish'))('fish takes its script', async () => {
+    const { stdout } = await new Console().type('completion', 'fish');
+    const { status, stderr } = spawnSync('fish', ['--no-execute'], { input: stdout, encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+
+  it('have every verb and option', async () => {
+    for (const shell of ['zsh', 'fish']) {
+      const { stdout } = await new Console().type('completion', shell);
+      for (const word of ['service', 'uninstall', 'purge', 'insecure-public', 'completion names'])
+        expect(stdout).toContain(word);
+    }
+    expect(await new Console().type('completion', 'tcsh')).toMatchObject({ code: 2 });
+  });
+
+  it('are told the names of the tunnels, and nothing when no daemon runs', async () => {
+    const user = await Console.with(new ScriptedDaemon(tunnel('a'), tunnel('b')));
+    expect(await user.type('completion', 'names')).toEqual({ code: 0, stdout: 'a\nb', stderr: '' });
+    expect(await new Console().type('completion', 'names')).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+});
+
+it('the man page has every verb and is taken by the formatter', async () => {
+  const { stdout } = await new Console().type('man');
+  expect(stdout).toContain('.SS service install');
+  expect(stdout).toContain('\\-\\-insecure\\-public');
+  const groff = spawnSync('groff', ['-man', '-Tascii', '-ww'], { input: `${stdout}\n`, encoding: 'utf8' });
+  expect(groff.error === undefined ? groff.stderr : '').toBe('');
+});

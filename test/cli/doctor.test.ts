@@ -1,0 +1,266 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type Check, firstOf, ok, runChecks } from '../../src/cli/doctor/check.ts';
+import { isEverywhere, parseListeners } from '../../src/cli/doctor/listeners.ts';
+import { nodeVersion } from '../../src/cli/doctor/machine-checks.ts';
+import { VERSION } from '../../src/core/version.ts';
+import { FakeClock } from '../helpers/fake-clock.ts';
+import { Console } from './console.ts';
+import { health, ScriptedDaemon, tunnel } from './scripted-daemon.ts';
+
+interface Report {
+  readonly ok: boolean;
+  readonly first: { id: string; tunnel?: string; detail: string; remedy: string } | null;
+  readonly checks: readonly { id: string; result: string; detail: string }[];
+}
+
+/** A daemon of our own version, a server that listens and a health endpoint that answers. */
+class WholeDaemon extends ScriptedDaemon {
+  version: string = VERSION;
+  healthUrl = '';
+  gatewayUrl = '';
+
+  override info() {
+    return { ...super.info(), version: this.version, healthUrl: this.healthUrl };
+  }
+
+  override inspect(name: string) {
+    return { ...super.inspect(name), gatewayUrl: this.gatewayUrl };
+  }
+}
+
+async function serve(listener: http.RequestListener): Promise<string> {
+  const server = http.createServer(listener).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** What a gateway does with a request, at its own port or behind an edge. */
+const guarded: http.RequestListener = (request, response) => {
+  const admitted = request.headers.authorization === 'Bearer tnl_shown';
+  response.writeHead(admitted ? 200 : 401, { 'x-tunneld': 'instance' }).end();
+};
+
+async function healthyTunnel(more: Parameters<typeof tunnel>[1] = {}) {
+  const base = await serve(guarded);
+  const leg = { ok: true, at: 0, finding: 'ok', detail: 'fine' };
+  return tunnel('figma', {
+    upstream: `${await serve(guarded)}/mcp`,
+    publicUrl: base,
+    mcpUrl: `${base}/mcp`,
+    health: health('healthy', { local: leg, public: leg }),
+    ...more,
+  });
+}
+
+async function consoleWith(...tunnels: Awaited<ReturnType<typeof healthyTunnel>>[]) {
+  const daemon = new WholeDaemon(...tunnels);
+  daemon.healthUrl = await serve((_, response) => response.end(JSON.stringify({ pid: process.pid })));
+  daemon.gatewayUrl = await serve(guarded);
+  return { daemon, user: await Console.with(daemon) };
+}
+
+async function firstFault(user: Console): Promise<NonNullable<Report['first']>> {
+  const report = (await user.json('doctor')) as Report;
+  if (report.first === null) throw new Error('doctor finds nothing wrong');
+  return report.first;
+}
+
+describe('tunneld doctor', () => {
+  it('finds nothing wrong where nothing is, and exits with 0', async () => {
+    const { user } = await consoleWith(await healthyTunnel());
+    const { code, stdout } = await user.type('doctor');
+    expect(stdout).toContain('Nothing is wrong.');
+    expect(code).toBe(0);
+  });
+
+  it('says what each check is for when asked, and never a token', async () => {
+    const status = await healthyTunnel({
+      state: 'failed',
+      lastError: error('RELAY_UNREACHABLE', 'with tnl_shown'),
+    });
+    const { user } = await consoleWith(status);
+    const { code, stdout } = await user.type('doctor', 'figma', '--explain');
+    expect(code).toBe(1);
+    expect(stdout).toContain('The public URL answers nobody without the token.');
+    expect(stdout).toContain('with [redacted]');
+    expect(stdout).not.toContain('tnl_shown');
+  });
+
+  it('knows no tunnel that is not there', async () => {
+    const { user } = await consoleWith();
+    expect(await user.type('doctor', 'nobody')).toMatchObject({ code: 3 });
+  });
+
+  it.each([
+    ['CREDENTIAL_REJECTED', 'The relay refused the token'],
+    ['RELAY_UNREACHABLE', 'ECONNREFUSED relay.example:443'],
+    ['RELAY_NAME_TAKEN', 'figma is held by somebody else'],
+  ])('passes on %s as the fault of the tunnel', async (code, message) => {
+    const { user } = await consoleWith(
+      await healthyTunnel({ state: 'failed', lastError: error(code, message) }),
+    );
+    expect(await firstFault(user)).toMatchObject({
+      id: 'tunnel',
+      tunnel: 'figma',
+      detail: `failed: ${code}: ${message}`,
+      remedy: `mend ${code}`,
+    });
+  });
+
+  it("names a provider's own finding before the tunnel it keeps from opening", async () => {
+    const status = await healthyTunnel({
+      provider: 'pinggy',
+      state: 'backing-off',
+      lastError: error('ENGINE_PERMISSION', 'EACCES'),
+    });
+    const { user, daemon } = await consoleWith(status);
+    const findings = [
+      { name: 'engine', ok: false, detail: 'EACCES /var/run/docker.sock', remedy: 'join docker' },
+    ];
+    daemon.diagnosis = { findings };
+    expect(await firstFault(user)).toMatchObject({ id: 'pinggy engine', remedy: 'join docker' });
+  });
+
+  it('names a public name that does not resolve', async () => {
+    const publicUrl = 'https://gone.invalid';
+    const far = { ok: false, at: 0, finding: 'no-answer', detail: 'ENOTFOUND' };
+    const verdict = health('tunnel-down', { local: { ...far, ok: true, finding: 'ok' }, public: far });
+    const { user } = await consoleWith(
+      await healthyTunnel({ publicUrl, mcpUrl: `${publicUrl}/mcp`, provider: 'relay', health: verdict }),
+    );
+    const report = (await user.json('doctor')) as Report;
+    const dns = report.checks.find(({ id }) => id === 'dns');
+    expect(dns).toMatchObject({
+      result: 'bad',
+      detail: expect.stringContaining('gone.invalid does not resolve'),
+    });
+    // A machine without any network has a reason nearer than DNS.
+    expect(['dns', 'network']).toContain(report.first?.id);
+  });
+
+  it('names a daemon of another version', async () => {
+    const { user, daemon } = await consoleWith(await healthyTunnel());
+    daemon.version = '0.0.1';
+    expect(await firstFault(user)).toMatchObject({ id: 'daemon', detail: expect.stringContaining('0.0.1') });
+  });
+
+  it('names a clock that is off', async () => {
+    const base = await serve((request, response) => {
+      response.setHeader('date', new Date(Date.now() - 600_000).toUTCString());
+      guarded(request, response);
+    });
+    const { user } = await consoleWith(await healthyTunnel({ publicUrl: base, mcpUrl: `${base}/mcp` }));
+    expect(await firstFault(user)).toMatchObject({
+      id: 'clock',
+      detail: expect.stringMatching(/60\d s ahead/),
+    });
+  });
+
+  it('names a tunnel that lets everybody in', async () => {
+    const base = await serve((_, response) => response.writeHead(200, { 'x-tunneld': 'instance' }).end());
+    const { user } = await consoleWith(await healthyTunnel({ publicUrl: base, mcpUrl: `${base}/mcp` }));
+    expect(await firstFault(user)).toMatchObject({
+      id: 'exposure',
+      detail: expect.stringContaining('without a token'),
+    });
+  });
+
+  it('names a public URL that somebody else answers', async () => {
+    const base = await serve((_, response) => response.writeHead(404).end('no such tunnel'));
+    const { user } = await consoleWith(await healthyTunnel({ publicUrl: base, mcpUrl: `${base}/mcp` }));
+    expect(await firstFault(user)).toMatchObject({
+      id: 'url',
+      detail: expect.stringContaining('somebody else'),
+    });
+  });
+
+  it('names a gateway that does not know its token', async () => {
+    const { user, daemon } = await consoleWith(await healthyTunnel());
+    daemon.gatewayUrl = await serve((_, response) => response.writeHead(401).end());
+    expect(await firstFault(user)).toMatchObject({ id: 'gateway', detail: expect.stringContaining('401') });
+  });
+});
+
+describe('the checks', () => {
+  const check = (id: string, run: Check['run']): Check => ({ id, about: '', run });
+
+  it('run at once, and one that hangs is given up', async () => {
+    const clock = new FakeClock();
+    const order: string[] = [];
+    const checks = [
+      check('hangs', () => new Promise(() => order.push('hangs'))),
+      check('throws', async () => Promise.reject(new Error('oops'))),
+      check('works', async () => {
+        order.push('works');
+        return ok('fine');
+      }),
+    ];
+    const reports = runChecks(checks, clock, 5_000);
+    expect(order).toEqual(['hangs', 'works']);
+    await clock.advance(5_000);
+    const results = (await reports).map(({ id, result, detail }) => `${id} ${result} ${detail}`);
+    expect(results).toEqual(['hangs bad no answer within 5 s', 'throws bad oops', 'works ok fine']);
+    expect(firstOf(await reports)?.id).toBe('hangs');
+  });
+
+  it('know which Node is too old', () => {
+    const results = ['18.20.4', '20.18.3', '20.19.0', '24.1.0'].map((version) => nodeVersion(version).result);
+    expect(results).toEqual(['bad', 'bad', 'ok', 'ok']);
+  });
+
+  it('read who listens where', () => {
+    const table = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid
+   0: 0100007F:1D97 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 1 1 0 100 0 0 10 0
+   1: 00000000:0F05 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 2 1 0 100 0 0 10 0
+   2: 0100007F:1D97 0100007F:9999 01 00000000:00000000 00:00000000 00000000  1000        0 3 1 0 100 0 0 10 0`;
+    const found = parseListeners(table);
+    expect(found).toEqual([
+      { address: '127.0.0.1', port: 7575, uid: 1000 },
+      { address: '0.0.0.0', port: 3845, uid: 0 },
+    ]);
+    expect(found.map(isEverywhere)).toEqual([false, true]);
+    const six = parseListeners(`head
+   0: 00000000000000000000000000000000:0050 0:0 0A 0 0 0 0
+   1: 00000000000000000000000001000000:0050 0:0 0A 0 0 0 0`);
+    expect(six.map(({ address }) => address)).toEqual(['::', '::1']);
+  });
+});
+
+describe('tunneld ready', () => {
+  it('says nothing and exits with 0 when what is wanted serves', async () => {
+    const user = await Console.with(
+      new ScriptedDaemon(tunnel('a'), tunnel('b', { desired: 'down', state: 'stopped' })),
+    );
+    expect(await user.type('ready')).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(await user.type('ready', 'b')).toMatchObject({ code: 1, stderr: 'b is stopped' });
+    expect(await user.type('ready', 'c')).toMatchObject({ code: 3 });
+    expect(await new Console().type('ready')).toMatchObject({ code: 4 });
+  });
+
+  it('gives the reasons that status gives', async () => {
+    const user = await Console.with(new ScriptedDaemon(tunnel('a', { health: health('server-down') })));
+    expect(await user.type('ready')).toMatchObject({
+      code: 1,
+      stderr: 'a is up/server-down: the cause of server-down',
+    });
+    expect(await user.json('ready', 'a')).toEqual({
+      ready: false,
+      reasons: [
+        {
+          name: 'a',
+          state: 'up/server-down',
+          why: 'the cause of server-down',
+          fix: 'the remedy of server-down',
+        },
+      ],
+    });
+  });
+});
+
+function error(code: string, message: string) {
+  return { code, message, remedy: `mend ${code}`, at: 0 };
+}
