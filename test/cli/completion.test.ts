@@ -75,6 +75,6 @@ it('the man page has every verb and is taken by the formatter', async () => {
   const { stdout } = await new Console().type('man');
   expect(stdout).toContain('.SS service install');
   expect(stdout).toContain('\\-\\-insecure\\-public');
-  const groff = spawnSync('groff', ['-man', '-Tascii', '-ww'], { input: `${stdout}\n`, encoding: 'utf8' });
+  const groff = spawnSync('groff', ['-man', '-Tutf8', '-ww'], { input: `${stdout}\n`, encoding: 'utf8' });
   expect(groff.error === undefined ? groff.stderr : '').toBe('');
 });

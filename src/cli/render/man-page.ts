@@ -37,11 +37,16 @@ function section(command: Command): readonly string[] {
   ];
 }
 
-/** A line that begins with a dot or a quote would be a macro; a bare dash is a hyphen. */
+/** A line that begins with a dot or a quote would be a macro; a bare dash is a hyphen; the input is ASCII. */
 function escaped(text: string): string {
   return text
     .replaceAll('\\', '\\e')
     .replaceAll('-', '\\-')
     .replace(/^(?=[.'])/, '\\&')
-    .replaceAll('"', '\\(dq');
+    .replaceAll('"', '\\(dq')
+    .replace(/[^ -~\n\t]/gu, (character) => `\\[u${hex(character)}]`);
+}
+
+function hex(character: string): string {
+  return (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
 }
