@@ -27,7 +27,6 @@ if (mode === 'crashes') {
 }
 if (mode === 'hangs') setInterval(() => {}, 1_000);
 if (mode === 'runs') {
-  process.stdout.write('running\n');
   const alive = setInterval(() => {}, 1_000);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
@@ -35,5 +34,6 @@ if (mode === 'runs') {
       if (signal === 'SIGTERM') clearInterval(alive);
     });
   }
+  process.stdout.write('running\n');
 }
 if (mode === 'bad-config') process.exit(78);
