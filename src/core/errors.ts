@@ -130,7 +130,7 @@ export const ERROR_CATALOGUE = {
   SERVICE_NOT_INSTALLED: {
     retryable: false,
     exitCode: 3,
-    summary: 'tunneld is not installed as a service.',
+    summary: 'No service of tunneld is installed.',
     remedy: 'Install it with `tunneld service install`.',
   },
   SERVICE_FAILED: {
