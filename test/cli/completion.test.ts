@@ -49,10 +49,29 @@ describe('the other shells', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   });
 
-  it.skipIf(!has('fish'))('fish takes its script', async () => {
+  it.skipIf(!has('fish'))('fish takes its script, and offers what it says', async () => {
     const { stdout } = await new Console().type('completion', 'fish');
-    const { status, stderr } = spawnSync('fish', ['--no-execute'], { input: stdout, encoding: 'utf8' });
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const folder = tempFolder();
+    const script = join(folder, 'tunneld.fish');
+    writeFileSync(script, stdout);
+    const { status, stdout: offers } = spawnSync(
+      'fish',
+      [
+        '--no-config',
+        '-c',
+        'source $argv[1]; complete -C "tunneld daemon st"; complete -C "tunneld up --po"',
+        script,
+      ],
+      { env: { ...process.env, HOME: folder }, encoding: 'utf8' },
+    );
+    expect(status).toBe(0);
+    expect(offers.split('\n').map((line) => line.split('\t')[0])).toEqual([
+      'start',
+      'status',
+      'stop',
+      '--port',
+      '',
+    ]);
   });
 
   it('have every verb and option', async () => {

@@ -20,7 +20,7 @@ const NODE = '/usr/bin/node';
 export const cannotBoot =
   existsSync(join(SYSTEM, 'lib/systemd/systemd')) || existsSync(DEBOOTSTRAP)
     ? undefined
-    : 'no debootstrap on this machine: run scripts/install-engine.sh';
+    : 'no debootstrap on this machine: run scripts/install-test-programs.sh';
 
 /** A small Debian with systemd as its first process, with Node and the built package in it. */
 export class BootedSystemd implements AsyncDisposable {

@@ -7,7 +7,7 @@ import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from './wait-for.ts';
 
-/** What `scripts/install-engine.sh` installs. */
+/** What `scripts/install-test-programs.sh` installs. */
 const DOCKERD = ['/usr/sbin/dockerd', '/usr/bin/dockerd', '/usr/local/bin/dockerd'].find(existsSync);
 const MISSING = missing();
 
@@ -105,7 +105,7 @@ export class TestEngine implements AsyncDisposable {
 function missing(): string | undefined {
   if (process.platform !== 'linux') return 'the test engine runs on Linux only';
   if (process.getuid?.() !== 0) return 'starting an engine needs root';
-  if (DOCKERD === undefined) return 'no dockerd on this machine: run scripts/install-engine.sh';
+  if (DOCKERD === undefined) return 'no dockerd on this machine: run scripts/install-test-programs.sh';
   if (!existsSync('/usr/bin/ssh')) return 'no ssh client on this machine';
   return undefined;
 }
