@@ -33,7 +33,8 @@ import { ngrokOptions } from './ngrok-options.ts';
 import { pinggyOptions } from './pinggy-options.ts';
 import { made, rotated, usable } from './tokens.ts';
 import type { Traffic } from './traffic.ts';
-import { Tunnel, type TunnelDefinition } from './tunnel.ts';
+import { Tunnel } from './tunnel.ts';
+import type { TunnelDefinition } from './tunnel-definition.ts';
 
 export interface DaemonOptions {
   readonly paths: Paths;
