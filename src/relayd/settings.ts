@@ -26,6 +26,9 @@ export interface RelaySettings {
     readonly requestsPerAddress: number;
     readonly requestsPerTunnel: number;
     readonly connectionsPerAddress: number;
+    /** Bytes; 0 is no limit. */
+    readonly maxRequestBodyBytes?: number;
+    readonly maxResponseBodyBytes?: number;
   };
   /** How long exchanges in flight may go on after SIGTERM (milliseconds). */
   readonly drainMs: number;
