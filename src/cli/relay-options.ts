@@ -51,11 +51,13 @@ export async function readRelaySettings(input: RelayInput): Promise<ReadSettings
   const mistakes: SettingsMistake[] = [];
   const warnings: string[] = [...(await strayVariables(env))];
   const file = fileOf(input);
-  const inFile = file === undefined ? NOTHING : await fileLayer(file, mistakes);
-  const given = overlay([optionsLayer(args), variablesLayer(env), inFile]);
+  const onNote = (note: string) => void warnings.push(note);
+  const inFile = file === undefined ? NOTHING : await fileLayer(file, mistakes, onNote);
+  const legacy = await legacyLayer(env, mistakes, onNote);
+  const given = overlay([optionsLayer(args), variablesLayer(env), legacy, inFile]);
   warnings.push(...literalSecrets(args, file, inFile));
   const values = readValues(given, mistakes);
-  const assembly = new Assembly(values, given, env, mistakes, (note) => warnings.push(note));
+  const assembly = new Assembly(values, given, env, mistakes, onNote);
   const settings = assembly.settings();
   if (mistakes.length > 0 || settings === undefined) {
     throw assembly.secretError !== undefined && mistakes.length === 1
@@ -74,14 +76,14 @@ class Assembly {
   readonly #given: Layer;
   readonly #env: NodeJS.ProcessEnv;
   readonly #mistakes: SettingsMistake[];
-  readonly #onNote: (note: string) => void;
+  readonly #onNote: OnNote;
 
   constructor(
     values: RelayValues,
     given: Layer,
     env: NodeJS.ProcessEnv,
     mistakes: SettingsMistake[],
-    onNote: (note: string) => void,
+    onNote: OnNote,
   ) {
     this.#values = values;
     this.#given = given;
@@ -145,7 +147,7 @@ class Assembly {
   #auth(): RelayAuth | undefined {
     const { 'static-token': entries, 'auth-url': url, 'auth-secret': secret, open } = this.#values;
     const ways = [
-      ...(entries.length > 0 ? (['static-token'] as const) : []),
+      ...(this.#given.has('static-token') ? (['static-token'] as const) : []),
       ...(url === undefined ? [] : (['auth-url'] as const)),
       ...(open ? (['open'] as const) : []),
     ];
@@ -156,7 +158,7 @@ class Assembly {
         `excludes ${sourceOf(way, this.#given)}: there is one way to say who may register`,
       );
     }
-    if (entries.length > 0) return this.#static(entries);
+    if (way === 'static-token') return this.#static(entries);
     if (open) return { kind: 'open' };
     if (url === undefined) {
       return this.#missing(
@@ -173,10 +175,13 @@ class Assembly {
   #static(entries: readonly string[]): RelayAuth | undefined {
     const source = sourceOf('static-token', this.#given);
     const env = this.#env;
-    const grants = (onNote?: (note: string) => void) =>
-      entries.flatMap((entry) =>
+    const apart = this.#given.get('static-token')?.grants ?? [];
+    const grants = (onNote?: OnNote) => [
+      ...apart,
+      ...entries.flatMap((entry) =>
         parseGrants(resolveSecret(entry, env, onNote).reveal(), isReference(entry) ? entry : source),
-      );
+      ),
+    ];
     let found: readonly TokenGrant[];
     try {
       found = grants(this.#onNote);
@@ -239,9 +244,23 @@ function fileOf({ args, env, defaultFile = DEFAULT_FILE }: RelayInput): string |
   return existsSync(defaultFile) ? defaultFile : undefined;
 }
 
-async function fileLayer(file: string, mistakes: SettingsMistake[]): Promise<Layer> {
+type OnNote = (note: string) => void;
+
+async function fileLayer(file: string, mistakes: SettingsMistake[], onNote: OnNote): Promise<Layer> {
   const { readRelayFile } = await import('./relay/relay-file.ts');
-  return readRelayFile(file, mistakes);
+  return readRelayFile(file, mistakes, onNote);
+}
+
+async function legacyLayer(
+  env: NodeJS.ProcessEnv,
+  mistakes: SettingsMistake[],
+  onNote: OnNote,
+): Promise<Layer> {
+  if (!Object.keys(env).some((name) => name.startsWith('MCPR_'))) return NOTHING;
+  const { mcprVariables } = await import('./relay/mcpr-names.ts');
+  const { layer, read } = mcprVariables(env, mistakes);
+  if (read.length > 0) onNote(`read from the variables of mcp-tunnel and mcpr: ${read.join(', ')}`);
+  return layer;
 }
 
 /** A secret on a command line is in every list of processes; one in a file is for its owner alone. */
@@ -252,6 +271,9 @@ function literalSecrets(args: ParsedArgs, file: string | undefined, inFile: Laye
     .map(
       (name) => `--${name} with the secret itself shows it to everybody on this machine; use file: or env:`,
     );
-  const written = names.some((name) => inFile.get(name)?.texts.some((value) => !isReference(value)) ?? false);
+  const written = names.some((name) => {
+    const { texts = [], grants = [] } = inFile.get(name) ?? {};
+    return grants.length > 0 || texts.some((value) => !isReference(value));
+  });
   return [...typed, ...(written && file !== undefined ? closeFile(file) : [])];
 }

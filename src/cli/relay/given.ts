@@ -1,4 +1,5 @@
 import { TunneldError } from '../../core/errors.ts';
+import type { TokenGrant } from '../../relayd/static-tokens.ts';
 import type { ParsedArgs } from '../command.ts';
 import {
   RELAY_SETTINGS,
@@ -13,6 +14,8 @@ import { Unreadable } from './value-kinds.ts';
 /** What somebody wrote for one setting, and where. */
 export interface Given {
   readonly texts: readonly string[];
+  /** Tokens that were written apart from their names, in the manner of mcpr. */
+  readonly grants?: readonly TokenGrant[];
   /** `--port`, `TUNNELD_RELAY_PORT`, `relay.yaml:3:1 port`: what a complaint starts with. */
   readonly source: string;
   readonly from: 'option' | 'variable' | 'file';

@@ -7,12 +7,23 @@ import type { Given, Layer, SettingsMistake } from './given.ts';
 import { keyOf, SETTING_NAMES, type SettingName, settingOf } from './settings-table.ts';
 
 /**
- * What `relay.yaml` says. Every mistake in it goes to `mistakes`, with line and column.
+ * What `relay.yaml` says, or mcpr's file, which ends in `.toml`. Every mistake in it goes to
+ * `mistakes`, with line and column.
  *
  * @throws {TunneldError} `CONFIG_INVALID` when it cannot be read
  */
-export function readRelayFile(file: string, mistakes: SettingsMistake[]): Layer {
-  return parse(readText(file), file, mistakes);
+export async function readRelayFile(
+  file: string,
+  mistakes: SettingsMistake[],
+  onNote: (note: string) => void,
+): Promise<Layer> {
+  const content = readText(file);
+  if (!file.endsWith('.toml')) return parse(content, file, mistakes);
+  const { parseMcprFile } = await import('./mcpr-file.ts');
+  const { layer, ignored } = parseMcprFile(content, file, mistakes);
+  const rest = ignored.length === 0 ? '' : `; its ${ignored.join(', ')} mean nothing to a relay`;
+  onNote(`${file} was read as mcpr's${rest}`);
+  return layer;
 }
 
 function readText(file: string): string {
