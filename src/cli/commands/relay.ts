@@ -1,18 +1,14 @@
 import { systemClock } from '../../core/clock.ts';
 import { createLogger } from '../../core/log.ts';
 import { type Command, ExitCode } from '../command.ts';
-import { relayOptions } from '../relay/settings-table.ts';
+import { RELAY_CONFIG_OPTION, relayOptions } from '../relay/settings-table.ts';
 
 export const relay: Command = {
   name: 'relay',
   summary: 'Run a relay of your own, for tunnels of other machines',
   positionals: [],
   options: {
-    config: {
-      type: 'string',
-      value: 'file',
-      summary: 'Read settings from this file; default: TUNNELD_RELAY_CONFIG, then /etc/tunneld/relay.yaml',
-    },
+    ...RELAY_CONFIG_OPTION,
     ...relayOptions(),
   },
   examples: [

@@ -105,6 +105,14 @@ export function settingOf(name: SettingName): Setting<unknown> {
   return RELAY_SETTINGS[name];
 }
 
+export const RELAY_CONFIG_OPTION: Readonly<Record<string, Option>> = {
+  config: {
+    type: 'string',
+    value: 'file',
+    summary: 'Read settings from this file; default: TUNNELD_RELAY_CONFIG, then /etc/tunneld/relay.yaml',
+  },
+};
+
 /** The table as options of a command. */
 export function relayOptions(): Readonly<Record<string, Option>> {
   return Object.fromEntries(
