@@ -127,7 +127,7 @@ describe('tunneld relay check', () => {
     });
 
     it.each([
-      ['2035-12-25', 'warn', '6 days from now'],
+      ['2035-12-25', 'warn', '7 days from now'],
       ['2036-02-01', 'bad', 'expired on'],
       ['2020-01-01', 'bad', 'is valid from'],
     ])('on %s: %s', async (day, result, detail) => {
