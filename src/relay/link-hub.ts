@@ -108,6 +108,15 @@ export class LinkHub {
     );
   }
 
+  /** Ends a name's link and everything on it. Says whether there was one. */
+  disconnect(name: string, forGood: boolean, reason: string): boolean {
+    const holder = this.names.find(name);
+    if (holder === undefined) return false;
+    if (forGood) this.names.release(name, holder, true);
+    holder.link.close(forGood ? 'dismissed' : 'closing', reason);
+    return true;
+  }
+
   /** Asks every agent to dial elsewhere; what is in flight goes on. */
   drain(): void {
     this.#draining = true;

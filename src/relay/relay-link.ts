@@ -31,6 +31,8 @@ export interface RelayLinkOptions {
   accept(exchange: Exchange): void;
   /** Told the public URL before the first `accept`, which may come before the promise is acted on. */
   announce?(publicUrl: URL): void;
+  /** The relay wants the agent to dial again; this link goes on until it ends. */
+  onDraining?(): void;
   /** Lets the relay turn strangers away itself. Absent: only the gateway does. */
   readonly access?: EdgeAccess;
   /** Gives up the attempt; of no effect once the link is open. */
@@ -196,6 +198,7 @@ function serve(wire: LinkSocket, hello: RelayHello, options: RelayLinkOptions): 
     onGoaway: (reason, detail) => {
       goaway = { reason, detail };
       log.info({ name, reason, detail }, 'the relay ends the link');
+      if (reason === 'draining') options.onDraining?.();
     },
     onClosed: (error) => settle(byUs ? { reason: 'closed-by-us' } : linkEnd(name, error, goaway)),
   });
@@ -250,12 +253,20 @@ function linkEnd(
   error: LinkError,
   goaway: { reason: GoawayReason; detail: string } | undefined,
 ): LinkEnd {
-  if (goaway?.reason === 'superseded') {
-    const { code, message, remedy } = new TunneldError(
-      'RELAY_SUPERSEDED',
-      `Another agent with the same credential took over the tunnel ${name}`,
-    );
+  const verdict = goaway === undefined ? undefined : forGood(name, goaway);
+  if (verdict !== undefined) {
+    const { code, message, remedy } = verdict;
     return { reason: 'rejected', code, detail: message, remedy };
   }
   return { reason: 'lost', detail: goaway?.detail ?? error.message };
+}
+
+/** What must not be answered by dialling again. */
+function forGood(name: string, goaway: { reason: GoawayReason; detail: string }): TunneldError | undefined {
+  if (goaway.reason === 'superseded') {
+    const what = `Another agent with the same credential took over the tunnel ${name}`;
+    return new TunneldError('RELAY_SUPERSEDED', what);
+  }
+  if (goaway.reason !== 'dismissed') return undefined;
+  return new TunneldError('RELAY_DISMISSED', `The relay ended the tunnel ${name}: ${goaway.detail}`);
 }

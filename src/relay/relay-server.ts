@@ -15,6 +15,7 @@ import { ObservedExchange, type Visit } from './observed-exchange.ts';
 import { isOAuthPath, type Route, routePath } from './path-routing.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { answer, refuse, refuseDiscovery, refuseStranger, TEXT_TYPE } from './relay-answer.ts';
+import { type ShedOptions, shed } from './shedding.ts';
 import { addressOf, isTrusted, visitorOf } from './visitor.ts';
 import { LINK_PATH } from './websocket-handshake.ts';
 
@@ -154,6 +155,25 @@ export class RelayServer {
     const bound = await this.#http.listen({ host, port });
     this.#base = this.#options.publicUrl ?? baseUrl(host, bound.port);
     return bound;
+  }
+
+  /**
+   * Ends the tunnel of that name and everything in it, and says whether there was one. Its agent dials
+   * again and gets the name back; `forGood` it does not, and the name is free.
+   */
+  disconnect(name: string, { reason, forGood = false }: { reason: string; forGood?: boolean }): boolean {
+    return this.#hub.disconnect(name, forGood, reason);
+  }
+
+  /**
+   * Asks the agents of these names (of all by default) to dial again, some after others. What is in
+   * flight goes on, and each serves its name until its next link does. Resolves with how many were asked.
+   */
+  shed(
+    options: ShedOptions,
+    names: Iterable<string> = this.tunnels.map(({ name }) => name),
+  ): Promise<number> {
+    return shed(this.#hub.names, names, options, this.#options.clock);
   }
 
   /** Tells the agents to go, lets what is in flight finish for `timeoutMs` (milliseconds), then closes. */
