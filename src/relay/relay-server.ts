@@ -33,6 +33,12 @@ export interface RelayLimits extends Partial<ServerLimits> {
 /** What may grow when a head is passed on (the visitor's line, our framing) must still fit the link. */
 const MAX_PUBLIC_HEAD_BYTES = MAX_HEAD_BYTES - 1_024;
 
+/**
+ * Agents get this long to find our successor before their links end. Not longer: where it starts only
+ * once we are gone, this is how long nobody listens.
+ */
+const HANDOVER_MS = 1_000;
+
 const DEFAULT_RELAY_LIMITS = {
   headBytes: 16_384,
   connections: 4_096,
@@ -60,6 +66,8 @@ export interface RelayServerOptions {
   /** Told of every visitor's request when it ended. */
   readonly onVisit?: (visit: Visit) => void;
   readonly authorize: Authorize;
+  /** After the start, visitors of names that may yet come back from an earlier relay wait (milliseconds). */
+  readonly returnsMs?: number;
   readonly limits?: Partial<RelayLimits>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -102,7 +110,14 @@ export class RelayServer {
     this.#perAddress = new RateLimiter(limits.requestsPerAddress, clock);
     this.#perTunnel = new RateLimiter(limits.requestsPerTunnel, clock);
     const publicUrl = (name: string) => this.#publicUrl(name);
-    this.#hub = new LinkHub({ ...limits, authorize, clock, log, publicUrl });
+    this.#hub = new LinkHub({
+      ...limits,
+      authorize,
+      clock,
+      log,
+      publicUrl,
+      returnsMs: options.returnsMs ?? 0,
+    });
     const trusted = options.trustedProxies ?? new BlockList();
     this.#http = new Http1Server({
       handler: (exchange) => this.#handle(exchange),
@@ -179,8 +194,13 @@ export class RelayServer {
   /** Tells the agents to go, lets what is in flight finish for `timeoutMs` (milliseconds), then closes. */
   async drain(timeoutMs: number): Promise<void> {
     this.#draining = true;
+    const startedAt = this.#options.clock.monotonic();
+    // The port is free before any agent dials again: it may be our successor's by then.
+    const drained = this.#http.drain(timeoutMs);
     this.#hub.drain();
-    await this.#http.drain(timeoutMs);
+    await drained;
+    const passedMs = this.#options.clock.monotonic() - startedAt;
+    await this.#hub.emptied(Math.min(HANDOVER_MS, timeoutMs) - passedMs);
     this.#hub.close();
   }
 
@@ -268,16 +288,14 @@ export class RelayServer {
   /** Nobody serves the name now. One that was live a moment ago gets time to reconnect. */
   #awaitTunnel(exchange: Exchange, route: Route): void {
     const { names } = this.#hub;
-    if (!names.remembers(route.name)) {
-      refuse(exchange, UNKNOWN_TUNNEL);
-      return;
-    }
+    const refuseMissing = () =>
+      refuse(exchange, names.remembers(route.name) ? TUNNEL_OFFLINE : UNKNOWN_TUNNEL);
     const stop = names.wait(route.name, (holder) => {
       exchange.onClose = undefined;
-      if (holder === undefined) refuse(exchange, TUNNEL_OFFLINE);
+      if (holder === undefined) refuseMissing();
       else this.#admit(exchange, holder, route);
     });
-    if (stop === undefined) refuse(exchange, TUNNEL_OFFLINE);
+    if (stop === undefined) refuseMissing();
     else exchange.onClose = stop;
   }
 }

@@ -34,11 +34,11 @@ const anyToken: Authorize = ({ token }) =>
   );
 
 export async function startRelay(
-  options: { clock?: Clock; limits?: Partial<RelayLimits>; authorize?: Authorize } = {},
+  options: { port?: number; clock?: Clock; limits?: Partial<RelayLimits>; authorize?: Authorize } = {},
 ): Promise<RelayHarness> {
   const server = new RelayServer({
     host: '127.0.0.1',
-    port: 0,
+    port: options.port ?? 0,
     routing: { kind: 'path' },
     authorize: options.authorize ?? anyToken,
     ...(options.limits ? { limits: options.limits } : {}),
