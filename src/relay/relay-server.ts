@@ -15,6 +15,7 @@ import { ObservedExchange, type Visit } from './observed-exchange.ts';
 import { isOAuthPath, type Route, routePath } from './path-routing.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { answer, refuse, refuseDiscovery, refuseStranger, TEXT_TYPE } from './relay-answer.ts';
+import { type ShedOptions, shed } from './shedding.ts';
 import { addressOf, isTrusted, visitorOf } from './visitor.ts';
 import { LINK_PATH } from './websocket-handshake.ts';
 
@@ -31,6 +32,12 @@ export interface RelayLimits extends Partial<ServerLimits> {
 
 /** What may grow when a head is passed on (the visitor's line, our framing) must still fit the link. */
 const MAX_PUBLIC_HEAD_BYTES = MAX_HEAD_BYTES - 1_024;
+
+/**
+ * Agents get this long to find our successor before their links end. Not longer: where it starts only
+ * once we are gone, this is how long nobody listens.
+ */
+const HANDOVER_MS = 1_000;
 
 const DEFAULT_RELAY_LIMITS = {
   headBytes: 16_384,
@@ -59,6 +66,8 @@ export interface RelayServerOptions {
   /** Told of every visitor's request when it ended. */
   readonly onVisit?: (visit: Visit) => void;
   readonly authorize: Authorize;
+  /** After the start, visitors of names that may yet come back from an earlier relay wait (milliseconds). */
+  readonly returnsMs?: number;
   readonly limits?: Partial<RelayLimits>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -101,7 +110,14 @@ export class RelayServer {
     this.#perAddress = new RateLimiter(limits.requestsPerAddress, clock);
     this.#perTunnel = new RateLimiter(limits.requestsPerTunnel, clock);
     const publicUrl = (name: string) => this.#publicUrl(name);
-    this.#hub = new LinkHub({ ...limits, authorize, clock, log, publicUrl });
+    this.#hub = new LinkHub({
+      ...limits,
+      authorize,
+      clock,
+      log,
+      publicUrl,
+      returnsMs: options.returnsMs ?? 0,
+    });
     const trusted = options.trustedProxies ?? new BlockList();
     this.#http = new Http1Server({
       handler: (exchange) => this.#handle(exchange),
@@ -156,11 +172,35 @@ export class RelayServer {
     return bound;
   }
 
+  /**
+   * Ends the tunnel of that name and everything in it, and says whether there was one. Its agent dials
+   * again and gets the name back; `forGood` it does not, and the name is free.
+   */
+  disconnect(name: string, { reason, forGood = false }: { reason: string; forGood?: boolean }): boolean {
+    return this.#hub.disconnect(name, forGood, reason);
+  }
+
+  /**
+   * Asks the agents of these names (of all by default) to dial again, some after others. What is in
+   * flight goes on, and each serves its name until its next link does. Resolves with how many were asked.
+   */
+  shed(
+    options: ShedOptions,
+    names: Iterable<string> = this.tunnels.map(({ name }) => name),
+  ): Promise<number> {
+    return shed(this.#hub.names, names, options, this.#options.clock);
+  }
+
   /** Tells the agents to go, lets what is in flight finish for `timeoutMs` (milliseconds), then closes. */
   async drain(timeoutMs: number): Promise<void> {
     this.#draining = true;
+    const startedAt = this.#options.clock.monotonic();
+    // The port is free before any agent dials again: it may be our successor's by then.
+    const drained = this.#http.drain(timeoutMs);
     this.#hub.drain();
-    await this.#http.drain(timeoutMs);
+    await drained;
+    const passedMs = this.#options.clock.monotonic() - startedAt;
+    await this.#hub.emptied(Math.min(HANDOVER_MS, timeoutMs) - passedMs);
     this.#hub.close();
   }
 
@@ -248,16 +288,14 @@ export class RelayServer {
   /** Nobody serves the name now. One that was live a moment ago gets time to reconnect. */
   #awaitTunnel(exchange: Exchange, route: Route): void {
     const { names } = this.#hub;
-    if (!names.remembers(route.name)) {
-      refuse(exchange, UNKNOWN_TUNNEL);
-      return;
-    }
+    const refuseMissing = () =>
+      refuse(exchange, names.remembers(route.name) ? TUNNEL_OFFLINE : UNKNOWN_TUNNEL);
     const stop = names.wait(route.name, (holder) => {
       exchange.onClose = undefined;
-      if (holder === undefined) refuse(exchange, TUNNEL_OFFLINE);
+      if (holder === undefined) refuseMissing();
       else this.#admit(exchange, holder, route);
     });
-    if (stop === undefined) refuse(exchange, TUNNEL_OFFLINE);
+    if (stop === undefined) refuseMissing();
     else exchange.onClose = stop;
   }
 }

@@ -32,6 +32,8 @@ export interface RelaySettings {
   };
   /** How long exchanges in flight may go on after SIGTERM (milliseconds). */
   readonly drainMs: number;
+  /** How long after the start visitors wait for names an earlier process had (milliseconds); default 5 s. */
+  readonly returnsMs?: number;
 }
 
 /**

@@ -22,6 +22,7 @@ export interface LinkOptions {
   readonly port?: number;
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
+  readonly onDraining?: () => void;
 }
 
 /** Any token but `wrong` is an identity of its own. */
@@ -33,11 +34,11 @@ const anyToken: Authorize = ({ token }) =>
   );
 
 export async function startRelay(
-  options: { clock?: Clock; limits?: Partial<RelayLimits>; authorize?: Authorize } = {},
+  options: { port?: number; clock?: Clock; limits?: Partial<RelayLimits>; authorize?: Authorize } = {},
 ): Promise<RelayHarness> {
   const server = new RelayServer({
     host: '127.0.0.1',
-    port: 0,
+    port: options.port ?? 0,
     routing: { kind: 'path' },
     authorize: options.authorize ?? anyToken,
     ...(options.limits ? { limits: options.limits } : {}),
@@ -54,15 +55,16 @@ export async function startRelay(
     server,
     port,
     url: `http://127.0.0.1:${port}`,
-    async link(name, accept, { token = 'alice', signal, clock = systemClock, ...rest } = {}) {
+    async link(name, accept, { token = 'alice', port: dialled = port, signal, ...rest } = {}) {
       const link = await openRelayLink({
-        relayUrl: new URL(`http://127.0.0.1:${rest.port ?? port}`),
+        relayUrl: new URL(`http://127.0.0.1:${dialled}`),
         name,
         token: new Secret(token),
         accept,
         signal: signal ?? new AbortController().signal,
-        clock,
+        clock: systemClock,
         log: quiet,
+        ...rest,
       });
       links.push(link);
       return link;

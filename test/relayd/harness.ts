@@ -44,6 +44,7 @@ export async function startTestRelay(settings: Partial<RelaySettings> = {}): Pro
       adminPort: undefined,
       limits: { requestsPerAddress: 0, requestsPerTunnel: 0, connectionsPerAddress: 256 },
       drainMs: 2_000,
+      returnsMs: 0,
       ...settings,
     },
     systemClock,
