@@ -45,6 +45,7 @@ export function readRelaySettings(
     trustedProxies: parseNetworks(
       (text('trusted-proxies') ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),
     ),
+    proxyProtocol: args.flag('proxy-protocol') || env[variableOf('proxy-protocol')] === '1',
     adminPort: adminPort === 0 ? undefined : adminPort,
     limits: {
       requestsPerAddress: count('rate-per-address', 100),
@@ -53,6 +54,9 @@ export function readRelaySettings(
     },
     drainMs: durationOf(text('drain-timeout') ?? '10s'),
   };
+  if (settings.proxyProtocol && settings.trustedProxies.rules.length === 0) {
+    throw wrong('--proxy-protocol needs --trusted-proxies: whose PROXY headers are to be believed?');
+  }
   if (settings.auth.kind === 'open')
     warnings.push('this relay is open: anybody who reaches it may register a tunnel');
   return { settings, warnings };

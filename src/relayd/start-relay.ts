@@ -33,6 +33,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     authorize: authorizeOf(settings, clock, log),
     enforceAccess: true,
     trustedProxies,
+    proxyProtocol: settings.proxyProtocol,
     limits,
     clock,
     log,

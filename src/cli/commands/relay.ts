@@ -50,6 +50,10 @@ export const relay: Command = {
       value: 'networks',
       summary: 'Believe X-Forwarded-For and -Proto of these: 10.0.0.0/8,192.0.2.1',
     },
+    'proxy-protocol': {
+      type: 'boolean',
+      summary: 'Connections of trusted proxies begin with a PROXY header (v1 or v2)',
+    },
     'admin-port': {
       type: 'string',
       value: 'port',
