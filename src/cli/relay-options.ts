@@ -99,6 +99,12 @@ class Assembly {
     const tls = this.#tls();
     const trustedProxies = this.#trustedProxies();
     if (publicUrl === undefined || auth === undefined || trustedProxies === undefined) return undefined;
+    if (values['proxy-protocol'] && trustedProxies.rules.length === 0) {
+      return this.#wrong(
+        'proxy-protocol',
+        'needs --trusted-proxies: whose PROXY headers are to be believed?',
+      );
+    }
     const adminPort = values['admin-port'];
     return {
       host: values.host ?? '0.0.0.0',
@@ -108,6 +114,7 @@ class Assembly {
       auth,
       tls,
       trustedProxies,
+      proxyProtocol: values['proxy-protocol'],
       adminPort: adminPort === 0 ? undefined : adminPort,
       limits: {
         requestsPerAddress: values['rate-per-address'],

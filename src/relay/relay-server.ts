@@ -6,6 +6,7 @@ import type { Logger } from '../core/log.ts';
 import { RELAY_HEADER } from '../core/markers.ts';
 import { Http1Server } from '../http1/server.ts';
 import type { ServerLimits } from '../http1/server-options.ts';
+import { addressOf } from '../http1/socket-origin.ts';
 import type { Authorize } from './authorization.ts';
 import { routeHost } from './host-routing.ts';
 import { LinkHub } from './link-hub.ts';
@@ -16,7 +17,7 @@ import { isOAuthPath, type Route, routePath } from './path-routing.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { answer, refuse, refuseDiscovery, refuseStranger, TEXT_TYPE } from './relay-answer.ts';
 import { type ShedOptions, shed } from './shedding.ts';
-import { addressOf, isTrusted, visitorOf } from './visitor.ts';
+import { isTrusted, visitorOf } from './visitor.ts';
 import { LINK_PATH } from './websocket-handshake.ts';
 
 export interface RelayLimits extends Partial<ServerLimits> {
@@ -61,6 +62,8 @@ export interface RelayServerOptions {
   readonly tls?: TlsOptions;
   /** Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. */
   readonly trustedProxies?: BlockList;
+  /** Connections of these proxies begin with a PROXY header. */
+  readonly proxyProtocol?: boolean;
   /** Turns callers without the tunnel's token away here. The gateways check in any case. */
   readonly enforceAccess?: boolean;
   /** Told of every visitor's request when it ended. */
@@ -128,6 +131,7 @@ export class RelayServer {
         return isTrusted(address, trusted) ? undefined : address;
       },
       ...(options.tls === undefined ? {} : { tls: options.tls }),
+      ...(options.proxyProtocol ? { proxyHeaders: { trusts: (at) => isTrusted(at, trusted) } } : {}),
       limits,
       clock,
       log,

@@ -36,6 +36,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     authorize: authorizeOf(settings, clock, log),
     enforceAccess: true,
     trustedProxies,
+    proxyProtocol: settings.proxyProtocol,
     limits,
     returnsMs: settings.returnsMs ?? RETURNS_MS,
     clock,

@@ -57,6 +57,10 @@ export const RELAY_SETTINGS = {
     value: 'networks',
     summary: 'Believe X-Forwarded-For and -Proto of these: 10.0.0.0/8,192.0.2.1',
   },
+  'proxy-protocol': {
+    ...onOff,
+    summary: 'Connections of trusted proxies begin with a PROXY header (v1 or v2)',
+  },
   'admin-port': {
     ...whole(8_081, 65_535),
     value: 'port',
