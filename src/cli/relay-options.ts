@@ -198,7 +198,8 @@ class Assembly {
       return this.#wrong('static-token', error.message);
     }
     if (found.length === 0) return this.#wrong('static-token', 'names no token at all');
-    return { kind: 'static', grants: () => grants() };
+    const mayChange = entries.some((entry) => entry.startsWith('file:'));
+    return { kind: 'static', grants: () => grants(), mayChange };
   }
 
   #tls(): RelaySettings['tls'] {

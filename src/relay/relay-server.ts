@@ -92,6 +92,8 @@ export interface ServedTunnel {
   readonly openedAt: number;
   /** Requests in flight. */
   readonly streams: number;
+  /** Who holds the name. */
+  readonly identity: string;
 }
 
 /** Gives public URLs to agents that dial in, and carries visitors' requests to them. */
@@ -99,8 +101,10 @@ export class RelayServer {
   readonly #options: RelayServerOptions;
   readonly #http: Http1Server;
   readonly #hub: LinkHub;
-  readonly #perAddress: RateLimiter;
-  readonly #perTunnel: RateLimiter;
+  #perAddress: RateLimiter;
+  #perTunnel: RateLimiter;
+  #limits: RelayLimits;
+  #trusted: BlockList;
   #base: URL;
   #draining = false;
 
@@ -108,6 +112,7 @@ export class RelayServer {
     this.#options = options;
     const limits = { ...DEFAULT_RELAY_LIMITS, ...options.limits };
     if (limits.headBytes > MAX_PUBLIC_HEAD_BYTES) throw new RangeError('headBytes does not fit the link');
+    this.#limits = limits;
     const { clock, log, authorize } = options;
     this.#base = options.publicUrl ?? baseUrl(options.host, options.port);
     this.#perAddress = new RateLimiter(limits.requestsPerAddress, clock);
@@ -121,17 +126,17 @@ export class RelayServer {
       publicUrl,
       returnsMs: options.returnsMs ?? 0,
     });
-    const trusted = options.trustedProxies ?? new BlockList();
+    this.#trusted = options.trustedProxies ?? new BlockList();
     this.#http = new Http1Server({
       handler: (exchange) => this.#handle(exchange),
-      peerOf: (socket, request) => visitorOf(socket, request, trusted),
+      peerOf: (socket, request) => visitorOf(socket, request, this.#trusted),
       // A proxy's connections are everybody's.
       limitedAddressOf: (socket) => {
         const address = addressOf(socket);
-        return isTrusted(address, trusted) ? undefined : address;
+        return isTrusted(address, this.#trusted) ? undefined : address;
       },
       ...(options.tls === undefined ? {} : { tls: options.tls }),
-      ...(options.proxyProtocol ? { proxyHeaders: { trusts: (at) => isTrusted(at, trusted) } } : {}),
+      ...(options.proxyProtocol ? { proxyHeaders: { trusts: (at) => isTrusted(at, this.#trusted) } } : {}),
       limits,
       clock,
       log,
@@ -154,18 +159,35 @@ export class RelayServer {
   }
 
   get tunnels(): readonly ServedTunnel[] {
-    return [...this.#hub.names.holders()].map(({ name, link, linkId, openedAt }) => ({
+    return [...this.#hub.names.holders()].map(({ name, link, linkId, openedAt, identity }) => ({
       name,
       publicUrl: this.#publicUrl(name).href,
       link: linkId,
       openedAt,
       streams: link.active,
+      identity,
     }));
   }
 
   /** Certificate and key for connections from now on. */
   setTls(tls: TlsOptions): void {
     this.#http.setTls(tls);
+  }
+
+  /** Limits and proxies from now on. Counts of a rate that stays as it was go on. */
+  reconfigure(limits: Partial<RelayLimits>, trustedProxies: BlockList): void {
+    const before = this.#limits;
+    const now = { ...before, ...limits };
+    const { clock } = this.#options;
+    this.#limits = now;
+    this.#trusted = trustedProxies;
+    if (now.requestsPerAddress !== before.requestsPerAddress) {
+      this.#perAddress = new RateLimiter(now.requestsPerAddress, clock);
+    }
+    if (now.requestsPerTunnel !== before.requestsPerTunnel) {
+      this.#perTunnel = new RateLimiter(now.requestsPerTunnel, clock);
+    }
+    this.#http.setLimits(limits);
   }
 
   /** @throws {TunneldError} `PORT_IN_USE` */

@@ -1,9 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { RelayServer } from '../relay/relay-server.ts';
-import type { VisitCounts } from './visit-counts.ts';
+import type { AdministeredRelay } from './admin-endpoint.ts';
+import { REREAD } from './problems.ts';
 
 /** The relay in Prometheus' form. Without a series for each tunnel: agents choose their names. */
-export function createRelayMetrics(relay: RelayServer, visits: VisitCounts) {
+export function createRelayMetrics({ server, visits, problems }: AdministeredRelay) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -12,6 +12,12 @@ export function createRelayMetrics(relay: RelayServer, visits: VisitCounts) {
   const pending = gauge('tunneld_relay_pending_links', "Agents' sockets that have not registered yet.");
   const streams = gauge('tunneld_relay_active_streams', 'Exchanges in flight, event streams included.');
   const connections = gauge('tunneld_relay_connections', "Visitors' connections.");
+  const stale = new Gauge({
+    name: 'tunneld_relay_stale',
+    help: '1: could not be read again, what was read before is in force.',
+    labelNames: ['what'],
+    registers,
+  });
   const bytes = new Counter({ name: 'tunneld_relay_response_bytes_total', help: 'Body bytes.', registers });
   const requests = new Counter({
     name: 'tunneld_relay_requests_total',
@@ -29,7 +35,8 @@ export function createRelayMetrics(relay: RelayServer, visits: VisitCounts) {
   return {
     contentType: registry.contentType,
     render(): Promise<string> {
-      const { stats } = relay;
+      const { stats } = server;
+      for (const what of REREAD) stale.set({ what }, what in problems.all ? 1 : 0);
       links.set(stats.links);
       pending.set(stats.pendingLinks);
       streams.set(stats.streams);

@@ -5,7 +5,13 @@ import type { TokenGrant } from './static-tokens.ts';
 
 /** Who may register tunnels. */
 export type RelayAuth =
-  | { readonly kind: 'static'; grants(): readonly TokenGrant[] }
+  | {
+      readonly kind: 'static';
+      /** Reads them anew. @throws {TunneldError} when they cannot be read */
+      grants(): readonly TokenGrant[];
+      /** They stand in a file, which may change. */
+      readonly mayChange?: boolean;
+    }
   | { readonly kind: 'provider'; readonly url: URL; readonly secret: Secret }
   | { readonly kind: 'open' };
 

@@ -1,11 +1,12 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import { loggedPath } from '../http1/carriers.ts';
-import type { Authorize } from '../relay/authorization.ts';
 import type { Visit } from '../relay/observed-exchange.ts';
-import { RelayServer } from '../relay/relay-server.ts';
+import { RelayServer, type ServedTunnel } from '../relay/relay-server.ts';
 import { type AdminEndpoint, startAdminEndpoint } from './admin-endpoint.ts';
-import { authorizeAnybody, authorizeByProvider, authorizeFromList } from './authorizers.ts';
+import { LiveAuth } from './live-auth.ts';
+import { Problems } from './problems.ts';
+import { awaitingRestart } from './reload.ts';
 import type { RelaySettings } from './settings.ts';
 import { readTls, watchTls } from './tls-files.ts';
 import { VisitCounts } from './visit-counts.ts';
@@ -13,9 +14,22 @@ import { VisitCounts } from './visit-counts.ts';
 /** After a restart the agents are back within a moment; until then a visitor should not hear 404. */
 const RETURNS_MS = 5_000;
 
+/** Agents that have to register anew do so at this pace: all at once would be a flood. */
+const RENEWALS_PER_SECOND = 50;
+/** How long they have for it (milliseconds). */
+const RENEWAL_MS = 30_000;
+
 export interface RunningRelay {
   readonly port: number;
   readonly adminUrl: URL | undefined;
+  readonly problems: Problems;
+  /**
+   * Applies what can be applied without losing a link, and returns the names of the settings that
+   * count only after a restart.
+   *
+   * @throws {TunneldError} when certificate or tokens cannot be used; nothing has changed then
+   */
+  reload(next: RelaySettings): readonly string[];
   /** Sends the agents away, lets exchanges in flight finish, then releases everything. */
   stop(): Promise<void>;
 }
@@ -26,14 +40,24 @@ export interface RunningRelay {
  * @throws {TunneldError} `PORT_IN_USE`, `USAGE` (a certificate that cannot be used)
  */
 export async function startRelay(settings: RelaySettings, clock: Clock, log: Logger): Promise<RunningRelay> {
-  const { host, port, routing, publicUrl, trustedProxies, limits, drainMs, tls, adminPort } = settings;
+  const { host, port, routing, publicUrl, trustedProxies, limits, tls, adminPort } = settings;
+  let running = settings;
   const visits = new VisitCounts();
+  const problems = new Problems(log);
+  const auth = new LiveAuth({
+    auth: settings.auth,
+    clock,
+    log,
+    problems,
+    onRevised: (mayStay) => endAll(server, (tunnel) => !mayStay(tunnel), log),
+    onReplaced: () => renewAll(server, clock, log),
+  });
   const server = new RelayServer({
     host,
     port,
     routing: { kind: routing },
     publicUrl,
-    authorize: authorizeOf(settings, clock, log),
+    authorize: auth.authorize,
     enforceAccess: true,
     trustedProxies,
     proxyProtocol: settings.proxyProtocol,
@@ -47,25 +71,18 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     },
     ...(tls === undefined ? {} : { tls: readTls(tls) }),
   });
-  const bound = await server.listen();
+  let bound: { port: number };
   let admin: AdminEndpoint | undefined;
   try {
-    admin = adminPort === undefined ? undefined : await startAdminEndpoint(adminPort, server, visits);
+    bound = await server.listen();
+    admin =
+      adminPort === undefined ? undefined : await startAdminEndpoint(adminPort, { server, visits, problems });
   } catch (error) {
+    auth.close();
     await server.close();
     throw error;
   }
-  const unwatch =
-    tls === undefined
-      ? () => {}
-      : watchTls(
-          tls,
-          (next) => {
-            server.setTls(next);
-            log.info({ cert: tls.cert }, 'certificate read again');
-          },
-          (err) => log.warn({ err }, 'certificate not read again'),
-        );
+  let unwatch = watchCertificate(settings, server, problems, log);
   log.info(
     { port: bound.port, publicUrl: publicUrl.href, routing, auth: settings.auth.kind },
     'relay started',
@@ -73,9 +90,27 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
   return {
     port: bound.port,
     adminUrl: admin?.url,
+    problems,
+    reload(next) {
+      const certificate = next.tls === undefined ? undefined : readTls(next.tls);
+      auth.replace(next.auth);
+      server.reconfigure(next.limits, next.trustedProxies);
+      if (certificate !== undefined) {
+        server.setTls(certificate);
+        unwatch();
+        unwatch = watchCertificate(next, server, problems, log);
+        problems.solved('certificate');
+      }
+      const waiting = awaitingRestart(settings, next);
+      running = next;
+      log.info({ waiting, auth: next.auth.kind }, 'settings read again');
+      return waiting;
+    },
     async stop() {
+      const { drainMs } = running;
       log.info({ drainMs }, 'relay draining');
       unwatch();
+      auth.close();
       await server.drain(drainMs);
       await admin?.close();
       log.info({}, 'relay stopped');
@@ -83,15 +118,40 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
   };
 }
 
-function authorizeOf({ auth }: RelaySettings, clock: Clock, log: Logger): Authorize {
-  switch (auth.kind) {
-    case 'static':
-      return authorizeFromList(() => auth.grants());
-    case 'provider':
-      return authorizeByProvider({ url: auth.url, secret: auth.secret, clock, log });
-    case 'open':
-      return authorizeAnybody();
+/** A token that was taken back takes its tunnels with it: they were promised to nobody else. */
+function endAll(server: RelayServer, hasToGo: (tunnel: ServedTunnel) => boolean, log: Logger): void {
+  for (const tunnel of server.tunnels.filter(hasToGo)) {
+    const { name } = tunnel;
+    log.warn({ name }, 'tunnel ended: its token is not granted this name any more');
+    server.disconnect(name, { reason: 'the token is not valid for this name any more', forGood: true });
   }
+}
+
+/** Asks every agent to register anew. Whoever has not in time does not get around it by staying. */
+function renewAll(server: RelayServer, clock: Clock, log: Logger): void {
+  const before = new Map(server.tunnels.map(({ name, link }) => [name, link]));
+  const reason = 'who may register is decided elsewhere now: register again';
+  void server.shed({ reason, perSecond: RENEWALS_PER_SECOND }).then(() => {
+    clock.setTimer(() => endAll(server, ({ name, link }) => before.get(name) === link, log), RENEWAL_MS);
+  });
+}
+
+function watchCertificate(
+  { tls }: RelaySettings,
+  server: RelayServer,
+  problems: Problems,
+  log: Logger,
+): () => void {
+  if (tls === undefined) return () => {};
+  return watchTls(
+    tls,
+    (next) => {
+      server.setTls(next);
+      problems.solved('certificate');
+      log.info({ cert: tls.cert }, 'certificate read again');
+    },
+    (error) => problems.report('certificate', error),
+  );
 }
 
 /** Queries and secret path segments are credentials: no log has them. */

@@ -1,0 +1,19 @@
+import type { RelaySettings } from './settings.ts';
+
+/** What a running relay cannot change, by the name of its option. */
+const FIXED = {
+  host: ({ host }) => host,
+  port: ({ port }) => port,
+  routing: ({ routing }) => routing,
+  'public-url': ({ publicUrl }) => publicUrl.href,
+  'tls-cert': ({ tls }) => tls !== undefined,
+  'proxy-protocol': ({ proxyProtocol }) => proxyProtocol,
+  'admin-port': ({ adminPort }) => adminPort,
+} as const satisfies Readonly<Record<string, (settings: RelaySettings) => unknown>>;
+
+/** The settings that differ and count only after a restart. */
+export function awaitingRestart(running: RelaySettings, wanted: RelaySettings): readonly string[] {
+  return Object.entries(FIXED)
+    .filter(([, read]) => read(running) !== read(wanted))
+    .map(([name]) => name);
+}
