@@ -4,6 +4,8 @@ import { type Exchange, Flow, type ResponseHead } from '../../src/core/exchange.
 import { Secret } from '../../src/core/secret.ts';
 import { responseHead } from '../../src/http1/response-head.ts';
 import type { Authorize } from '../../src/relay/authorization.ts';
+import type { EdgeAccess } from '../../src/relay/edge-access.ts';
+import type { Visit } from '../../src/relay/observed-exchange.ts';
 import { openRelayLink, type RelayLink } from '../../src/relay/relay-link.ts';
 import { type RelayLimits, RelayServer } from '../../src/relay/relay-server.ts';
 import { quiet } from '../helpers/quiet.ts';
@@ -22,6 +24,17 @@ export interface LinkOptions {
   readonly port?: number;
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
+  readonly access?: EdgeAccess;
+}
+
+export interface RelayOptions {
+  readonly clock?: Clock;
+  readonly limits?: Partial<RelayLimits>;
+  readonly authorize?: Authorize;
+  /** Tunnels are `NAME.relay.test` then. */
+  readonly byHost?: boolean;
+  readonly enforceAccess?: boolean;
+  readonly onVisit?: (visit: Visit) => void;
 }
 
 /** Any token but `wrong` is an identity of its own. */
@@ -32,13 +45,15 @@ const anyToken: Authorize = ({ token }) =>
       : { ok: true, identity: token },
   );
 
-export async function startRelay(
-  options: { clock?: Clock; limits?: Partial<RelayLimits>; authorize?: Authorize } = {},
-): Promise<RelayHarness> {
+export async function startRelay(options: RelayOptions = {}): Promise<RelayHarness> {
   const server = new RelayServer({
     host: '127.0.0.1',
     port: 0,
-    routing: { kind: 'path' },
+    ...(options.byHost
+      ? { routing: { kind: 'host' }, publicUrl: new URL('http://relay.test') }
+      : { routing: { kind: 'path' } }),
+    ...(options.enforceAccess ? { enforceAccess: true } : {}),
+    ...(options.onVisit ? { onVisit: options.onVisit } : {}),
     authorize: options.authorize ?? anyToken,
     ...(options.limits ? { limits: options.limits } : {}),
     clock: options.clock ?? systemClock,
@@ -54,15 +69,16 @@ export async function startRelay(
     server,
     port,
     url: `http://127.0.0.1:${port}`,
-    async link(name, accept, { token = 'alice', signal, clock = systemClock, ...rest } = {}) {
+    async link(name, accept, { token = 'alice', signal, clock = systemClock, access, port: through } = {}) {
       const link = await openRelayLink({
-        relayUrl: new URL(`http://127.0.0.1:${rest.port ?? port}`),
+        relayUrl: new URL(`http://127.0.0.1:${through ?? port}`),
         name,
         token: new Secret(token),
         accept,
         signal: signal ?? new AbortController().signal,
         clock,
         log: quiet,
+        ...(access === undefined ? {} : { access }),
       });
       links.push(link);
       return link;
