@@ -207,6 +207,7 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
         this.#peer.scheme,
         'X-Forwarded-Host',
         this.#peer.host,
+        ...this.#forwardedPrefix(),
       ],
     });
     const upstream = this.#gateway.pool.request(request, headText, this);
@@ -254,10 +255,21 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
     return true;
   }
 
+  /** Without it a server cannot make URLs of its own that lead back through a relay which routes by path. */
+  #forwardedPrefix(): readonly string[] {
+    const prefix = this.#routingPrefix();
+    return prefix === '' ? [] : ['X-Forwarded-Prefix', prefix];
+  }
+
   /** What stands in front of the server's paths where this caller sees them. */
   #publicPrefix(): string {
+    return this.#routingPrefix() + this.#pathPrefix;
+  }
+
+  /** The part of it that is no secret. */
+  #routingPrefix(): string {
     const path = this.#peer.via === 'provider' ? (this.#gateway.policy.publicUrl?.pathname ?? '') : '';
-    return path.replace(/\/+$/, '') + this.#pathPrefix;
+    return path.replace(/\/+$/, '');
   }
 
   /** Counts body bytes of the answer and follows its events. @returns what to send for them */
