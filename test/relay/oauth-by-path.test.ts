@@ -9,10 +9,7 @@ import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/
 import type { OAuthTokens } from '@modelcontextprotocol/sdk/shared/auth.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { expect, it, onTestFinished } from 'vitest';
-import { systemClock } from '../../src/core/clock.ts';
-import { Gateway } from '../../src/gateway/gateway.ts';
-import { quiet } from '../helpers/quiet.ts';
-import { startRelay } from './relay-harness.ts';
+import { openGateway, startRelay } from './relay-harness.ts';
 
 it('a client finds and uses the OAuth of a server behind /figma, by what it is told of its public URL', async () => {
   const upstream = await startServerWithOAuth();
@@ -84,23 +81,6 @@ async function connect(transport: StreamableHTTPClientTransport): Promise<Client
   const client = new Client({ name: 'test', version: '1.0.0' });
   await client.connect(transport as Transport);
   return client;
-}
-
-function openGateway(port: number): Gateway {
-  const gateway = new Gateway({
-    tunnel: 'figma',
-    instance: 'i-1',
-    upstream: { protocol: 'http:', host: '127.0.0.1', port, hostHeader: `localhost:${port}` },
-    access: { insecurePublic: true, queryToken: false, origins: [] },
-    probeKey: 'probe.key',
-    limits: { concurrency: 100, connections: 100, firstByteTimeoutMs: 60_000, idleTimeoutMs: 60_000 },
-    sseKeepAliveMs: undefined,
-    clock: systemClock,
-    log: quiet,
-    onRequest: () => {},
-  });
-  onTestFinished(() => gateway.close());
-  return gateway;
 }
 
 /** An MCP server with an authorization server of its own, whose URLs are made from the forwarded headers. */

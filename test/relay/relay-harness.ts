@@ -2,6 +2,7 @@ import { onTestFinished } from 'vitest';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { type Exchange, Flow, type ResponseHead } from '../../src/core/exchange.ts';
 import { Secret } from '../../src/core/secret.ts';
+import { Gateway } from '../../src/gateway/gateway.ts';
 import { responseHead } from '../../src/http1/response-head.ts';
 import type { Authorize } from '../../src/relay/authorization.ts';
 import type { EdgeAccess } from '../../src/relay/edge-access.ts';
@@ -9,6 +10,7 @@ import type { Visit } from '../../src/relay/observed-exchange.ts';
 import { openRelayLink, type RelayLink } from '../../src/relay/relay-link.ts';
 import { type RelayLimits, RelayServer } from '../../src/relay/relay-server.ts';
 import { quiet } from '../helpers/quiet.ts';
+import { connectTo, type RawClient } from '../http1/raw-client.ts';
 
 export interface RelayHarness {
   readonly server: RelayServer;
@@ -123,4 +125,35 @@ export function collect(exchange: Exchange, done: (body: Buffer) => void): void 
     end: () => done(Buffer.concat(parts)),
     abort: () => {},
   });
+}
+
+/** A relay that routes by host, a tunnel `figma`, and a visitor. */
+export async function openTunnel(
+  accept: (exchange: Exchange) => void,
+  options: RelayOptions = {},
+): Promise<{ relay: RelayHarness; visitor: RawClient }> {
+  const relay = await startRelay({ byHost: true, ...options });
+  await relay.link('figma', accept);
+  return { relay, visitor: connectTo(relay.port) };
+}
+
+/** The gateway in front of a server on `port`; the test need not close it. */
+export function openGateway(
+  port: number,
+  access: { insecurePublic: boolean; origins: string[] } = { insecurePublic: true, origins: [] },
+): Gateway {
+  const gateway = new Gateway({
+    tunnel: 'figma',
+    instance: 'i-1',
+    upstream: { protocol: 'http:', host: '127.0.0.1', port, hostHeader: `localhost:${port}` },
+    access: { queryToken: false, ...access },
+    probeKey: 'probe.key',
+    limits: { concurrency: 100, connections: 100, firstByteTimeoutMs: 60_000, idleTimeoutMs: 60_000 },
+    sseKeepAliveMs: undefined,
+    clock: systemClock,
+    log: quiet,
+    onRequest: () => {},
+  });
+  onTestFinished(() => gateway.close());
+  return gateway;
 }
