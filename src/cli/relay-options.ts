@@ -45,6 +45,7 @@ export function readRelaySettings(
     trustedProxies: parseNetworks(
       (text('trusted-proxies') ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),
     ),
+    mcpTunnelAgents: true,
     adminPort: adminPort === 0 ? undefined : adminPort,
     limits: {
       requestsPerAddress: count('rate-per-address', 100),

@@ -20,6 +20,8 @@ export interface RelaySettings {
   /** Files in PEM. Read again when they change. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly trustedProxies: BlockList;
+  /** Clients of mcp-tunnel and mcpr may serve: without access tokens, to whoever knows the address. */
+  readonly mcpTunnelAgents: boolean;
   /** Loopback port of health checks and metrics; undefined is none. */
   readonly adminPort: number | undefined;
   readonly limits: {
