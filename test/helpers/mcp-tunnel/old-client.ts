@@ -58,7 +58,7 @@ export async function registerOldClient(
   return new Promise((resolve, reject) => {
     let client: OldClient | undefined;
     ws.on('error', (error) => reject(new Error(`Failed to connect to relay: ${error.message}`)));
-    closed.then(({ code, reason }) => reject(new Error(`Authentication failed: ${reason} (${code})`)));
+    void closed.then(({ code, reason }) => reject(new Error(`Authentication failed: ${reason} (${code})`)));
     ws.on('message', (data, isBinary) => {
       const message = isBinary ? undefined : parsed(String(data));
       if (message === undefined) return;
