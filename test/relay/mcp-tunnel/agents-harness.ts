@@ -35,7 +35,7 @@ export interface VisitOptions {
 export interface Visitor {
   readonly request: ClientRequest;
   readonly response: Promise<IncomingMessage>;
-  /** The whole answer. Rejects when it is cut. */
+  /** Reads the whole answer. Rejects when it is cut. */
   readonly answer: Promise<{
     status: number;
     headers: IncomingMessage['headers'];
@@ -99,7 +99,8 @@ export function visit(port: number, host: string, path: string, options: VisitOp
     request.once('response', resolve).on('error', reject);
   });
   request.end(body);
-  const answer = response.then(async (incoming) => {
+  const read = async () => {
+    const incoming = await response;
     const parts: Buffer[] = [];
     for await (const part of incoming) parts.push(part as Buffer);
     const whole = Buffer.concat(parts);
@@ -109,9 +110,15 @@ export function visit(port: number, host: string, path: string, options: VisitOp
       body: whole,
       text: whole.toString(),
     };
-  });
-  answer.catch(() => {});
-  return { request, response, answer };
+  };
+  response.catch(() => {});
+  return {
+    request,
+    response,
+    get answer() {
+      return read();
+    },
+  };
 }
 
 /** The server on the agent's machine. */
