@@ -235,6 +235,8 @@ export class ServerConnection {
 
   #brokenBody(exchange: ServerExchange, error: unknown): void {
     if (!(error instanceof Http1Error)) throw error;
+    // The handler has answered by now, and that answer is on its way.
+    if (this.#closing) return;
     const answerable = !exchange.answered;
     this.#exchange = undefined;
     this.#input = undefined;

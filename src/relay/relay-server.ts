@@ -4,22 +4,33 @@ import type { Clock } from '../core/clock.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
 import { RELAY_HEADER } from '../core/markers.ts';
+import { isOAuthPath } from '../http1/refusal-text.ts';
 import { Http1Server } from '../http1/server.ts';
 import type { ServerLimits } from '../http1/server-options.ts';
+import { addressKey } from './address-key.ts';
 import type { Authorize } from './authorization.ts';
 import { routeHost } from './host-routing.ts';
+import { type BodyLimits, declaredTooLarge, limitBodies } from './limited-exchange.ts';
 import { accessOf, LinkHub } from './link-hub.ts';
 import { isRegisterPath, McpTunnelAgents, refuseRegistration } from './mcp-tunnel/agents.ts';
 import { MAX_HEAD_BYTES } from './mux-stream.ts';
 import type { NameHolder } from './name-registry.ts';
 import { ObservedExchange, type Visit } from './observed-exchange.ts';
-import { isOAuthPath, type Route, routePath } from './path-routing.ts';
+import { type Route, routePath, routeWellKnown } from './path-routing.ts';
 import { RateLimiter } from './rate-limiter.ts';
-import { answer, refuse, refuseDiscovery, refuseStranger, TEXT_TYPE } from './relay-answer.ts';
+import {
+  answer,
+  answerBroken,
+  pageHeaders,
+  refuse,
+  refuseDiscovery,
+  refuseStranger,
+  TEXT_TYPE,
+} from './relay-answer.ts';
 import { addressOf, isTrusted, visitorOf } from './visitor.ts';
 import { LINK_PATH } from './websocket-handshake.ts';
 
-export interface RelayLimits extends Partial<ServerLimits> {
+export interface RelayLimits extends Partial<ServerLimits>, BodyLimits {
   readonly links: number;
   /** Agents' sockets that have not registered yet. */
   readonly pendingLinks: number;
@@ -41,6 +52,9 @@ const DEFAULT_RELAY_LIMITS = {
   streamsPerLink: 1_024,
   requestsPerAddress: 0,
   requestsPerTunnel: 0,
+  // A stranger may send and take as slowly as it likes, but not nothing.
+  bodyStallMs: 60_000,
+  writeStallMs: 120_000,
 } as const satisfies RelayLimits;
 
 export interface RelayServerOptions {
@@ -97,6 +111,7 @@ export class RelayServer {
   readonly #agents: McpTunnelAgents | undefined;
   readonly #perAddress: RateLimiter;
   readonly #perTunnel: RateLimiter;
+  readonly #bodies: BodyLimits;
   #base: URL;
   #draining = false;
 
@@ -108,6 +123,7 @@ export class RelayServer {
     this.#base = options.publicUrl ?? baseUrl(options.host, options.port);
     this.#perAddress = new RateLimiter(limits.requestsPerAddress, clock);
     this.#perTunnel = new RateLimiter(limits.requestsPerTunnel, clock);
+    this.#bodies = limits;
     const publicUrl = (name: string) => this.#publicUrl(name);
     this.#hub = new LinkHub({ ...limits, authorize, clock, log, publicUrl });
     if (options.mcpTunnelAgents) {
@@ -120,12 +136,13 @@ export class RelayServer {
       // A proxy's connections are everybody's.
       limitedAddressOf: (socket) => {
         const address = addressOf(socket);
-        return isTrusted(address, trusted) ? undefined : address;
+        return isTrusted(address, trusted) ? undefined : addressKey(address);
       },
       ...(options.tls === undefined ? {} : { tls: options.tls }),
       limits,
       clock,
       log,
+      answerRefused: answerBroken,
       onUpgrade: (request, socket, buffered) => {
         if (this.#agents !== undefined && isRegisterPath(request.target)) {
           // Any other method is told so like every request that is no handshake.
@@ -208,9 +225,11 @@ export class RelayServer {
     const { target } = visitor.request;
     const host = visitor.request.get('host') ?? '';
     const byHost = this.#options.routing.kind === 'host';
-    const route = byHost ? routeHost(host, target, this.#base.hostname) : routePath(target);
+    const route = byHost
+      ? routeHost(host, target, this.#base.hostname)
+      : (routeWellKnown(target) ?? routePath(target));
     const exchange = this.#observed(visitor, route);
-    const waitSeconds = this.#perAddress.take(exchange.peer.address);
+    const waitSeconds = this.#perAddress.take(addressKey(exchange.peer.address));
     if (waitSeconds > 0) refuse(exchange, { ...TOO_MANY_OF_ADDRESS, retryAfterSeconds: waitSeconds });
     else if (this.#agents !== undefined && isRegisterPath(target)) refuseRegistration(exchange);
     else if (route !== undefined) this.#toTunnel(exchange, route, byHost);
@@ -236,14 +255,18 @@ export class RelayServer {
   #admit(exchange: Exchange, holder: NameHolder, route: Route): void {
     const { enforceAccess } = this.#options;
     const verdict = enforceAccess ? holder.guard.judge(exchange.request, route.target) : 'pass';
+    const forPages = pageHeaders(exchange.request, holder.guard.origins);
     if (verdict !== 'pass') {
-      if (isOAuthPath(route.target)) refuseDiscovery(exchange);
-      else refuseStranger(exchange, verdict);
+      if (isOAuthPath(route.target)) refuseDiscovery(exchange, forPages);
+      else refuseStranger(exchange, verdict === 'wrong-token', forPages);
       return;
     }
     const waitSeconds = this.#perTunnel.take(route.name);
-    if (waitSeconds > 0) refuse(exchange, { ...TOO_MANY_OF_TUNNEL, retryAfterSeconds: waitSeconds });
-    else holder.link.forward(exchange, route.target);
+    const tooLarge = declaredTooLarge(exchange.request, this.#bodies);
+    if (waitSeconds > 0) {
+      refuse(exchange, { ...TOO_MANY_OF_TUNNEL, retryAfterSeconds: waitSeconds, headers: forPages });
+    } else if (tooLarge !== undefined) refuse(exchange, { ...tooLarge, headers: forPages });
+    else holder.link.forward(limitBodies(exchange, this.#bodies), route.target);
   }
 
   #observed(exchange: Exchange, route: Route | undefined): Exchange {

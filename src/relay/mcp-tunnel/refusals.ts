@@ -1,23 +1,23 @@
 import type { RelayRefusal } from '../relay-answer.ts';
 
-/** What visitors hear of a tunnel of mcp-tunnel; each begins with the words its own relay used. */
+/** What visitors hear of a tunnel of mcp-tunnel; most begin with the words its own relay used. */
 export const OVERLOADED: RelayRefusal = {
   status: 503,
   reason: 'tunnel-busy',
-  message: 'Tunnel overloaded: its agent takes no more requests now.',
+  message: 'tunnel overloaded: its agent takes no more requests now.',
   retryAfterSeconds: 1,
 };
 
 export const DISCONNECTED: RelayRefusal = {
   status: 502,
   reason: 'link-lost',
-  message: 'Tunnel disconnected before it answered. The request may have been processed.',
+  message: 'tunnel disconnected: it went away before it answered. The request may have been processed.',
 };
 
 export const TIMEOUT: RelayRefusal = {
   status: 504,
   reason: 'answer-timeout',
-  message: 'Tunnel headers timeout: no answer began within 30 s. The request may have been processed.',
+  message: 'tunnel headers timeout: no answer began within 30 s. The request may have been processed.',
 };
 
 export const NO_WEBSOCKETS: RelayRefusal = {
@@ -36,7 +36,7 @@ export function requestTooLarge(most: number): RelayRefusal {
   return {
     status: 413,
     reason: 'request-too-large',
-    message: `Length limit exceeded: this tunnel's agent takes request bodies of at most ${most} bytes.`,
+    message: `length limit exceeded: this tunnel's agent takes request bodies of at most ${most} bytes.`,
   };
 }
 
@@ -44,7 +44,7 @@ export function answerTooLarge(most: number): RelayRefusal {
   return {
     status: 502,
     reason: 'answer-too-large',
-    message: `Tunnel response body too large: its agent answers in one piece, of at most ${most} bytes here.`,
+    message: `tunnel response body too large: its agent answers in one piece, of at most ${most} bytes here.`,
   };
 }
 

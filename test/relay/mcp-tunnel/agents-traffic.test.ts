@@ -77,7 +77,7 @@ describe('a request to a client of mcp-tunnel', () => {
     const body = Buffer.alloc(5 * MIB + 1);
     const { status, text } = await relay.visit('myapp', '/', { ...RPC, headers, body }).answer;
     expect(status).toBe(413);
-    expect(text).toMatch(/length limit exceeded/i);
+    expect(text).toContain('length limit exceeded');
     expect(client.received).toEqual([]);
   });
 
@@ -118,7 +118,7 @@ describe('a request to a client of mcp-tunnel', () => {
     await waitFor(() => client.received[0]);
     const { status, text, headers } = await relay.visit('myapp', '/', RPC).answer;
     expect([status, headers['retry-after']]).toEqual([503, '1']);
-    expect(text).toMatch(/tunnel overloaded/i);
+    expect(text).toContain('tunnel overloaded');
   });
 });
 
@@ -182,7 +182,9 @@ describe('an answer of mcp-tunnel 0.2', () => {
       await puppet(relay, (id, client) => client.send({ kind: 'response_error', id, message }));
       const { status, headers, text } = await relay.visit('myapp', '/', RPC).answer;
       expect([status, headers['x-tunneld-relay']]).toEqual([502, 'upstream-error']);
-      expect(JSON.parse(text)).toMatchObject({ error: { message: 'upstream error: connection refused' } });
+      expect(JSON.parse(text)).toMatchObject({
+        error: { message: 'tunneld: upstream error: connection refused' },
+      });
     },
   );
 
@@ -224,7 +226,10 @@ describe('an answer of mcp-tunnel 0.2', () => {
     expect(status).toBe(502);
     expect(JSON.parse(text)).toMatchObject({
       jsonrpc: '2.0',
-      error: { message: expect.stringMatching(/^Tunnel disconnected/), data: { reason: 'link-lost' } },
+      error: {
+        message: expect.stringContaining('tunnel disconnected'),
+        data: { tunneld: { reason: 'link-lost' } },
+      },
     });
   });
 
@@ -241,7 +246,7 @@ describe('an answer of mcp-tunnel 0.2', () => {
     }
     const { status, text } = await visitor.answer;
     expect(status).toBe(504);
-    expect(text).toMatch(/^Tunnel headers timeout/);
+    expect(text).toContain('tunnel headers timeout');
     await waitFor(() => client.received[1]);
     expect(client.received[1]).toEqual({ kind: 'cancel', id: client.received[0]?.['id'] });
   });
@@ -399,7 +404,7 @@ describe('an answer of mcp-tunnel 0.1 or mcpr', () => {
     const client = await startClientP1({ ...relay.as('myapp'), localPort: local.port });
     const { status, text } = await relay.visit('myapp', '/big').answer;
     expect(status).toBe(502);
-    expect(text).toMatch(/^Tunnel response body too large/);
+    expect(text).toContain('tunnel response body too large');
     expect((await relay.visit('myapp', '/').answer).text).toBe('small');
     expect(client.ws.readyState).toBe(client.ws.OPEN);
   });
