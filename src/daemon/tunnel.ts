@@ -115,6 +115,7 @@ export class Tunnel {
               generation: session.generation,
               openedAt: session.openedAt,
               ...(session.expiresAt === undefined ? {} : { expiresAt: session.expiresAt }),
+              ...(supervisor?.notes === undefined ? {} : { notes: supervisor.notes }),
             },
           }),
       ...(supervisor?.progress === undefined ? {} : { progress: supervisor.progress }),
