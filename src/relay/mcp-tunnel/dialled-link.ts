@@ -13,6 +13,8 @@ import { ServedLink } from './served-link.ts';
 
 /** From the first SYN to the relay's acknowledgement; the relay itself would wait for ever. */
 const OPEN_TIMEOUT_MS = 10_000;
+/** These relays acknowledge a name before they route it: until then it is not reachable. */
+const ROUTED_AFTER_MS = 100;
 /** Where agents register, under the relay's URL. */
 const REGISTER_ENDPOINT = { path: '/_tunnel/register' };
 
@@ -125,16 +127,19 @@ class RegistrationAttempt {
   }
 
   #registered(wire: TextSocket, { subdomain, url }: RegisterAck): void {
-    const { relayUrl, name, log } = this.#options;
+    const { relayUrl, name, clock, log } = this.#options;
     if (!URL.canParse(url) || !/^https?:/.test(url)) {
       const message = `The relay ${relayUrl.host} sent a public URL that is not one`;
       this.fail(new TunneldError('RELAY_PROTOCOL', message));
       return;
     }
-    this.#settled = true;
     log.info({ name, subdomain, claimed: url }, 'registered with a relay of the mcp-tunnel protocol');
     const link = new ServedLink(wire, new URL(url), this.#options);
     this.#options.announce?.(link.publicUrl);
-    this.#resolve(link);
+    clock.setTimer(() => {
+      if (this.#settled) return;
+      this.#settled = true;
+      this.#resolve(link);
+    }, ROUTED_AFTER_MS);
   }
 }
