@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../core/clock.ts';
 import type { RequestHead } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
+import { RELAY_HEADER } from '../core/markers.ts';
 import type { Authorize } from './authorization.ts';
 import { decodeAccessFrame, EdgeGuard } from './edge-access.ts';
 import { FrameType } from './frame.ts';
@@ -249,7 +250,7 @@ function turnAway(socket: Socket, status: string, text: string): void {
   socket.on('error', () => socket.destroy());
   socket.resume();
   socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`,
+    `HTTP/1.1 ${status}\r\n${RELAY_HEADER}: no-link\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`,
   );
   socket.once('finish', () => socket.destroy());
 }
