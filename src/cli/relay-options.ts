@@ -115,6 +115,7 @@ class Assembly {
       tls,
       trustedProxies,
       proxyProtocol: values['proxy-protocol'],
+      mcpTunnelAgents: true,
       adminPort: adminPort === 0 ? undefined : adminPort,
       limits: {
         requestsPerAddress: values['rate-per-address'],

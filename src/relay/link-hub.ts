@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../core/clock.ts';
 import type { RequestHead } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
+import { RELAY_HEADER } from '../core/markers.ts';
 import type { Authorize } from './authorization.ts';
 import { decodeAccessFrame, EdgeGuard } from './edge-access.ts';
 import { FrameType } from './frame.ts';
@@ -79,8 +80,20 @@ export class LinkHub {
     return streams;
   }
 
-  /** Takes over a socket whose request asks for a link. */
+  /** Takes over a socket whose request asks for a link of our own protocol. */
   accept(request: RequestHead, socket: Socket, buffered: Buffer): void {
+    this.upgrade(request, socket, async () => {
+      const registered = await registerLink(socket, buffered, this.#options);
+      return () => this.#serve(registered);
+    });
+  }
+
+  /**
+   * Upgrades a socket to WebSocket if there is room for another link.
+   *
+   * @param register gives what makes the link serve; on a `LinkError` it has closed the socket
+   */
+  upgrade(request: RequestHead, socket: Socket, register: () => Promise<() => void>): void {
     const { links, pendingLinks } = this.#options;
     const full = this.#links.size >= links || this.#pending.size >= pendingLinks;
     if (this.#draining || full) {
@@ -95,10 +108,10 @@ export class LinkHub {
     socket.write(upgrade.answer, 'latin1');
     this.#pending.add(socket);
     socket.once('close', () => this.#pending.delete(socket));
-    registerLink(socket, buffered, this.#options).then(
-      (registered) => {
+    register().then(
+      (serve) => {
         this.#pending.delete(socket);
-        this.#serve(registered);
+        serve();
       },
       (err: unknown) => {
         if (err instanceof LinkError) {
@@ -199,7 +212,9 @@ export class LinkHub {
     this.#links.add(link);
     // Routing is live by now; the acknowledgement leaves before the first request can.
     acknowledge(publicUrl(name), linkId);
-    log.info({ name, link: linkId, replaced: claimed.replaced !== undefined }, 'link registered');
+    const { dialect, guarded } = link;
+    const replaced = claimed.replaced !== undefined;
+    log.info({ name, link: linkId, replaced, dialect, access: accessOf(guarded) }, 'link registered');
     this.names.wake(name);
     if (claimed.replaced !== undefined) this.#retire(claimed.replaced.link);
     return {
@@ -226,11 +241,16 @@ export class LinkHub {
   }
 }
 
+/** For the operator: who may call a tunnel. */
+export function accessOf(guarded: boolean): 'token' | 'open' {
+  return guarded ? 'token' : 'open';
+}
+
 function turnAway(socket: Socket, status: string, text: string): void {
   socket.on('error', () => socket.destroy());
   socket.resume();
   socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`,
+    `HTTP/1.1 ${status}\r\n${RELAY_HEADER}: no-link\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`,
   );
   socket.once('finish', () => socket.destroy());
 }

@@ -59,6 +59,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     publicUrl,
     authorize: auth.authorize,
     enforceAccess: true,
+    mcpTunnelAgents: settings.mcpTunnelAgents,
     trustedProxies,
     proxyProtocol: settings.proxyProtocol,
     limits,
