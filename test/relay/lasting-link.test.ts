@@ -96,13 +96,12 @@ describe('a relay that asks its agent to dial again', () => {
       exchange.request.target === '/events' ? stream.accept(exchange) : say('ok')(exchange),
     );
     const reader = lines((await fetch(`http://127.0.0.1:${port}/figma/events`)).body);
-    // Ready, and waiting for the port.
-    const starting = startProgram({ program: 'relay.ts', args: [String(port)] });
+    // Waits for the port.
+    await using _next = await startProgram({ program: 'relay.ts', args: [String(port)] });
     const visits = visitor(`http://127.0.0.1:${port}/figma/call`);
     await waitFor(() => visits.statuses.length > 50);
     const seen = reader.lines.length;
     process.kill(old.pid, 'SIGTERM');
-    await using _next = await starting;
     const moved = visits.statuses.length;
     await waitFor(() => visits.statuses.length > moved + 50);
     // The stream goes on through the old process, which waits for it.
@@ -151,9 +150,9 @@ describe('a relay that asks its agent to dial again', () => {
     await waitFor(() => relay.server.tunnels[0]?.link !== links);
     links = relay.server.tunnels[0]?.link;
     await shedAndWait();
-    await clock.advance(100);
+    await clock.advance(37);
     expect(relay.server.tunnels[0]?.link).toBe(links);
-    await clock.advance(100);
+    await clock.advance(1);
     await waitFor(() => relay.server.tunnels[0]?.link !== links);
   });
 });
