@@ -34,13 +34,20 @@ const anyToken: Authorize = ({ token }) =>
   );
 
 export async function startRelay(
-  options: { port?: number; clock?: Clock; limits?: Partial<RelayLimits>; authorize?: Authorize } = {},
+  options: {
+    port?: number;
+    clock?: Clock;
+    limits?: Partial<RelayLimits>;
+    authorize?: Authorize;
+    enforceAccess?: boolean;
+  } = {},
 ): Promise<RelayHarness> {
   const server = new RelayServer({
     host: '127.0.0.1',
     port: options.port ?? 0,
     routing: { kind: 'path' },
     authorize: options.authorize ?? anyToken,
+    enforceAccess: options.enforceAccess ?? false,
     ...(options.limits ? { limits: options.limits } : {}),
     clock: options.clock ?? systemClock,
     log: quiet,
