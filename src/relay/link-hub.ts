@@ -13,6 +13,7 @@ import { Mux } from './mux.ts';
 import { MuxLink } from './mux-link.ts';
 import { type NameHolder, NameRegistry } from './name-registry.ts';
 import type { ServingLink } from './serving-link.ts';
+import { WaitingRoom } from './waiting-room.ts';
 import { acceptUpgrade } from './websocket-handshake.ts';
 
 /** How long the exchanges of a link may go on after its successor took over. */
@@ -54,12 +55,13 @@ export class LinkHub {
   readonly names: NameRegistry;
   readonly #options: LinkHubOptions;
   readonly #links = new Set<ServingLink>();
-  readonly #pending = new Set<Socket>();
+  readonly #pending: WaitingRoom;
   #draining = false;
 
   constructor(options: LinkHubOptions) {
     this.#options = options;
     this.names = new NameRegistry(options.clock);
+    this.#pending = new WaitingRoom(options.pendingLinks);
   }
 
   get links(): number {
@@ -78,23 +80,20 @@ export class LinkHub {
 
   /** Takes over a socket whose request asks for a link. */
   accept(request: RequestHead, socket: Socket, buffered: Buffer): void {
-    const { links, pendingLinks } = this.#options;
-    const full = this.#links.size >= links || this.#pending.size >= pendingLinks;
-    if (this.#draining || full) {
-      turnAway(socket, '503 Service Unavailable', 'no room for another link\n');
-      return;
-    }
     const upgrade = acceptUpgrade((name) => request.get(name));
     if ('refusal' in upgrade) {
       turnAway(socket, '400 Bad Request', `${upgrade.refusal}\n`);
       return;
     }
+    if (this.#draining || this.#links.size >= this.#options.links || !this.#pending.enter(socket)) {
+      turnAway(socket, '503 Service Unavailable', 'no room for another link\n');
+      return;
+    }
     socket.write(upgrade.answer, 'latin1');
-    this.#pending.add(socket);
-    socket.once('close', () => this.#pending.delete(socket));
-    registerLink(socket, buffered, this.#options).then(
+    const spoke = () => this.#pending.spoke(socket);
+    registerLink(socket, buffered, { ...this.#options, spoke }).then(
       (registered) => {
-        this.#pending.delete(socket);
+        this.#pending.leave(socket);
         this.#serve(registered);
       },
       (err: unknown) => {
@@ -116,7 +115,7 @@ export class LinkHub {
 
   close(): void {
     this.#draining = true;
-    for (const socket of this.#pending) socket.destroy();
+    this.#pending.close();
     for (const link of [...this.#links]) link.close('draining', 'the relay is shutting down');
     this.names.close();
   }
