@@ -8,9 +8,11 @@ import { decodeAccessFrame, EdgeGuard } from './edge-access.ts';
 import { FrameType } from './frame.ts';
 import { encodeHello, ownTerms } from './hello.ts';
 import { LinkError } from './link-error.ts';
-import { type Registered, refuseLink, registerLink } from './link-registration.ts';
+import { type Registered, registerLink } from './link-registration.ts';
 import { Mux } from './mux.ts';
+import { MuxLink } from './mux-link.ts';
 import { type NameHolder, NameRegistry } from './name-registry.ts';
+import type { ServingLink } from './serving-link.ts';
 import { acceptUpgrade } from './websocket-handshake.ts';
 
 /** How long the exchanges of a link may go on after its successor took over. */
@@ -29,11 +31,29 @@ export interface LinkHubOptions {
   publicUrl(name: string): URL;
 }
 
+/** An agent whose credential is good. */
+export interface Applicant {
+  readonly name: string;
+  readonly identity: string;
+  readonly guard: EdgeGuard;
+  readonly link: ServingLink;
+  /** Tells the agent that it serves the name from now on. */
+  acknowledge(publicUrl: URL, linkId: string): void;
+}
+
+/** What an admitted link has to say later. */
+export interface Admission {
+  /** Nothing new may come, and the name is free. */
+  release(): void;
+  /** The link is gone; the name is kept for its reconnect. */
+  ended(detail: string): void;
+}
+
 /** The agents' side of the relay: takes their sockets, registers them, knows who serves what. */
 export class LinkHub {
   readonly names: NameRegistry;
   readonly #options: LinkHubOptions;
-  readonly #links = new Set<Mux>();
+  readonly #links = new Set<ServingLink>();
   readonly #pending = new Set<Socket>();
   #draining = false;
 
@@ -101,14 +121,12 @@ export class LinkHub {
     this.names.close();
   }
 
+  /** An agent of our own protocol is registered. */
   #serve({ wire, hello, name, identity }: Registered): void {
-    const { clock, log, streamsPerLink } = this.#options;
-    if (this.#draining) {
-      refuseLink(wire, new LinkError('overloaded', 'the relay is shutting down'));
-      return;
-    }
+    const { clock, streamsPerLink } = this.#options;
     const own = ownTerms(streamsPerLink);
-    const link = randomUUID();
+    const guard = new EdgeGuard(hello.access, clock);
+    let admission: Admission | undefined;
     const mux = new Mux({
       wire,
       clock,
@@ -116,45 +134,65 @@ export class LinkHub {
       sendWindow: hello.window,
       maxStreams: Math.min(own.maxStreams, hello.maxStreams),
       maxFrame: hello.maxFrame,
-      onAccess: (payload) => holder.guard.set(decodeAccessFrame(payload)),
+      onAccess: (payload) => guard.set(decodeAccessFrame(payload)),
       // Whatever the reason, the agent means it: nothing new goes to it.
-      onGoaway: () => this.names.release(name, holder, true),
-      onClosed: (error) => {
-        this.#links.delete(mux);
-        this.names.release(name, holder, false);
-        log.info({ name, link, detail: error.message }, 'link ended');
-      },
+      onGoaway: () => admission?.release(),
+      onClosed: (error) => admission?.ended(error.message),
     });
-    const holder: NameHolder = {
+    admission = this.admit({
       name,
       identity,
-      mux,
-      guard: new EdgeGuard(hello.access, clock),
-      link,
-      openedAt: clock.now(),
-    };
+      guard,
+      link: new MuxLink(mux),
+      acknowledge(publicUrl, link) {
+        const payload = encodeHello({ ...own, publicUrl: publicUrl.href, link });
+        wire.frame(FrameType.hello, 0, payload, 0, payload.length, false);
+      },
+    });
+  }
+
+  /**
+   * Gives an applicant its name, unless somebody else has it: then its link is closed.
+   *
+   * @returns how to take the name back; undefined when the applicant was refused
+   */
+  admit({ name, identity, guard, link, acknowledge }: Applicant): Admission | undefined {
+    const { clock, log, publicUrl } = this.#options;
+    if (this.#draining) {
+      link.close('overloaded', 'the relay is shutting down');
+      return undefined;
+    }
+    const linkId = randomUUID();
+    const holder: NameHolder = { name, identity, link, guard, linkId, openedAt: clock.now() };
     const claimed = this.names.claim(name, holder);
     if (claimed === 'taken') {
-      mux.close('nameTaken', `somebody else holds the name ${name}`);
-      return;
+      link.close('nameTaken', `somebody else holds the name ${name}`);
+      return undefined;
     }
-    this.#links.add(mux);
+    this.#links.add(link);
     // Routing is live by now; the acknowledgement leaves before the first request can.
-    const payload = encodeHello({ ...own, publicUrl: this.#options.publicUrl(name).href, link });
-    wire.frame(FrameType.hello, 0, payload, 0, payload.length, false);
-    log.info({ name, link, replaced: claimed.replaced !== undefined }, 'link registered');
+    acknowledge(publicUrl(name), linkId);
+    log.info({ name, link: linkId, replaced: claimed.replaced !== undefined }, 'link registered');
     this.names.wake(name);
-    if (claimed.replaced !== undefined) this.#retire(claimed.replaced.mux);
+    if (claimed.replaced !== undefined) this.#retire(claimed.replaced.link);
+    return {
+      release: () => this.names.release(name, holder, true),
+      ended: (detail) => {
+        this.#links.delete(link);
+        this.names.release(name, holder, false);
+        log.info({ name, link: linkId, detail }, 'link ended');
+      },
+    };
   }
 
   /** The old link of a name finishes what it has, and gets no more. */
-  #retire(mux: Mux): void {
-    mux.goaway('superseded', 'the name was registered again with the same credential');
+  #retire(link: ServingLink): void {
+    link.goaway('superseded', 'the name was registered again with the same credential');
     const timer = this.#options.clock.setTimer(end, SUPERSEDED_GRACE_MS);
-    mux.whenIdle(end);
+    link.whenIdle(end);
     function end(): void {
       timer.cancel();
-      mux.wire.close(new LinkError('superseded', 'superseded'));
+      link.end('superseded');
     }
   }
 }

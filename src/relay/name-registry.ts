@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import type { EdgeGuard } from './edge-access.ts';
-import type { Mux } from './mux.ts';
+import type { ServingLink } from './serving-link.ts';
 
 /** How long requests for a name that was just lost wait for its reconnect. */
 const HOLD_MS = 2_000;
@@ -14,11 +14,11 @@ const MAX_REMEMBERED = 10_000;
 export interface NameHolder {
   readonly name: string;
   readonly identity: string;
-  readonly mux: Mux;
+  readonly link: ServingLink;
   /** Who may call. */
   readonly guard: EdgeGuard;
   /** The link's own name, in the logs of both sides. */
-  readonly link: string;
+  readonly linkId: string;
   /** Unix milliseconds. */
   readonly openedAt: number;
 }

@@ -7,7 +7,6 @@ import { RELAY_HEADER } from '../core/markers.ts';
 import { Http1Server } from '../http1/server.ts';
 import type { ServerLimits } from '../http1/server-options.ts';
 import type { Authorize } from './authorization.ts';
-import { Forwarding, TUNNEL_BUSY } from './forwarding.ts';
 import { routeHost } from './host-routing.ts';
 import { LinkHub } from './link-hub.ts';
 import { MAX_HEAD_BYTES } from './mux-stream.ts';
@@ -135,12 +134,12 @@ export class RelayServer {
   }
 
   get tunnels(): readonly ServedTunnel[] {
-    return [...this.#hub.names.holders()].map(({ name, link, openedAt, mux }) => ({
+    return [...this.#hub.names.holders()].map(({ name, link, linkId, openedAt }) => ({
       name,
       publicUrl: this.#publicUrl(name).href,
-      link,
+      link: linkId,
       openedAt,
-      streams: mux.active,
+      streams: link.active,
     }));
   }
 
@@ -223,7 +222,7 @@ export class RelayServer {
     }
     const waitSeconds = this.#perTunnel.take(route.name);
     if (waitSeconds > 0) refuse(exchange, { ...TOO_MANY_OF_TUNNEL, retryAfterSeconds: waitSeconds });
-    else forward(exchange, holder, route);
+    else holder.link.forward(exchange, route.target);
   }
 
   #observed(exchange: Exchange, route: Route | undefined): Exchange {
@@ -289,15 +288,6 @@ const LINK_NEEDS_UPGRADE = {
   reason: 'upgrade-required',
   message: 'Agents connect here with a WebSocket handshake.',
 };
-
-function forward(exchange: Exchange, { mux }: NameHolder, { target }: Route): void {
-  const stream = mux.open();
-  if (stream === undefined) {
-    // After some four thousand million requests: the agent dials again and starts from 1.
-    if (mux.exhausted) mux.close('draining', 'the stream ids of this link are used up');
-    refuse(exchange, TUNNEL_BUSY);
-  } else new Forwarding(exchange, stream, target).start();
-}
 
 function greet(exchange: Exchange): void {
   const text = 'This is a tunneld relay. Tunnels have addresses of their own.\n';
