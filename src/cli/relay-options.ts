@@ -42,6 +42,8 @@ export function readRelaySettings(
     publicUrl: publicUrlOf(text('public-url'), text('domain'), routing),
     auth: authOf(args, text, env, resolve),
     tls: tlsOf(text('tls-cert'), text('tls-key')),
+    acme: undefined,
+    redirectPort: undefined,
     trustedProxies: parseNetworks(
       (text('trusted-proxies') ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),
     ),

@@ -40,6 +40,8 @@ export async function startTestRelay(settings: Partial<RelaySettings> = {}): Pro
       publicUrl: new URL('http://tunnel.test'),
       auth: { kind: 'open' },
       tls: undefined,
+      acme: undefined,
+      redirectPort: undefined,
       trustedProxies: new BlockList(),
       proxyProtocol: false,
       adminPort: undefined,
