@@ -4,6 +4,7 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
 import { Http1Server } from '../http1/server.ts';
 import { addressOf } from '../http1/socket-origin.ts';
+import { addressKey } from '../relay/address-key.ts';
 import { routeHost } from '../relay/host-routing.ts';
 import { RateLimiter } from '../relay/rate-limiter.ts';
 import { answer, refuse, TEXT_TYPE } from '../relay/relay-answer.ts';
@@ -29,14 +30,14 @@ export function createRedirectServer(options: RedirectOptions): Http1Server {
   const trusts = (address: string) => isTrusted(address, trustedProxies);
   return new Http1Server({
     handler: (exchange) => {
-      const waitSeconds = perAddress.take(exchange.peer.address);
+      const waitSeconds = perAddress.take(addressKey(exchange.peer.address));
       if (waitSeconds > 0) refuse(exchange, { ...TOO_MANY, retryAfterSeconds: waitSeconds });
       else redirect(exchange, options);
     },
     peerOf: (socket, request) => visitorOf(socket, request, trustedProxies),
     limitedAddressOf: (socket) => {
       const address = addressOf(socket);
-      return trusts(address) ? undefined : address;
+      return trusts(address) ? undefined : addressKey(address);
     },
     ...(proxyProtocol ? { proxyHeaders: { trusts } } : {}),
     limits: { connectionsPerAddress: limits.connectionsPerAddress },

@@ -20,11 +20,11 @@ export interface RelaySettings {
   /** Files in PEM. Read again when they change. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   /** Certificates from an authority that speaks ACME, instead of from files. */
-  readonly acme:
+  readonly acme?:
     | { readonly directory: URL; readonly email: string | undefined; readonly folder: string }
     | undefined;
   /** A listener without TLS that sends visitors to the one with it; undefined is none. */
-  readonly redirectPort: number | undefined;
+  readonly redirectPort?: number | undefined;
   readonly trustedProxies: BlockList;
   /** Connections of trusted proxies begin with a PROXY header. */
   readonly proxyProtocol: boolean;
@@ -34,9 +34,14 @@ export interface RelaySettings {
     readonly requestsPerAddress: number;
     readonly requestsPerTunnel: number;
     readonly connectionsPerAddress: number;
+    /** Bytes; 0 is no limit. */
+    readonly maxRequestBodyBytes?: number;
+    readonly maxResponseBodyBytes?: number;
   };
   /** How long exchanges in flight may go on after SIGTERM (milliseconds). */
   readonly drainMs: number;
+  /** How long after the start visitors wait for names an earlier process had (milliseconds); default 5 s. */
+  readonly returnsMs?: number;
 }
 
 /**

@@ -10,6 +10,9 @@ import type { RelaySettings } from './settings.ts';
 import { createTlsSide } from './tls-side.ts';
 import { VisitCounts } from './visit-counts.ts';
 
+/** After a restart the agents are back within a moment; until then a visitor should not hear 404. */
+const RETURNS_MS = 5_000;
+
 export interface RunningRelay {
   readonly port: number;
   readonly adminUrl: URL | undefined;
@@ -36,6 +39,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     trustedProxies,
     proxyProtocol: settings.proxyProtocol,
     limits,
+    returnsMs: settings.returnsMs ?? RETURNS_MS,
     clock,
     log,
     onVisit: (visit) => {
