@@ -201,6 +201,13 @@ export const ERROR_CATALOGUE = {
     summary: 'The relay said something the protocol does not allow.',
     remedy: 'Check that both ends run a supported version; docs/relay-protocol.md says which.',
   },
+  CERTIFICATE_FAILED: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'A certificate authority gave the relay no certificate.',
+    remedy:
+      'Make sure that the name leads to this relay from the internet: port 443, or port 80 with --redirect-port. It is tried again.',
+  },
   TUNNEL_UNHEALTHY: {
     retryable: true,
     exitCode: 1,
