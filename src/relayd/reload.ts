@@ -7,6 +7,8 @@ const FIXED = {
   routing: ({ routing }) => routing,
   'public-url': ({ publicUrl }) => publicUrl.href,
   'tls-cert': ({ tls }) => tls !== undefined,
+  acme: ({ acme }) => (acme === undefined ? undefined : `${acme.directory} ${acme.email} ${acme.folder}`),
+  'redirect-port': ({ redirectPort }) => redirectPort,
   'proxy-protocol': ({ proxyProtocol }) => proxyProtocol,
   'admin-port': ({ adminPort }) => adminPort,
 } as const satisfies Readonly<Record<string, (settings: RelaySettings) => unknown>>;

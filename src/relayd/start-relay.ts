@@ -8,7 +8,7 @@ import { LiveAuth } from './live-auth.ts';
 import { Problems } from './problems.ts';
 import { awaitingRestart } from './reload.ts';
 import type { RelaySettings } from './settings.ts';
-import { readTls, watchTls } from './tls-files.ts';
+import { createTlsSide } from './tls-side.ts';
 import { VisitCounts } from './visit-counts.ts';
 
 /** After a restart the agents are back within a moment; until then a visitor should not hear 404. */
@@ -40,7 +40,7 @@ export interface RunningRelay {
  * @throws {TunneldError} `PORT_IN_USE`, `USAGE` (a certificate that cannot be used)
  */
 export async function startRelay(settings: RelaySettings, clock: Clock, log: Logger): Promise<RunningRelay> {
-  const { host, port, routing, publicUrl, trustedProxies, limits, tls, adminPort } = settings;
+  const { host, port, routing, publicUrl, trustedProxies, limits, adminPort } = settings;
   let running = settings;
   const visits = new VisitCounts();
   const problems = new Problems(log);
@@ -52,6 +52,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     onRevised: (mayStay) => endAll(server, (tunnel) => !mayStay(tunnel), log),
     onReplaced: () => renewAll(server, clock, log),
   });
+  const tlsSide = createTlsSide(settings, problems, clock, log);
   const server = new RelayServer({
     host,
     port,
@@ -70,7 +71,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
       visits.note(visit);
       logVisit(log, visit);
     },
-    ...(tls === undefined ? {} : { tls: readTls(tls) }),
+    ...tlsSide.listener,
   });
   let bound: { port: number };
   let admin: AdminEndpoint | undefined;
@@ -78,12 +79,14 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     bound = await server.listen();
     admin =
       adminPort === undefined ? undefined : await startAdminEndpoint(adminPort, { server, visits, problems });
+    await tlsSide.start(server);
   } catch (error) {
     auth.close();
+    await admin?.close();
+    await tlsSide.stop();
     await server.close();
     throw error;
   }
-  let unwatch = watchCertificate(settings, server, problems, log);
   log.info(
     { port: bound.port, publicUrl: publicUrl.href, routing, auth: settings.auth.kind },
     'relay started',
@@ -93,15 +96,10 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     adminUrl: admin?.url,
     problems,
     reload(next) {
-      const certificate = next.tls === undefined ? undefined : readTls(next.tls);
+      const useCertificate = tlsSide.prepare(next.tls);
       auth.replace(next.auth);
       server.reconfigure(next.limits, next.trustedProxies);
-      if (certificate !== undefined) {
-        server.setTls(certificate);
-        unwatch();
-        unwatch = watchCertificate(next, server, problems, log);
-        problems.solved('certificate');
-      }
+      useCertificate();
       const waiting = awaitingRestart(settings, next);
       running = next;
       log.info({ waiting, auth: next.auth.kind }, 'settings read again');
@@ -110,8 +108,8 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     async stop() {
       const { drainMs } = running;
       log.info({ drainMs }, 'relay draining');
-      unwatch();
       auth.close();
+      await tlsSide.stop();
       await server.drain(drainMs);
       await admin?.close();
       log.info({}, 'relay stopped');
@@ -135,24 +133,6 @@ function renewAll(server: RelayServer, clock: Clock, log: Logger): void {
   void server.shed({ reason, perSecond: RENEWALS_PER_SECOND }).then(() => {
     clock.setTimer(() => endAll(server, ({ name, link }) => before.get(name) === link, log), RENEWAL_MS);
   });
-}
-
-function watchCertificate(
-  { tls }: RelaySettings,
-  server: RelayServer,
-  problems: Problems,
-  log: Logger,
-): () => void {
-  if (tls === undefined) return () => {};
-  return watchTls(
-    tls,
-    (next) => {
-      server.setTls(next);
-      problems.solved('certificate');
-      log.info({ cert: tls.cert }, 'certificate read again');
-    },
-    (error) => problems.report('certificate', error),
-  );
 }
 
 /** Queries and secret path segments are credentials: no log has them. */
