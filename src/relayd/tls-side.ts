@@ -57,13 +57,21 @@ export function createTlsSide(
       }
       certificates?.start(server);
     },
-    prepare: (files) => (files === undefined ? () => {} : (certificates?.prepare?.(files) ?? (() => {}))),
+    prepare(files) {
+      if (files === undefined) return NOTHING;
+      if (certificates?.prepare !== undefined) return certificates.prepare(files);
+      // For after the restart they have to be right as well.
+      readTls(files);
+      return NOTHING;
+    },
     async stop() {
       certificates?.stop();
       await redirect?.close();
     },
   };
 }
+
+const NOTHING = () => {};
 
 interface Certificates {
   readonly tls: TlsOptions;
