@@ -125,6 +125,8 @@ class Assembly {
       proxyProtocol: values['proxy-protocol'],
       mcpTunnelAgents: true,
       adminPort: adminPort === 0 ? undefined : adminPort,
+      adminSocket: values['admin-socket'],
+      logSample: values['log-sample'],
       limits: {
         requestsPerAddress: values['rate-per-address'],
         requestsPerTunnel: values['rate-per-tunnel'],

@@ -89,6 +89,8 @@ export interface RelayServerOptions {
   readonly mcpTunnelAgents?: boolean;
   /** Told of every visitor's request when it ended. */
   readonly onVisit?: (visit: Visit) => void;
+  /** A name has a link, for the first time or anew. */
+  readonly onRegistered?: (name: string) => void;
   readonly authorize: Authorize;
   /** After the start, visitors of names that may yet come back from an earlier relay wait (milliseconds). */
   readonly returnsMs?: number;
@@ -119,6 +121,8 @@ export interface ServedTunnel {
   readonly dialect: string;
   /** `open`: its agent has no access tokens, and whoever knows the address may call. */
   readonly access: 'token' | 'open';
+  /** Where its agent dialled from. */
+  readonly address: string | undefined;
 }
 
 /** Gives public URLs to agents that dial in, and carries visitors' requests to them. */
@@ -151,6 +155,7 @@ export class RelayServer {
       log,
       publicUrl,
       returnsMs: options.returnsMs ?? 0,
+      ...(options.onRegistered === undefined ? {} : { onRegistered: options.onRegistered }),
     });
     this.#trusted = options.trustedProxies ?? new BlockList();
     if (options.mcpTunnelAgents) {
@@ -180,7 +185,7 @@ export class RelayServer {
           return true;
         }
         if (!isLinkPath(request.target) || this.#nameInHost(request.get('host')) !== undefined) return false;
-        this.#hub.accept(request, socket, buffered);
+        this.#hub.accept(request, socket, buffered, visitorOf(socket, request, this.#trusted).address);
         return true;
       },
     });
@@ -197,7 +202,7 @@ export class RelayServer {
   }
 
   get tunnels(): readonly ServedTunnel[] {
-    return [...this.#hub.names.holders()].map(({ name, link, linkId, openedAt, identity }) => ({
+    return [...this.#hub.names.holders()].map(({ name, link, linkId, openedAt, identity, address }) => ({
       name,
       publicUrl: this.#publicUrl(name).href,
       link: linkId,
@@ -206,6 +211,7 @@ export class RelayServer {
       identity,
       dialect: link.dialect,
       access: accessOf(link.guarded),
+      address,
     }));
   }
 

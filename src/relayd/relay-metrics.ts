@@ -2,8 +2,8 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { AdministeredRelay } from './admin-endpoint.ts';
 import { REREAD } from './problems.ts';
 
-/** The relay in Prometheus' form. Without a series for each tunnel: agents choose their names. */
-export function createRelayMetrics({ server, visits, problems }: AdministeredRelay) {
+/** The relay in Prometheus' form. Series of tunnels are bounded, because agents choose their names. */
+export function createRelayMetrics({ server, visits, problems, tunnels }: AdministeredRelay) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -32,6 +32,50 @@ export function createRelayMetrics({ server, visits, problems }: AdministeredRel
     registers,
   });
 
+  const labelNames = ['tunnel'] as const;
+  const up = new Gauge({
+    name: 'tunneld_relay_tunnel_up',
+    help: '1: an agent serves it. 0: its agent is gone, for an hour at most.',
+    labelNames,
+    registers,
+  });
+  const active = new Gauge({
+    name: 'tunneld_relay_tunnel_active_requests',
+    help: 'Requests in flight.',
+    labelNames,
+    registers,
+  });
+  const tunnelRequests = new Counter({
+    name: 'tunneld_relay_tunnel_requests_total',
+    help: 'Finished requests.',
+    labelNames,
+    registers,
+  });
+  const tunnelBytes = new Counter({
+    name: 'tunneld_relay_tunnel_response_bytes_total',
+    help: 'Body bytes.',
+    labelNames,
+    registers,
+  });
+  const reconnects = new Counter({
+    name: 'tunneld_relay_tunnel_reconnects_total',
+    help: 'Registrations after the first.',
+    labelNames,
+    registers,
+  });
+  const ofTunnels = [up, active, tunnelRequests, tunnelBytes, reconnects];
+  const renderTunnels = () => {
+    for (const metric of ofTunnels) metric.reset();
+    const served = new Map(server.tunnels.map(({ name, streams }) => [name, streams]));
+    for (const [tunnel, count] of tunnels.known((name) => served.has(name))) {
+      up.set({ tunnel }, served.has(tunnel) ? 1 : 0);
+      active.set({ tunnel }, served.get(tunnel) ?? 0);
+      tunnelRequests.inc({ tunnel }, count.requests);
+      tunnelBytes.inc({ tunnel }, count.responseBytes);
+      reconnects.inc({ tunnel }, count.reconnects);
+    }
+  };
+
   return {
     contentType: registry.contentType,
     render(): Promise<string> {
@@ -45,6 +89,7 @@ export function createRelayMetrics({ server, visits, problems }: AdministeredRel
       bytes.inc(visits.responseBytes);
       for (const [code_class, count] of visits.byClass) requests.inc({ code_class }, count);
       for (const [reason, count] of visits.byReason) refusals.inc({ reason }, count);
+      renderTunnels();
       return registry.metrics();
     },
   };

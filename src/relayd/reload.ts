@@ -11,6 +11,7 @@ const FIXED = {
   'redirect-port': ({ redirectPort }) => redirectPort,
   'proxy-protocol': ({ proxyProtocol }) => proxyProtocol,
   'admin-port': ({ adminPort }) => adminPort,
+  'admin-socket': ({ adminSocket }) => adminSocket,
 } as const satisfies Readonly<Record<string, (settings: RelaySettings) => unknown>>;
 
 /** The settings that differ and count only after a restart. */

@@ -1,14 +1,15 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
-import { loggedPath } from '../http1/carriers.ts';
-import type { Visit } from '../relay/observed-exchange.ts';
 import { RelayServer, type ServedTunnel } from '../relay/relay-server.ts';
+import { AccessLog } from './access-log.ts';
 import { type AdminEndpoint, startAdminEndpoint } from './admin-endpoint.ts';
+import { Dismissals } from './dismissals.ts';
 import { LiveAuth } from './live-auth.ts';
 import { Problems } from './problems.ts';
 import { awaitingRestart } from './reload.ts';
 import type { RelaySettings } from './settings.ts';
 import { createTlsSide } from './tls-side.ts';
+import { TunnelCounts } from './tunnel-counts.ts';
 import { VisitCounts } from './visit-counts.ts';
 
 /** After a restart the agents are back within a moment; until then a visitor should not hear 404. */
@@ -40,10 +41,13 @@ export interface RunningRelay {
  * @throws {TunneldError} `PORT_IN_USE`, `USAGE` (a certificate that cannot be used)
  */
 export async function startRelay(settings: RelaySettings, clock: Clock, log: Logger): Promise<RunningRelay> {
-  const { host, port, routing, publicUrl, trustedProxies, limits, adminPort } = settings;
+  const { host, port, routing, publicUrl, trustedProxies, limits, adminPort, adminSocket } = settings;
   let running = settings;
   const visits = new VisitCounts();
   const problems = new Problems(log);
+  const tunnels = new TunnelCounts(clock);
+  const dismissals = new Dismissals(clock);
+  const accessLog = new AccessLog(settings.logSample ?? 1, log, Math.random);
   const auth = new LiveAuth({
     auth: settings.auth,
     clock,
@@ -58,7 +62,8 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     port,
     routing: { kind: routing },
     publicUrl,
-    authorize: auth.authorize,
+    authorize: dismissals.over(auth.authorize),
+    onRegistered: (name) => tunnels.registered(name),
     enforceAccess: true,
     mcpTunnelAgents: settings.mcpTunnelAgents,
     trustedProxies,
@@ -69,7 +74,8 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     log,
     onVisit: (visit) => {
       visits.note(visit);
-      logVisit(log, visit);
+      tunnels.note(visit);
+      accessLog.note(visit);
     },
     ...tlsSide.listener,
   });
@@ -77,8 +83,8 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
   let admin: AdminEndpoint | undefined;
   try {
     bound = await server.listen();
-    admin =
-      adminPort === undefined ? undefined : await startAdminEndpoint(adminPort, { server, visits, problems });
+    const places = { port: adminPort, socket: adminSocket };
+    admin = await startAdminEndpoint(places, { server, visits, tunnels, problems, dismissals });
     await tlsSide.start(server);
   } catch (error) {
     auth.close();
@@ -100,6 +106,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
       auth.replace(next.auth);
       server.reconfigure(next.limits, next.trustedProxies);
       useCertificate();
+      accessLog.share = next.logSample ?? 1;
       const waiting = awaitingRestart(settings, next);
       running = next;
       log.info({ waiting, auth: next.auth.kind }, 'settings read again');
@@ -133,26 +140,4 @@ function renewAll(server: RelayServer, clock: Clock, log: Logger): void {
   void server.shed({ reason, perSecond: RENEWALS_PER_SECOND }).then(() => {
     clock.setTimer(() => endAll(server, ({ name, link }) => before.get(name) === link, log), RENEWAL_MS);
   });
-}
-
-/** Queries and secret path segments are credentials: no log has them. */
-function logVisit(log: Logger, visit: Visit): void {
-  const { request, peer, name, target, status, durationMs, responseBytes, outcome, reason } = visit;
-  // Without a tunnel the segments are not known apart: a token in a mistyped URL is a token too.
-  const path = name === undefined ? loggedPath(target).split('/').slice(0, 2).join('/') : loggedPath(target);
-  log.info(
-    {
-      kind: 'request',
-      tunnel: name,
-      client: peer.address,
-      method: request.method,
-      path,
-      status,
-      durationMs: Math.round(durationMs * 10) / 10,
-      responseBytes,
-      outcome,
-      reason,
-    },
-    'request',
-  );
 }

@@ -79,6 +79,23 @@ describe('what `tunneld relay` is told', () => {
     expect(settings.limits.maxResponseBodyBytes).toBe(bytes);
   });
 
+  it.each([
+    ['0.1', 0.1],
+    ['1/100', 0.01],
+    ['5%', 0.05],
+    ['0', 0],
+    ['1', 1],
+  ])('takes %s for a share of %f', async (written, share) => {
+    const { settings } = await read(`--domain a.example --open --log-sample ${written}`);
+    expect(settings.logSample).toBe(share);
+  });
+
+  it.each(['2', '1/0', 'half', '-1', '0/0'])('takes %s for no share', async (written) => {
+    await expect(read(`--domain a.example --open --log-sample=${written}`)).rejects.toThrow(
+      'Expected a share',
+    );
+  });
+
   it('suggests what a misspelt variable was meant to be', async () => {
     const env = { TUNNELD_RELAY_DOMIAN: 'a.example', TUNNELD_RELAY_ALICES_KEY: 'hush' };
     const { warnings } = await read('--domain a.example --open', env);
