@@ -24,6 +24,8 @@ export interface RunningRelay {
   readonly port: number;
   readonly adminUrl: URL | undefined;
   readonly problems: Problems;
+  /** How long `stop` may take for exchanges in flight (milliseconds). */
+  readonly drainMs: number;
   /**
    * Applies what can be applied without losing a link, and returns the names of the settings that
    * count only after a restart.
@@ -101,6 +103,9 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     port: bound.port,
     adminUrl: admin?.url,
     problems,
+    get drainMs() {
+      return running.drainMs;
+    },
     reload(next) {
       const useCertificate = tlsSide.prepare(next.tls);
       auth.replace(next.auth);

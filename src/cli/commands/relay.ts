@@ -1,5 +1,6 @@
 import { systemClock } from '../../core/clock.ts';
 import { createLogger, type Logger } from '../../core/log.ts';
+import { serviceNotifier } from '../../core/service-notifier.ts';
 import type { RunningRelay } from '../../relayd/start-relay.ts';
 import { type Command, ExitCode } from '../command.ts';
 import { RELAY_CONFIG_OPTION, relayOptions } from '../relay/settings-table.ts';
@@ -34,16 +35,20 @@ export const relay: Command = {
     const { startRelay } = await import('../../relayd/start-relay.ts');
     const log = createLogger('info', { write: (line) => io.out(line.trimEnd()) });
     const interrupted = io.interrupted();
+    const notifier = serviceNotifier(io.env, systemClock);
     const running = await startRelay(settings, systemClock, log);
     let reloading = Promise.resolve();
     io.onHangup(() => {
-      reloading = reloading.then(() => reload(running, read, log));
+      const work = () => reload(running, read, log);
+      reloading = reloading.then(() => (notifier === undefined ? work() : notifier.reloading(work)));
     });
+    notifier?.ready({ status: () => `port ${running.port}` });
     if (!interrupted.aborted) {
       await new Promise<void>((resolve) =>
         interrupted.addEventListener('abort', () => resolve(), { once: true }),
       );
     }
+    notifier?.stopping(running.drainMs);
     await running.stop();
     return ExitCode.ok;
   },
