@@ -63,7 +63,9 @@ export function authorizeByProvider(provider: AuthProvider): Authorize {
     const { status, body } = answer;
     if (status === 401 || status === 403) {
       const error = field(body, 'error');
-      return typeof error === 'string' ? { ...UNKNOWN_TOKEN, detail: error } : UNKNOWN_TOKEN;
+      if (typeof error !== 'string') return UNKNOWN_TOKEN;
+      // It ends up in logs on both sides.
+      return { ...UNKNOWN_TOKEN, detail: token === '' ? error : error.replaceAll(token, '***') };
     }
     const allowed = field(body, 'subdomains');
     if (status !== 200 || !isTextList(allowed)) {

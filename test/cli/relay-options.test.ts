@@ -49,6 +49,7 @@ describe('what `tunneld relay` is told', () => {
     ['--domain a.example', 'who may register'],
     ['--domain a.example --open --static-token a:b', '--open: excludes --static-token'],
     ['--domain a.example --auth-url http://127.0.0.1:1', '--auth-url: needs --auth-secret'],
+    ['--domain a.example --open --auth-secret env:X', '--auth-secret: needs --auth-url'],
     ['--domain a.example --static-token secret', 'is not TOKEN:NAME'],
     ['--domain a.example --open --tls-cert x', '--tls-cert: needs --tls-key'],
     [
