@@ -170,7 +170,7 @@ class Assembly {
       ...(open ? (['open'] as const) : []),
     ];
     const [way, other] = ways;
-    if (secret !== undefined && url === undefined) return this.#wrong('auth-secret', 'needs --auth-url');
+    if (secret !== undefined && url === undefined) this.#wrong('auth-secret', 'needs --auth-url');
     if (way !== undefined && other !== undefined) {
       return this.#wrong(
         other,
