@@ -75,7 +75,7 @@ async function check(wire: LinkSocket, hello: AgentHello, authorize: Authorize):
 }
 
 /** Tells the agent why, then ends the socket. */
-export function refuseLink(wire: LinkSocket, error: LinkError): LinkError {
+function refuseLink(wire: LinkSocket, error: LinkError): LinkError {
   const payload = encodeGoaway(error.reason, error.message);
   wire.frame(FrameType.goaway, 0, payload, 0, payload.length, false);
   wire.close(error);
