@@ -18,6 +18,10 @@ export interface Pebble {
   /** Where it looks for http-01 and tls-alpn-01. */
   readonly httpPort: number;
   readonly tlsPort: number;
+  /** What shows that it is the authority itself that answers (PEM). */
+  readonly cert: string;
+  /** What shows that a certificate is from it (PEM). */
+  readonly root: string;
 }
 
 /** Starts Let's Encrypt's test authority; its own certificate is trusted by acme-client in this process. */
@@ -65,5 +69,6 @@ export async function startPebble(): Promise<Pebble> {
   const agent = new Agent({ ca: cert });
   axios.defaults.httpsAgent = agent;
   onTestFinished(() => agent.destroy());
-  return { directory: new URL(`https://localhost:${port}/dir`), httpPort, tlsPort };
+  const root = await axios.get<string>(`https://localhost:${management}/roots/0`);
+  return { directory: new URL(`https://localhost:${port}/dir`), httpPort, tlsPort, cert, root: root.data };
 }
