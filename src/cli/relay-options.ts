@@ -123,6 +123,7 @@ class Assembly {
       redirectPort: redirectPort === 0 ? undefined : redirectPort,
       trustedProxies,
       proxyProtocol: values['proxy-protocol'],
+      mcpTunnelAgents: true,
       adminPort: adminPort === 0 ? undefined : adminPort,
       limits: {
         requestsPerAddress: values['rate-per-address'],

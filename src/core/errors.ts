@@ -70,6 +70,12 @@ export const ERROR_CATALOGUE = {
     summary: 'Another daemon of this user is already running.',
     remedy: 'Use the running one, or stop it first with `tunneld daemon stop`.',
   },
+  DAEMON_STOPPING: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'The daemon is ending, and takes no more changes.',
+    remedy: 'Wait until it has ended (`tunneld daemon stop` waits), then run the command again.',
+  },
   PROTOCOL_MISMATCH: {
     retryable: false,
     exitCode: 4,

@@ -13,7 +13,8 @@ import { addressKey } from './address-key.ts';
 import type { Authorize } from './authorization.ts';
 import { routeHost } from './host-routing.ts';
 import { type BodyLimits, declaredTooLarge, limitBodies } from './limited-exchange.ts';
-import { LinkHub } from './link-hub.ts';
+import { accessOf, LinkHub } from './link-hub.ts';
+import { isRegisterPath, McpTunnelAgents, refuseRegistration } from './mcp-tunnel/agents.ts';
 import { MAX_HEAD_BYTES } from './mux-stream.ts';
 import type { NameHolder } from './name-registry.ts';
 import { ObservedExchange, type Visit } from './observed-exchange.ts';
@@ -55,8 +56,9 @@ const HANDOVER_MS = 1_000;
 const DEFAULT_RELAY_LIMITS = {
   headBytes: 16_384,
   connections: 4_096,
-  links: 1_024,
-  pendingLinks: 64,
+  links: 4_096,
+  // More than one address may have connections, so that it takes several to fill it.
+  pendingLinks: 512,
   streamsPerLink: 1_024,
   requestsPerAddress: 0,
   requestsPerTunnel: 0,
@@ -83,6 +85,8 @@ export interface RelayServerOptions {
   readonly proxyProtocol?: boolean;
   /** Turns callers without the tunnel's token away here. The gateways check in any case. */
   readonly enforceAccess?: boolean;
+  /** Clients of mcp-tunnel and mcpr may serve too. They have no access tokens: anybody may call them. */
+  readonly mcpTunnelAgents?: boolean;
   /** Told of every visitor's request when it ended. */
   readonly onVisit?: (visit: Visit) => void;
   readonly authorize: Authorize;
@@ -109,6 +113,10 @@ export interface ServedTunnel {
   readonly openedAt: number;
   /** Requests in flight. */
   readonly streams: number;
+  /** The protocol its agent speaks. */
+  readonly dialect: string;
+  /** `open`: its agent has no access tokens, and whoever knows the address may call. */
+  readonly access: 'token' | 'open';
 }
 
 /** Gives public URLs to agents that dial in, and carries visitors' requests to them. */
@@ -116,6 +124,7 @@ export class RelayServer {
   readonly #options: RelayServerOptions;
   readonly #http: Http1Server;
   readonly #hub: LinkHub;
+  readonly #agents: McpTunnelAgents | undefined;
   readonly #perAddress: RateLimiter;
   readonly #perTunnel: RateLimiter;
   readonly #bodies: BodyLimits;
@@ -140,6 +149,9 @@ export class RelayServer {
       publicUrl,
       returnsMs: options.returnsMs ?? 0,
     });
+    if (options.mcpTunnelAgents) {
+      this.#agents = new McpTunnelAgents({ hub: this.#hub, authorize, clock, limits });
+    }
     const trusted = options.trustedProxies ?? new BlockList();
     this.#http = new Http1Server({
       handler: (exchange) => this.#handle(exchange),
@@ -157,6 +169,13 @@ export class RelayServer {
       log,
       answerRefused: answerBroken,
       onUpgrade: (request, socket, buffered) => {
+        if (this.#agents !== undefined && isRegisterPath(request.target)) {
+          // Any other method is told so like every request that is no handshake.
+          if (request.method !== 'GET') return false;
+          const { address } = visitorOf(socket, request, trusted);
+          this.#agents.accept(request, socket, buffered, address);
+          return true;
+        }
         if (!isLinkPath(request.target) || this.#nameInHost(request.get('host')) !== undefined) return false;
         this.#hub.accept(request, socket, buffered);
         return true;
@@ -181,6 +200,8 @@ export class RelayServer {
       link: linkId,
       openedAt,
       streams: link.active,
+      dialect: link.dialect,
+      access: accessOf(link.guarded),
     }));
   }
 
@@ -267,6 +288,7 @@ export class RelayServer {
     const exchange = this.#observed(visitor, route);
     const waitSeconds = this.#perAddress.take(addressKey(exchange.peer.address));
     if (waitSeconds > 0) refuse(exchange, { ...TOO_MANY_OF_ADDRESS, retryAfterSeconds: waitSeconds });
+    else if (this.#agents !== undefined && isRegisterPath(target)) refuseRegistration(exchange);
     else if (route !== undefined) this.#toTunnel(exchange, route, byHost);
     else this.#answerItself(exchange);
   }

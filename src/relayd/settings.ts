@@ -28,6 +28,8 @@ export interface RelaySettings {
   readonly trustedProxies: BlockList;
   /** Connections of trusted proxies begin with a PROXY header. */
   readonly proxyProtocol: boolean;
+  /** Clients of mcp-tunnel and mcpr may serve: without access tokens, to whoever knows the address. */
+  readonly mcpTunnelAgents: boolean;
   /** Loopback port of health checks and metrics; undefined is none. */
   readonly adminPort: number | undefined;
   readonly limits: {

@@ -36,6 +36,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     publicUrl,
     authorize: authorizeOf(settings, clock, log),
     enforceAccess: true,
+    mcpTunnelAgents: settings.mcpTunnelAgents,
     trustedProxies,
     proxyProtocol: settings.proxyProtocol,
     limits,
