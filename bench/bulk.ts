@@ -3,7 +3,7 @@ import { load } from './load.ts';
 import { BULK_BYTES } from './origin.ts';
 import { interleave, medians } from './rounds.ts';
 import type { Scale } from './scale.ts';
-import type { Subject } from './subjects.ts';
+import type { Subject } from './subject-list.ts';
 
 export interface BulkCell {
   readonly subject: string;

@@ -23,6 +23,14 @@ export const FULL: Scale = {
   startUps: 21,
 };
 
+/** With as many connections as a relay of several teams has. */
+export const RELAY_FULL: Scale = {
+  ...FULL,
+  small: (['GET', 'POST'] as const).flatMap((method) =>
+    [1, 16, 64, 256].map((connections) => ({ method, connections })),
+  ),
+};
+
 /** Proves that every measurement runs; its numbers are too noisy to quote. */
 export const QUICK: Scale = {
   rounds: 1,

@@ -38,10 +38,15 @@ export interface RelayProcess extends Measured {
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const SAMPLER = new URL('./sampler.mjs', import.meta.url).href;
+const DEFAULT_PER_ADDRESS = 256;
 const AGENT_TOKEN = 'the-token-of-the-agents-of-a-load-run';
 
-/** `tunneld relay` as it is built, with the limits it has by default. */
-export async function startRelayProcess(): Promise<RelayProcess> {
+/**
+ * `tunneld relay` as it is built, with the limits it has by default.
+ *
+ * @param tunnels they all come from one address, which no relay of the world sees: it may have them
+ */
+export async function startRelayProcess(tunnels: number): Promise<RelayProcess> {
   const [port, adminPort] = [await freePort(), await freePort()];
   const options = {
     TUNNELD_RELAY_HOST: '127.0.0.1',
@@ -49,6 +54,7 @@ export async function startRelayProcess(): Promise<RelayProcess> {
     TUNNELD_RELAY_ADMIN_PORT: String(adminPort),
     TUNNELD_RELAY_ROUTING: 'path',
     TUNNELD_RELAY_PUBLIC_URL: `http://127.0.0.1:${port}`,
+    TUNNELD_RELAY_CONNECTIONS_PER_ADDRESS: String(tunnels + DEFAULT_PER_ADDRESS),
     TUNNELD_RELAY_STATIC_TOKEN: `${AGENT_TOKEN}:load-*`,
   };
   const child = start([MAIN, 'relay'], options);

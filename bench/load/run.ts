@@ -13,7 +13,7 @@ const LEFT_MB = 48;
 /** Puts a relay under every kind of load it promises to bear, and looks at what it was like. */
 export async function runLoad(scale: LoadScale, say: (what: string) => void): Promise<Findings> {
   const found = new Findings();
-  await using world = await startWorld();
+  await using world = await startWorld(scale.tunnels);
   const { agents, visitors, relay } = world;
   // One tunnel and its end first: code that is loaded on first use is not what the load took.
   await agents.ask('dial', { from: 0, to: 1 });

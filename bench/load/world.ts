@@ -11,7 +11,7 @@ export interface World extends AsyncDisposable {
   readonly attacker: Measured;
 }
 
-export async function startWorld(): Promise<World> {
+export async function startWorld(tunnels: number): Promise<World> {
   const started: { stop(): Promise<void> }[] = [];
   const keep = <T extends { stop(): Promise<void> }>(part: T): T => {
     started.push(part);
@@ -22,7 +22,7 @@ export async function startWorld(): Promise<World> {
   };
   try {
     const origin = keep(await startOrigin());
-    const relay = keep(await startRelayProcess());
+    const relay = keep(await startRelayProcess(tunnels));
     const env = {
       ORIGIN_PORT: String(origin.port),
       RELAY_PORT: String(relay.port),
