@@ -28,7 +28,7 @@ export async function measureBulk(subjects: readonly Subject[], scale: Scale, to
       const before = await cpuNs(pids);
       const outcome = await load({
         ...job,
-        durationMs: scale.cellMs,
+        durationMs: scale.bulkMs,
         bodyBytes: work === 'up' ? BULK_BYTES : 0,
       });
       const cpuSeconds = ((await cpuNs(pids)) - before) / 1e9;

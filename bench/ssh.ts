@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../test/helpers/free-port.ts';
 import { waitFor } from '../test/helpers/wait-for.ts';
 import { type Child, pidOf, stopChild } from './child.ts';
@@ -41,7 +42,7 @@ export async function startSshTunnel(originPort: number): Promise<SshTunnel> {
     pid: pidOf(client),
     port,
     clientPid: pidOf(client),
-    serverPids: await familyOf(pidOf(server)),
+    serverPids: await settledFamilyOf(pidOf(server)),
     async stop() {
       await stopChild(client);
       await stopChild(server);
@@ -86,6 +87,21 @@ function clientArgs(folder: string, daemonPort: number, port: number, originPort
 function makeKey(file: string): void {
   const { status, stderr } = spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file]);
   if (status !== 0) throw new Error(`ssh-keygen: ${stderr.toString()}`);
+}
+
+/** Our looks at its port made sshd start processes that end by themselves. */
+async function settledFamilyOf(pid: number): Promise<readonly number[]> {
+  let last = '';
+  return waitFor(
+    async () => {
+      const family = await familyOf(pid);
+      await delay(200);
+      const settled = family.length > 1 && String(family) === last;
+      last = String(family);
+      return settled ? family : undefined;
+    },
+    { timeoutMs: 5_000, what: 'the session of sshd' },
+  );
 }
 
 /** A process and everything it started. */

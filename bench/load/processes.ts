@@ -9,6 +9,7 @@ import { ask, ready } from './ipc.ts';
 export interface Sample {
   /** Bytes. */
   readonly rss: number;
+  readonly heapTotal: number;
   readonly heapUsed: number;
   readonly external: number;
   readonly sockets: number;
