@@ -1,7 +1,9 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Secret } from '../../core/secret.ts';
-import { openRelayLink } from '../../relay/relay-link.ts';
+import { openLastingLink } from '../../relay/lasting-link.ts';
+import { openMcpTunnelLink } from '../../relay/mcp-tunnel/dialled-link.ts';
 import type { OpenContext, OpenRequest, TunnelProvider, TunnelSession } from '../provider.ts';
+import { Dialects } from './dialects.ts';
 
 export interface RelayProviderOptions {
   /** Asked at every attempt: the embedded relay's port is known only once it listens. */
@@ -9,23 +11,59 @@ export interface RelayProviderOptions {
   readonly token: Secret;
   /** Asked for instead of the tunnel's own name. */
   readonly name?: string;
+  /** Links to hold at once; 1 by default. */
+  readonly links?: 1 | 2;
   readonly clock: Clock;
+  readonly random?: () => number;
 }
 
-/** Public URLs from a tunneld relay, embedded or elsewhere. Requests enter the gateway in process. */
+/**
+ * Public URLs from a relay, embedded or elsewhere, of tunneld or of mcp-tunnel. Requests enter the
+ * gateway in process.
+ */
 export class RelayProvider implements TunnelProvider {
   readonly kind = 'relay';
   readonly inProcess = true;
   readonly #options: RelayProviderOptions;
+  readonly #dialects = new Dialects();
 
   constructor(options: RelayProviderOptions) {
     this.#options = options;
   }
 
-  async open(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
-    const { token, clock, name } = this.#options;
+  open(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
+    return this.#dialects.open({
+      tunneld: () => this.#openLink(request, context),
+      'mcp-tunnel': () => this.#openMcpTunnelLink(request, context),
+    });
+  }
+
+  async #openMcpTunnelLink(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
+    const link = await openMcpTunnelLink({
+      relayUrl: this.#options.relayUrl(),
+      name: this.#options.name ?? request.name,
+      token: this.#options.token,
+      accept: (exchange) => request.accept(exchange),
+      announce: (publicUrl) => request.announce?.(publicUrl),
+      signal: context.signal,
+      clock: this.#options.clock,
+      log: context.log,
+    });
+    return {
+      publicUrl: link.publicUrl,
+      expiresAt: undefined,
+      closed: link.closed,
+      get notes() {
+        return link.notes;
+      },
+      close: () => link.close(),
+    };
+  }
+
+  async #openLink(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
+    const { token, clock, name, links = 1, random = Math.random } = this.#options;
     const access = request.access?.current();
-    const link = await openRelayLink({
+    const link = await openLastingLink({
       relayUrl: this.#options.relayUrl(),
       name: name ?? request.name,
       token,
@@ -34,6 +72,8 @@ export class RelayProvider implements TunnelProvider {
       ...(access === undefined ? {} : { access }),
       signal: context.signal,
       clock,
+      random,
+      links,
       log: context.log,
     });
     const unsubscribe = request.access?.subscribe(() => link.setAccess(request.access?.current()));
