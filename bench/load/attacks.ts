@@ -10,7 +10,6 @@ import type { World } from './world.ts';
 const WORST_RATIO = 5;
 /** Below this a ratio is the machine's noise (milliseconds). */
 const NOISE_MS = 50;
-const QUIET_MS = 2_000;
 /** How much the relay may grow by meanwhile (MB). */
 const RELAY_GROWTH_MB = 96;
 const AGENTS_GROWTH_MB = 128;
@@ -27,7 +26,7 @@ interface Attack {
 
 /** Attacks of several kinds, one after the other, beside a caller who goes on calling. */
 export async function loadAttacks(world: World, scale: LoadScale, found: Findings) {
-  const { sockets, perSecond, durationMs, uploads } = scale.attack;
+  const { sockets, perSecond, durationMs, uploads, slowlorisMs, quietMs, together } = scale.attack;
   const many = { sockets, perSecond, durationMs };
   const few = { sockets: uploads, perSecond, durationMs };
   const attacks: readonly Attack[] = [
@@ -38,22 +37,32 @@ export async function loadAttacks(world: World, scale: LoadScale, found: Finding
       job: many,
       allowed: ['101', '429', '503'],
     },
-    // At once, because its end is a deadline's.
-    { verb: 'slowloris', name: 'slowloris', job: { ...many, durationMs: 11_000 }, allowed: ['408', '503'] },
+    {
+      verb: 'slowloris',
+      name: 'slowloris',
+      job: { ...many, durationMs: slowlorisMs },
+      allowed: ['408', '503'],
+    },
     { verb: 'bodies', name: 'bodies without a token', job: few, allowed: ['401', '429'] },
     { verb: 'stuck', name: 'bodies to a server that hangs', job: few, allowed: ['none'], lawful: true },
   ];
-  for (const [index, attack] of attacks.entries()) {
-    await withstand(world, attack, scale.tunnels + index, found);
-  }
+  const withstood = (attack: Attack, index: number) =>
+    withstand(world, attack, { newTunnel: scale.tunnels + index, quietMs }, found);
+  if (together) await Promise.all(attacks.map(withstood));
+  else for (const [index, attack] of attacks.entries()) await withstood(attack, index);
 }
 
-async function withstand(world: World, attack: Attack, newTunnel: number, found: Findings) {
+async function withstand(
+  world: World,
+  attack: Attack,
+  { newTunnel, quietMs }: { readonly newTunnel: number; readonly quietMs: number },
+  found: Findings,
+) {
   const { relay, agents, visitors, attacker } = world;
   const { verb, name, job, lawful } = attack;
   const before = { relay: await relay.sample(), agents: await agents.sample() };
   const good: CallsJob = { ...GOOD, durationMs: job.durationMs };
-  const quiet = await visitors.ask<CallsOutcome>('calls', { ...good, durationMs: QUIET_MS });
+  const quiet = await visitors.ask<CallsOutcome>('calls', { ...good, durationMs: quietMs });
   const started = { at: performance.now(), cpuNs: await cpuNs([relay.pid]) };
   const { result, peak } = await withPeak(relay, agents.pid, async () => {
     const attacked = attacker.ask<AttackOutcome>(verb, job);

@@ -34,6 +34,11 @@ export async function loadCalls({ visitors }: World, scale: LoadScale, found: Fi
     all.reduce((sum, { errors }) => sum + errors, 0),
     0,
   );
+  found.exactly(
+    'phases in which the slow readers got nothing',
+    beside.filter(({ slowBytes }) => slowBytes === 0).length,
+    0,
+  );
   const ratio = Math.max(NOISE_MS, p99(beside)) / Math.max(NOISE_MS, p99(without));
   found.inTime('p99 of calls, with slow readers against without', ratio, WORST_RATIO, 'x');
 }

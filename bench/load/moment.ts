@@ -3,12 +3,13 @@ import { rssBytes } from '../child.ts';
 import type { Findings, Moment } from './findings.ts';
 import type { World } from './world.ts';
 
-/** Sockets that were ended a moment ago are still being closed (milliseconds). */
-const SETTLE_MS = 1_500;
-
 /** Looks at what relay and agents hold once they came to rest. */
-export async function moment({ relay, agents }: World, found: Findings, when: string): Promise<Moment> {
-  await delay(SETTLE_MS);
+export async function moment(
+  { relay, agents, settleMs }: World,
+  found: Findings,
+  when: string,
+): Promise<Moment> {
+  await delay(settleMs);
   const seen = { when, relay: await relay.sample(), agents: await agents.sample() };
   found.moments.push(seen);
   return seen;

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { request } from 'undici';
 import { freePort } from '../../test/helpers/free-port.ts';
 import { waitFor } from '../../test/helpers/wait-for.ts';
 import { pidOf, stopChild } from '../child.ts';
@@ -60,8 +61,10 @@ export async function startRelayProcess(tunnels: number): Promise<RelayProcess> 
   };
   const child = start([MAIN, 'relay'], options);
   const stats = async (): Promise<RelayStats> => {
-    const answer = await fetch(`http://127.0.0.1:${adminPort}/readyz`);
-    return (await answer.json()) as RelayStats;
+    // On a connection of its own each time: one that is kept would be among what we count.
+    const path = `http://127.0.0.1:${adminPort}/readyz`;
+    const { body } = await request(path, { headers: { connection: 'close' }, reset: true });
+    return (await body.json()) as RelayStats;
   };
   await waitFor(() => stats(), { timeoutMs: 15_000, what: 'the start of the relay' });
   return { ...measuring(child), port, stats };

@@ -8,12 +8,12 @@ import { loadTunnels } from './tunnels.ts';
 import { startWorld } from './world.ts';
 
 /** What may stay of a process that carried everything and was left by all (MB). */
-const LEFT_MB = 48;
+const LEFT_MB = 64;
 
 /** Puts a relay under every kind of load it promises to bear, and looks at what it was like. */
 export async function runLoad(scale: LoadScale, say: (what: string) => void): Promise<Findings> {
   const found = new Findings();
-  await using world = await startWorld(scale.tunnels);
+  await using world = await startWorld(scale);
   const { agents, visitors, relay } = world;
   // One tunnel and its end first: code that is loaded on first use is not what the load took.
   await agents.ask('dial', { from: 0, to: 1 });
