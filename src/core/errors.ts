@@ -189,11 +189,24 @@ export const ERROR_CATALOGUE = {
     summary: 'Another agent with the same credential took this tunnel name over.',
     remedy: 'Stop the other one or give it another name, then `tunneld restart`.',
   },
+  RELAY_DISMISSED: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'Whoever runs the relay ended the tunnel.',
+    remedy: 'Ask the operator of the relay why; then `tunneld restart`.',
+  },
   RELAY_PROTOCOL: {
     retryable: true,
     exitCode: 1,
     summary: 'The relay said something the protocol does not allow.',
     remedy: 'Check that both ends run a supported version; docs/relay-protocol.md says which.',
+  },
+  CERTIFICATE_FAILED: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'A certificate authority gave the relay no certificate.',
+    remedy:
+      'Make sure that the name leads to this relay from the internet: port 443, or port 80 with --redirect-port. It is tried again.',
   },
   TUNNEL_UNHEALTHY: {
     retryable: true,

@@ -33,6 +33,8 @@ it('the packed package installs for the whole machine without development packag
   const tunneld = (...words: readonly string[]) =>
     execFileSync(join(prefix, 'bin', 'tunneld'), [...words], { env, encoding: 'utf8' });
   expect(tunneld('--version')).toMatch(/\d+\.\d+\.\d+/);
+  const manPage = readFileSync(join(prefix, 'share/man/man1/tunneld.1'), 'utf8');
+  expect(manPage).toBe(tunneld('man'));
   expect(tunneld('service', 'install', '--user', '--print')).toContain(
     join(prefix, 'lib/node_modules/tunneld/dist/daemon/main.js'),
   );

@@ -5,6 +5,7 @@ import type { Clock } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
 import type { Finding } from '../../core/status.ts';
 import { dial } from '../../relay/agent-dial.ts';
+import { ForeignEndpointError } from '../../relay/foreign-endpoint.ts';
 
 /** A relay that has not shaken hands by then is not going to carry a session (milliseconds). */
 const LINK_MS = 5_000;
@@ -55,8 +56,13 @@ function opensLink(relayUrl: URL, clock: Clock): Promise<Finding> {
       socket.destroy();
       resolve(finding);
     };
-    const fail = ({ code, message, remedy }: TunneldError) =>
-      settle({ name: 'link', ok: false, detail: `${code}: ${message}`, remedy });
+    const fail = (error: TunneldError) => {
+      const { code, message, remedy } = error;
+      // It is there; a relay of another kind answers so, and whether it takes us its session says.
+      if (error instanceof ForeignEndpointError && code === 'RELAY_PROTOCOL')
+        settle(good('link', `${relayUrl.host} answers, and opens no links of tunneld's own kind`));
+      else settle({ name: 'link', ok: false, detail: `${code}: ${message}`, remedy });
+    };
     const timer = clock.setTimer(() => {
       const text = `The relay ${relayUrl.host} did not shake hands within ${LINK_MS / 1_000} s`;
       fail(new TunneldError('RELAY_UNREACHABLE', text));

@@ -2,8 +2,10 @@ import type { Clock } from '../../core/clock.ts';
 import { type ErrorCode, TunneldError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { Finding } from '../../core/status.ts';
-import { openRelayLink } from '../../relay/relay-link.ts';
+import { openLastingLink } from '../../relay/lasting-link.ts';
+import { openMcpTunnelLink } from '../../relay/mcp-tunnel/dialled-link.ts';
 import type { OpenContext, OpenRequest, TunnelProvider, TunnelSession } from '../provider.ts';
+import { Dialects } from './dialects.ts';
 import { findings } from './findings.ts';
 
 export interface RelayProviderOptions {
@@ -12,7 +14,10 @@ export interface RelayProviderOptions {
   readonly token: Secret;
   /** Asked for instead of the tunnel's own name. */
   readonly name?: string;
+  /** Links to hold at once; 1 by default. */
+  readonly links?: 1 | 2;
   readonly clock: Clock;
+  readonly random?: () => number;
 }
 
 /** What a relay says of an agent it reached and will not have. */
@@ -23,11 +28,15 @@ const REFUSALS: readonly ErrorCode[] = [
   'RELAY_NAME_TAKEN',
 ];
 
-/** Public URLs from a tunneld relay, embedded or elsewhere. Requests enter the gateway in process. */
+/**
+ * Public URLs from a relay, embedded or elsewhere, of tunneld or of mcp-tunnel. Requests enter the
+ * gateway in process.
+ */
 export class RelayProvider implements TunnelProvider {
   readonly kind = 'relay';
   readonly inProcess = true;
   readonly #options: RelayProviderOptions;
+  readonly #dialects = new Dialects();
   #refusal: TunneldError | undefined;
 
   constructor(options: RelayProviderOptions) {
@@ -35,9 +44,44 @@ export class RelayProvider implements TunnelProvider {
   }
 
   async open(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
-    const { token, clock, name } = this.#options;
+    this.#refusal = undefined;
+    try {
+      return await this.#dialects.open({
+        tunneld: () => this.#openLink(request, context),
+        'mcp-tunnel': () => this.#openMcpTunnelLink(request, context),
+      });
+    } catch (error) {
+      if (error instanceof TunneldError && REFUSALS.includes(error.code)) this.#refusal = error;
+      throw error;
+    }
+  }
+
+  async #openMcpTunnelLink(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
+    const link = await openMcpTunnelLink({
+      relayUrl: this.#options.relayUrl(),
+      name: this.#options.name ?? request.name,
+      token: this.#options.token,
+      accept: (exchange) => request.accept(exchange),
+      announce: (publicUrl) => request.announce?.(publicUrl),
+      signal: context.signal,
+      clock: this.#options.clock,
+      log: context.log,
+    });
+    return {
+      publicUrl: link.publicUrl,
+      expiresAt: undefined,
+      closed: link.closed,
+      get notes() {
+        return link.notes;
+      },
+      close: () => link.close(),
+    };
+  }
+
+  async #openLink(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
+    const { token, clock, name, links = 1, random = Math.random } = this.#options;
     const access = request.access?.current();
-    const opening = openRelayLink({
+    const link = await openLastingLink({
       relayUrl: this.#options.relayUrl(),
       name: name ?? request.name,
       token,
@@ -46,14 +90,10 @@ export class RelayProvider implements TunnelProvider {
       ...(access === undefined ? {} : { access }),
       signal: context.signal,
       clock,
+      random,
+      links,
       log: context.log,
     });
-    const link = await opening.catch((error: unknown) => {
-      const refused = error instanceof TunneldError && REFUSALS.includes(error.code);
-      this.#refusal = refused ? error : undefined;
-      throw error;
-    });
-    this.#refusal = undefined;
     const unsubscribe = request.access?.subscribe(() => link.setAccess(request.access?.current()));
     void link.closed.then(() => unsubscribe?.());
     return {
