@@ -9,9 +9,13 @@ import { decodeAccessFrame, EdgeGuard } from './edge-access.ts';
 import { FrameType } from './frame.ts';
 import { encodeHello, ownTerms } from './hello.ts';
 import { LinkError } from './link-error.ts';
-import { type Registered, refuseLink, registerLink } from './link-registration.ts';
+import { LinkGroup } from './link-group.ts';
+import { type Registered, registerLink } from './link-registration.ts';
 import { Mux } from './mux.ts';
+import { MuxLink } from './mux-link.ts';
 import { type NameHolder, NameRegistry } from './name-registry.ts';
+import type { ServingLink } from './serving-link.ts';
+import { WaitingRoom } from './waiting-room.ts';
 import { acceptUpgrade } from './websocket-handshake.ts';
 
 /** How long the exchanges of a link may go on after its successor took over. */
@@ -25,22 +29,48 @@ export interface LinkHubOptions {
   readonly links: number;
   /** Sockets that have not registered yet. */
   readonly pendingLinks: number;
+  /** How long after the start names may come back that an earlier relay had (milliseconds). */
+  readonly returnsMs: number;
   readonly clock: Clock;
   readonly log: Logger;
   publicUrl(name: string): URL;
+}
+
+/** An agent whose credential is good. */
+export interface Applicant {
+  readonly name: string;
+  readonly identity: string;
+  readonly guard: EdgeGuard;
+  readonly link: ServingLink;
+  /** Links of one agent that name the same group serve the name together. */
+  readonly group?: string;
+  /** Tells the agent that it serves the name from now on. */
+  acknowledge(publicUrl: URL, linkId: string): void;
+}
+
+/** What an admitted link has to say later. */
+export interface Admission {
+  /** Decides who may call: the link's own, or that of the group it joined. */
+  readonly guard: EdgeGuard;
+  /** Nothing new may come, and the name is free. */
+  release(): void;
+  /** The link is gone; the name is kept for its reconnect. */
+  ended(detail: string): void;
 }
 
 /** The agents' side of the relay: takes their sockets, registers them, knows who serves what. */
 export class LinkHub {
   readonly names: NameRegistry;
   readonly #options: LinkHubOptions;
-  readonly #links = new Set<Mux>();
-  readonly #pending = new Set<Socket>();
+  readonly #links = new Set<ServingLink>();
+  readonly #pending: WaitingRoom;
   #draining = false;
+  #onEmpty: (() => void) | undefined;
 
   constructor(options: LinkHubOptions) {
     this.#options = options;
-    this.names = new NameRegistry(options.clock);
+    this.names = new NameRegistry(options.clock, options.returnsMs);
+    this.#pending = new WaitingRoom(options.pendingLinks);
   }
 
   get links(): number {
@@ -57,26 +87,35 @@ export class LinkHub {
     return streams;
   }
 
-  /** Takes over a socket whose request asks for a link. */
+  /** Takes over a socket whose request asks for a link of our own protocol. */
   accept(request: RequestHead, socket: Socket, buffered: Buffer): void {
-    const { links, pendingLinks } = this.#options;
-    const full = this.#links.size >= links || this.#pending.size >= pendingLinks;
-    if (this.#draining || full) {
-      turnAway(socket, '503 Service Unavailable', 'no room for another link\n');
-      return;
-    }
+    this.upgrade(request, socket, async (spoke) => {
+      const registered = await registerLink(socket, buffered, { ...this.#options, spoke });
+      return () => this.#serve(registered);
+    });
+  }
+
+  /**
+   * Upgrades a socket to WebSocket if there is room for another link.
+   *
+   * @param register gives what makes the link serve, and says when the agent `spoke`; on a
+   *   `LinkError` it has closed the socket
+   */
+  upgrade(request: RequestHead, socket: Socket, register: (spoke: () => void) => Promise<() => void>): void {
     const upgrade = acceptUpgrade((name) => request.get(name));
     if ('refusal' in upgrade) {
       turnAway(socket, '400 Bad Request', `${upgrade.refusal}\n`);
       return;
     }
+    if (this.#draining || this.#links.size >= this.#options.links || !this.#pending.enter(socket)) {
+      turnAway(socket, '503 Service Unavailable', 'no room for another link\n');
+      return;
+    }
     socket.write(upgrade.answer, 'latin1');
-    this.#pending.add(socket);
-    socket.once('close', () => this.#pending.delete(socket));
-    registerLink(socket, buffered, this.#options).then(
-      (registered) => {
-        this.#pending.delete(socket);
-        this.#serve(registered);
+    register(() => this.#pending.spoke(socket)).then(
+      (serve) => {
+        this.#pending.leave(socket);
+        serve();
       },
       (err: unknown) => {
         if (err instanceof LinkError) {
@@ -89,27 +128,50 @@ export class LinkHub {
     );
   }
 
+  /** Ends a name's link and everything on it. Says whether there was one. */
+  disconnect(name: string, forGood: boolean, reason: string): boolean {
+    const holder = this.names.find(name);
+    if (holder === undefined) return false;
+    if (forGood) this.names.release(name, holder, true);
+    holder.link.close(forGood ? 'dismissed' : 'closing', reason);
+    return true;
+  }
+
   /** Asks every agent to dial elsewhere; what is in flight goes on. */
   drain(): void {
     this.#draining = true;
     for (const link of this.#links) link.goaway('draining', 'the relay is shutting down');
   }
 
+  /** Resolves once no link is left, or after `timeoutMs` (milliseconds). */
+  emptied(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#links.size === 0 || timeoutMs <= 0) {
+        resolve();
+        return;
+      }
+      const timer = this.#options.clock.setTimer(resolve, timeoutMs);
+      this.#onEmpty = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+  }
+
   close(): void {
     this.#draining = true;
-    for (const socket of this.#pending) socket.destroy();
+    this.#pending.close();
     for (const link of [...this.#links]) link.close('draining', 'the relay is shutting down');
     this.names.close();
   }
 
+  /** An agent of our own protocol is registered. */
   #serve({ wire, hello, name, identity }: Registered): void {
-    const { clock, log, streamsPerLink } = this.#options;
-    if (this.#draining) {
-      refuseLink(wire, new LinkError('overloaded', 'the relay is shutting down'));
-      return;
-    }
+    const { clock, streamsPerLink } = this.#options;
     const own = ownTerms(streamsPerLink);
-    const link = randomUUID();
+    const guard = new EdgeGuard(hello.access, clock);
+    const group = hello.group === undefined ? {} : { group: hello.group };
+    let admission: Admission | undefined;
     const mux = new Mux({
       wire,
       clock,
@@ -117,47 +179,106 @@ export class LinkHub {
       sendWindow: hello.window,
       maxStreams: Math.min(own.maxStreams, hello.maxStreams),
       maxFrame: hello.maxFrame,
-      onAccess: (payload) => holder.guard.set(decodeAccessFrame(payload)),
+      onAccess: (payload) => (admission?.guard ?? guard).set(decodeAccessFrame(payload)),
       // Whatever the reason, the agent means it: nothing new goes to it.
-      onGoaway: () => this.names.release(name, holder, true),
-      onClosed: (error) => {
-        this.#links.delete(mux);
-        this.names.release(name, holder, false);
-        log.info({ name, link, detail: error.message }, 'link ended');
-      },
+      onGoaway: () => admission?.release(),
+      onClosed: (error) => admission?.ended(error.message),
     });
-    const holder: NameHolder = {
+    admission = this.admit({
       name,
       identity,
-      mux,
-      guard: new EdgeGuard(hello.access, clock),
-      link,
-      openedAt: clock.now(),
-    };
+      guard,
+      link: new MuxLink(mux),
+      ...group,
+      acknowledge(publicUrl, link) {
+        const payload = encodeHello({ ...own, publicUrl: publicUrl.href, link, ...group });
+        wire.frame(FrameType.hello, 0, payload, 0, payload.length, false);
+      },
+    });
+  }
+
+  /**
+   * Gives an applicant its name, unless somebody else has it: then its link is closed.
+   *
+   * @returns how to take the name back; undefined when the applicant was refused
+   */
+  admit(applicant: Applicant): Admission | undefined {
+    const { name, identity, guard, link, group, acknowledge } = applicant;
+    const { clock, log, publicUrl } = this.#options;
+    if (this.#draining) {
+      link.close('overloaded', 'the relay is shutting down');
+      return undefined;
+    }
+    const linkId = randomUUID();
+    const partner = this.#partnerOf(applicant);
+    if (partner !== undefined) {
+      partner.link.add(link);
+      this.#links.add(link);
+      acknowledge(publicUrl(name), linkId);
+      log.info({ name, link: linkId, partner: partner.holder.linkId }, 'link registered');
+      return this.#admission(link, linkId, partner.holder);
+    }
+    const serving = group === undefined ? link : new LinkGroup(group, link);
+    const holder: NameHolder = { name, identity, link: serving, guard, linkId, openedAt: clock.now() };
     const claimed = this.names.claim(name, holder);
     if (claimed === 'taken') {
-      mux.close('nameTaken', `somebody else holds the name ${name}`);
-      return;
+      link.close('nameTaken', `somebody else holds the name ${name}`);
+      return undefined;
     }
-    this.#links.add(mux);
+    this.#links.add(link);
     // Routing is live by now; the acknowledgement leaves before the first request can.
-    const payload = encodeHello({ ...own, publicUrl: this.#options.publicUrl(name).href, link });
-    wire.frame(FrameType.hello, 0, payload, 0, payload.length, false);
-    log.info({ name, link, replaced: claimed.replaced !== undefined }, 'link registered');
+    acknowledge(publicUrl(name), linkId);
+    const { dialect, guarded } = link;
+    const replaced = claimed.replaced !== undefined;
+    log.info({ name, link: linkId, replaced, dialect, access: accessOf(guarded) }, 'link registered');
     this.names.wake(name);
-    if (claimed.replaced !== undefined) this.#retire(claimed.replaced.mux);
+    if (claimed.replaced !== undefined) this.#retire(claimed.replaced.link);
+    return this.#admission(link, linkId, holder);
+  }
+
+  /** The links of the same agent that hold the name already. */
+  #partnerOf({ name, identity, group }: Applicant): { holder: NameHolder; link: LinkGroup } | undefined {
+    const holder = this.names.find(name);
+    if (holder?.identity !== identity || !(holder.link instanceof LinkGroup)) return undefined;
+    return holder.link.id === group ? { holder, link: holder.link } : undefined;
+  }
+
+  #admission(link: ServingLink, linkId: string, holder: NameHolder): Admission {
+    const leave = (forGood: boolean) => {
+      if (holder.link instanceof LinkGroup) {
+        holder.link.remove(link);
+        if (holder.link.size > 0) return;
+      }
+      this.names.release(holder.name, holder, forGood);
+    };
+    return {
+      guard: holder.guard,
+      // An agent that leaves while we shut down has moved on: its name comes back elsewhere.
+      release: () => leave(!this.#draining),
+      ended: (detail) => {
+        this.#links.delete(link);
+        leave(false);
+        this.#options.log.info({ name: holder.name, link: linkId, detail }, 'link ended');
+        if (this.#links.size === 0) this.#onEmpty?.();
+      },
+    };
   }
 
   /** The old link of a name finishes what it has, and gets no more. */
-  #retire(mux: Mux): void {
-    mux.goaway('superseded', 'the name was registered again with the same credential');
+  #retire(link: ServingLink): void {
+    link.goaway('superseded', 'the name was registered again with the same credential');
     const timer = this.#options.clock.setTimer(end, SUPERSEDED_GRACE_MS);
-    mux.whenIdle(end);
+    link.whenIdle(end);
     function end(): void {
       timer.cancel();
-      mux.wire.close(new LinkError('superseded', 'superseded'));
+      link.end('superseded');
     }
   }
+}
+
+/** For the operator: who may call a tunnel. */
+export function accessOf(guarded: boolean): 'token' | 'open' {
+  return guarded ? 'token' : 'open';
 }
 
 function turnAway(socket: Socket, status: string, text: string): void {

@@ -4,22 +4,35 @@ import type { Clock } from '../core/clock.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
 import { RELAY_HEADER } from '../core/markers.ts';
+import { isOAuthPath } from '../http1/refusal-text.ts';
 import { Http1Server } from '../http1/server.ts';
 import type { ServerLimits } from '../http1/server-options.ts';
+import { addressOf } from '../http1/socket-origin.ts';
+import { addressKey } from './address-key.ts';
 import type { Authorize } from './authorization.ts';
-import { Forwarding, TUNNEL_BUSY } from './forwarding.ts';
 import { routeHost } from './host-routing.ts';
-import { LinkHub } from './link-hub.ts';
+import { type BodyLimits, declaredTooLarge, limitBodies } from './limited-exchange.ts';
+import { accessOf, LinkHub } from './link-hub.ts';
+import { isRegisterPath, McpTunnelAgents, refuseRegistration } from './mcp-tunnel/agents.ts';
 import { MAX_HEAD_BYTES } from './mux-stream.ts';
 import type { NameHolder } from './name-registry.ts';
 import { ObservedExchange, type Visit } from './observed-exchange.ts';
-import { isOAuthPath, type Route, routePath } from './path-routing.ts';
+import { type Route, routePath, routeWellKnown } from './path-routing.ts';
 import { RateLimiter } from './rate-limiter.ts';
-import { answer, refuse, refuseDiscovery, refuseStranger, TEXT_TYPE } from './relay-answer.ts';
-import { addressOf, isTrusted, visitorOf } from './visitor.ts';
+import {
+  answer,
+  answerBroken,
+  pageHeaders,
+  refuse,
+  refuseDiscovery,
+  refuseStranger,
+  TEXT_TYPE,
+} from './relay-answer.ts';
+import { type ShedOptions, shed } from './shedding.ts';
+import { isTrusted, visitorOf } from './visitor.ts';
 import { LINK_PATH } from './websocket-handshake.ts';
 
-export interface RelayLimits extends Partial<ServerLimits> {
+export interface RelayLimits extends Partial<ServerLimits>, BodyLimits {
   readonly links: number;
   /** Agents' sockets that have not registered yet. */
   readonly pendingLinks: number;
@@ -33,14 +46,24 @@ export interface RelayLimits extends Partial<ServerLimits> {
 /** What may grow when a head is passed on (the visitor's line, our framing) must still fit the link. */
 const MAX_PUBLIC_HEAD_BYTES = MAX_HEAD_BYTES - 1_024;
 
+/**
+ * Agents get this long to find our successor before their links end. Not longer: where it starts only
+ * once we are gone, this is how long nobody listens.
+ */
+const HANDOVER_MS = 1_000;
+
 const DEFAULT_RELAY_LIMITS = {
   headBytes: 16_384,
   connections: 4_096,
-  links: 1_024,
-  pendingLinks: 64,
+  links: 4_096,
+  // More than one address may have connections, so that it takes several to fill it.
+  pendingLinks: 512,
   streamsPerLink: 1_024,
   requestsPerAddress: 0,
   requestsPerTunnel: 0,
+  // A stranger may send and take as slowly as it likes, but not nothing.
+  bodyStallMs: 60_000,
+  writeStallMs: 120_000,
 } as const satisfies RelayLimits;
 
 export interface RelayServerOptions {
@@ -55,11 +78,17 @@ export interface RelayServerOptions {
   readonly tls?: TlsOptions;
   /** Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. */
   readonly trustedProxies?: BlockList;
+  /** Connections of these proxies begin with a PROXY header. */
+  readonly proxyProtocol?: boolean;
   /** Turns callers without the tunnel's token away here. The gateways check in any case. */
   readonly enforceAccess?: boolean;
+  /** Clients of mcp-tunnel and mcpr may serve too. They have no access tokens: anybody may call them. */
+  readonly mcpTunnelAgents?: boolean;
   /** Told of every visitor's request when it ended. */
   readonly onVisit?: (visit: Visit) => void;
   readonly authorize: Authorize;
+  /** After the start, visitors of names that may yet come back from an earlier relay wait (milliseconds). */
+  readonly returnsMs?: number;
   readonly limits?: Partial<RelayLimits>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -81,6 +110,10 @@ export interface ServedTunnel {
   readonly openedAt: number;
   /** Requests in flight. */
   readonly streams: number;
+  /** The protocol its agent speaks. */
+  readonly dialect: string;
+  /** `open`: its agent has no access tokens, and whoever knows the address may call. */
+  readonly access: 'token' | 'open';
 }
 
 /** Gives public URLs to agents that dial in, and carries visitors' requests to them. */
@@ -88,8 +121,10 @@ export class RelayServer {
   readonly #options: RelayServerOptions;
   readonly #http: Http1Server;
   readonly #hub: LinkHub;
+  readonly #agents: McpTunnelAgents | undefined;
   readonly #perAddress: RateLimiter;
   readonly #perTunnel: RateLimiter;
+  readonly #bodies: BodyLimits;
   #base: URL;
   #draining = false;
 
@@ -101,8 +136,19 @@ export class RelayServer {
     this.#base = options.publicUrl ?? baseUrl(options.host, options.port);
     this.#perAddress = new RateLimiter(limits.requestsPerAddress, clock);
     this.#perTunnel = new RateLimiter(limits.requestsPerTunnel, clock);
+    this.#bodies = limits;
     const publicUrl = (name: string) => this.#publicUrl(name);
-    this.#hub = new LinkHub({ ...limits, authorize, clock, log, publicUrl });
+    this.#hub = new LinkHub({
+      ...limits,
+      authorize,
+      clock,
+      log,
+      publicUrl,
+      returnsMs: options.returnsMs ?? 0,
+    });
+    if (options.mcpTunnelAgents) {
+      this.#agents = new McpTunnelAgents({ hub: this.#hub, authorize, clock, limits });
+    }
     const trusted = options.trustedProxies ?? new BlockList();
     this.#http = new Http1Server({
       handler: (exchange) => this.#handle(exchange),
@@ -110,13 +156,22 @@ export class RelayServer {
       // A proxy's connections are everybody's.
       limitedAddressOf: (socket) => {
         const address = addressOf(socket);
-        return isTrusted(address, trusted) ? undefined : address;
+        return isTrusted(address, trusted) ? undefined : addressKey(address);
       },
       ...(options.tls === undefined ? {} : { tls: options.tls }),
+      ...(options.proxyProtocol ? { proxyHeaders: { trusts: (at) => isTrusted(at, trusted) } } : {}),
       limits,
       clock,
       log,
+      answerRefused: answerBroken,
       onUpgrade: (request, socket, buffered) => {
+        if (this.#agents !== undefined && isRegisterPath(request.target)) {
+          // Any other method is told so like every request that is no handshake.
+          if (request.method !== 'GET') return false;
+          const { address } = visitorOf(socket, request, trusted);
+          this.#agents.accept(request, socket, buffered, address);
+          return true;
+        }
         if (!isLinkPath(request.target) || this.#nameInHost(request.get('host')) !== undefined) return false;
         this.#hub.accept(request, socket, buffered);
         return true;
@@ -135,12 +190,14 @@ export class RelayServer {
   }
 
   get tunnels(): readonly ServedTunnel[] {
-    return [...this.#hub.names.holders()].map(({ name, link, openedAt, mux }) => ({
+    return [...this.#hub.names.holders()].map(({ name, link, linkId, openedAt }) => ({
       name,
       publicUrl: this.#publicUrl(name).href,
-      link,
+      link: linkId,
       openedAt,
-      streams: mux.active,
+      streams: link.active,
+      dialect: link.dialect,
+      access: accessOf(link.guarded),
     }));
   }
 
@@ -157,11 +214,35 @@ export class RelayServer {
     return bound;
   }
 
+  /**
+   * Ends the tunnel of that name and everything in it, and says whether there was one. Its agent dials
+   * again and gets the name back; `forGood` it does not, and the name is free.
+   */
+  disconnect(name: string, { reason, forGood = false }: { reason: string; forGood?: boolean }): boolean {
+    return this.#hub.disconnect(name, forGood, reason);
+  }
+
+  /**
+   * Asks the agents of these names (of all by default) to dial again, some after others. What is in
+   * flight goes on, and each serves its name until its next link does. Resolves with how many were asked.
+   */
+  shed(
+    options: ShedOptions,
+    names: Iterable<string> = this.tunnels.map(({ name }) => name),
+  ): Promise<number> {
+    return shed(this.#hub.names, names, options, this.#options.clock);
+  }
+
   /** Tells the agents to go, lets what is in flight finish for `timeoutMs` (milliseconds), then closes. */
   async drain(timeoutMs: number): Promise<void> {
     this.#draining = true;
+    const startedAt = this.#options.clock.monotonic();
+    // The port is free before any agent dials again: it may be our successor's by then.
+    const drained = this.#http.drain(timeoutMs);
     this.#hub.drain();
-    await this.#http.drain(timeoutMs);
+    await drained;
+    const passedMs = this.#options.clock.monotonic() - startedAt;
+    await this.#hub.emptied(Math.min(HANDOVER_MS, timeoutMs) - passedMs);
     this.#hub.close();
   }
 
@@ -189,10 +270,13 @@ export class RelayServer {
     const { target } = visitor.request;
     const host = visitor.request.get('host') ?? '';
     const byHost = this.#options.routing.kind === 'host';
-    const route = byHost ? routeHost(host, target, this.#base.hostname) : routePath(target);
+    const route = byHost
+      ? routeHost(host, target, this.#base.hostname)
+      : (routeWellKnown(target) ?? routePath(target));
     const exchange = this.#observed(visitor, route);
-    const waitSeconds = this.#perAddress.take(exchange.peer.address);
+    const waitSeconds = this.#perAddress.take(addressKey(exchange.peer.address));
     if (waitSeconds > 0) refuse(exchange, { ...TOO_MANY_OF_ADDRESS, retryAfterSeconds: waitSeconds });
+    else if (this.#agents !== undefined && isRegisterPath(target)) refuseRegistration(exchange);
     else if (route !== undefined) this.#toTunnel(exchange, route, byHost);
     else this.#answerItself(exchange);
   }
@@ -216,14 +300,18 @@ export class RelayServer {
   #admit(exchange: Exchange, holder: NameHolder, route: Route): void {
     const { enforceAccess } = this.#options;
     const verdict = enforceAccess ? holder.guard.judge(exchange.request, route.target) : 'pass';
+    const forPages = pageHeaders(exchange.request, holder.guard.origins);
     if (verdict !== 'pass') {
-      if (isOAuthPath(route.target)) refuseDiscovery(exchange);
-      else refuseStranger(exchange, verdict);
+      if (isOAuthPath(route.target)) refuseDiscovery(exchange, forPages);
+      else refuseStranger(exchange, verdict === 'wrong-token', forPages);
       return;
     }
     const waitSeconds = this.#perTunnel.take(route.name);
-    if (waitSeconds > 0) refuse(exchange, { ...TOO_MANY_OF_TUNNEL, retryAfterSeconds: waitSeconds });
-    else forward(exchange, holder, route);
+    const tooLarge = declaredTooLarge(exchange.request, this.#bodies);
+    if (waitSeconds > 0) {
+      refuse(exchange, { ...TOO_MANY_OF_TUNNEL, retryAfterSeconds: waitSeconds, headers: forPages });
+    } else if (tooLarge !== undefined) refuse(exchange, { ...tooLarge, headers: forPages });
+    else holder.link.forward(limitBodies(exchange, this.#bodies), route.target);
   }
 
   #observed(exchange: Exchange, route: Route | undefined): Exchange {
@@ -249,16 +337,14 @@ export class RelayServer {
   /** Nobody serves the name now. One that was live a moment ago gets time to reconnect. */
   #awaitTunnel(exchange: Exchange, route: Route): void {
     const { names } = this.#hub;
-    if (!names.remembers(route.name)) {
-      refuse(exchange, UNKNOWN_TUNNEL);
-      return;
-    }
+    const refuseMissing = () =>
+      refuse(exchange, names.remembers(route.name) ? TUNNEL_OFFLINE : UNKNOWN_TUNNEL);
     const stop = names.wait(route.name, (holder) => {
       exchange.onClose = undefined;
-      if (holder === undefined) refuse(exchange, TUNNEL_OFFLINE);
+      if (holder === undefined) refuseMissing();
       else this.#admit(exchange, holder, route);
     });
-    if (stop === undefined) refuse(exchange, TUNNEL_OFFLINE);
+    if (stop === undefined) refuseMissing();
     else exchange.onClose = stop;
   }
 }
@@ -289,15 +375,6 @@ const LINK_NEEDS_UPGRADE = {
   reason: 'upgrade-required',
   message: 'Agents connect here with a WebSocket handshake.',
 };
-
-function forward(exchange: Exchange, { mux }: NameHolder, { target }: Route): void {
-  const stream = mux.open();
-  if (stream === undefined) {
-    // After some four thousand million requests: the agent dials again and starts from 1.
-    if (mux.exhausted) mux.close('draining', 'the stream ids of this link are used up');
-    refuse(exchange, TUNNEL_BUSY);
-  } else new Forwarding(exchange, stream, target).start();
-}
 
 function greet(exchange: Exchange): void {
   const text = 'This is a tunneld relay. Tunnels have addresses of their own.\n';

@@ -12,9 +12,8 @@ import {
 import { nextMask } from './websocket-mask.ts';
 
 /** What the libraries of the official peers take by default; they close the connection above it. */
-export const MAX_MESSAGE_BYTES = 64 * 1_048_576;
-const MAX_FRAME_BYTES = 16 * 1_048_576;
-/** A longer message leaves in several frames, well below what the peer takes in one. */
+const MAX_MESSAGE_BYTES = 64 * 1_048_576;
+/** A longer message leaves in several frames, well below the 16 MiB those libraries take in one. */
 const SPLIT_BYTES = 1_048_576;
 /** Unsent bytes above which producers wait, and below which they go on. */
 const CONGESTED_BYTES = 1_048_576;
@@ -22,6 +21,8 @@ const RELAXED_BYTES = 262_144;
 /** How long the peer may take to answer our close frame before the socket is destroyed. */
 const LINGER_MS = 1_000;
 const MAX_REASON_BYTES = 123;
+/** How much of a message that is too long is looked at. */
+const START_BYTES = 1_024;
 
 /** How a connection of text messages ended. */
 export interface TextSocketEnd {
@@ -45,6 +46,13 @@ export class TextSocket {
   onPong: ((payload: string) => void) | undefined;
   /** The backlog is short again. */
   onRelaxed: (() => void) | undefined;
+  /**
+   * A message is too long: it is thrown away as it comes, and this is how it starts (latin1). When
+   * unset, such a message ends the connection.
+   */
+  onTooLong: ((start: string) => void) | undefined;
+  /** Of one received message (bytes). */
+  limit: number;
   /** Called once, when no more messages will come. */
   onClosed: ((end: TextSocketEnd) => void) | undefined;
 
@@ -53,8 +61,8 @@ export class TextSocket {
   readonly #clock: Clock;
   readonly #decoder: WebSocketDecoder;
   readonly #utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  readonly #limit: number;
   #isText = false;
+  #skipping = false;
   #pieces: Buffer[] = [];
   #bytes = 0;
   #waiting = 0;
@@ -73,7 +81,7 @@ export class TextSocket {
     this.#socket = socket;
     this.#masking = masking;
     this.#clock = clock;
-    this.#limit = limit;
+    this.limit = limit;
     this.#progressAt = clock.monotonic();
     const receiver = {
       begin: (opcode: number, length: number) => this.#onBegin(opcode, length),
@@ -210,23 +218,34 @@ export class TextSocket {
   }
 
   #onBegin(opcode: number, length: number): void {
-    if (length > MAX_FRAME_BYTES || this.#bytes + length > this.#limit) {
-      throw new CloseWith(1009, 'the message is too long');
+    if (this.#bytes + length > this.limit) {
+      if (this.onTooLong === undefined) throw new CloseWith(1009, 'the message is too long');
+      this.#skipping = true;
     }
     this.#isText = opcode === Opcode.text;
     this.#bytes += length;
   }
 
   #onPayload(piece: Buffer): void {
+    if (!this.#isText || this.#closed) return;
     // The chunk it is a part of is read into again.
-    if (this.#isText && !this.#closed) this.#pieces.push(Buffer.from(piece));
+    if (!this.#skipping) this.#pieces.push(Buffer.from(piece));
+    else if (this.#pieces.length !== 1 || (this.#pieces[0]?.length ?? 0) < START_BYTES) {
+      this.#pieces = [Buffer.from(Buffer.concat([...this.#pieces, piece]).subarray(0, START_BYTES))];
+    }
   }
 
   #onComplete(): void {
     const pieces = this.#pieces;
     this.#pieces = [];
+    const skipped = this.#skipping;
     this.#bytes = 0;
+    this.#skipping = false;
     if (!this.#isText || this.#closed) return;
+    if (skipped) {
+      this.onTooLong?.(Buffer.concat(pieces).toString('latin1'));
+      return;
+    }
     let text: string;
     try {
       text = this.#utf8.decode(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces));

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Secret } from '../../core/secret.ts';
+import { openLastingLink } from '../../relay/lasting-link.ts';
 import { openMcpTunnelLink } from '../../relay/mcp-tunnel/dialled-link.ts';
-import { openRelayLink } from '../../relay/relay-link.ts';
 import type { OpenContext, OpenRequest, TunnelProvider, TunnelSession } from '../provider.ts';
 import { Dialects } from './dialects.ts';
 
@@ -11,7 +11,10 @@ export interface RelayProviderOptions {
   readonly token: Secret;
   /** Asked for instead of the tunnel's own name. */
   readonly name?: string;
+  /** Links to hold at once; 1 by default. */
+  readonly links?: 1 | 2;
   readonly clock: Clock;
+  readonly random?: () => number;
 }
 
 /**
@@ -58,9 +61,9 @@ export class RelayProvider implements TunnelProvider {
   }
 
   async #openLink(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
-    const { token, clock, name } = this.#options;
+    const { token, clock, name, links = 1, random = Math.random } = this.#options;
     const access = request.access?.current();
-    const link = await openRelayLink({
+    const link = await openLastingLink({
       relayUrl: this.#options.relayUrl(),
       name: name ?? request.name,
       token,
@@ -69,6 +72,8 @@ export class RelayProvider implements TunnelProvider {
       ...(access === undefined ? {} : { access }),
       signal: context.signal,
       clock,
+      random,
+      links,
       log: context.log,
     });
     const unsubscribe = request.access?.subscribe(() => link.setAccess(request.access?.current()));
