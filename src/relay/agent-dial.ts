@@ -53,8 +53,8 @@ export interface WebSocketDialOptions<Wire extends WireReader> {
   readonly endpoint: LinkEndpoint;
   /** Called once the handshake succeeded. */
   wire(socket: Socket, masking: Masking): Wire;
-  /** Refuses an answer that the handshake itself has nothing against. */
-  refuse?(answer: UpgradeAnswer): string | undefined;
+  /** Says of an answer that it is of a relay better spoken to in another protocol. */
+  misplaced?(answer: UpgradeAnswer): string | undefined;
   /** Called before anything is delivered to the wire. */
   onOpen(wire: Wire): void;
   onFailed(error: TunneldError): void;
@@ -94,10 +94,11 @@ export function dialWebSocket<Wire extends WireReader>(options: WebSocketDialOpt
       return;
     }
     const checked = checkUpgradeAnswer(answer.slice(0, end), key);
-    const refusal = checked.refusal ?? options.refuse?.(checked);
+    const misplaced = options.misplaced?.(checked);
+    const refusal = misplaced ?? checked.refusal;
     if (refusal !== undefined) {
-      const ownRefusal = checked.ours && checked.refusal !== undefined;
-      fail(ownRefusal ? refusedByOurs(relayUrl, checked.status, refusal) : foreign(checked.status, refusal));
+      const byOurs = checked.ours && misplaced === undefined;
+      fail(byOurs ? refusedByOurs(relayUrl, checked.status, refusal) : foreign(checked.status, refusal));
       return;
     }
     over = true;

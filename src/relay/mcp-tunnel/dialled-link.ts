@@ -93,7 +93,7 @@ class RegistrationAttempt {
       relayUrl: options.relayUrl,
       endpoint: REGISTER_ENDPOINT,
       wire: (socket, masking) => new TextSocket(socket, masking, options.clock),
-      refuse: ({ ours }) => (ours ? 'it is a tunneld relay' : undefined),
+      misplaced: ({ ours }) => (ours ? 'it is a tunneld relay' : undefined),
       onOpen: (wire) => this.#register(wire),
       onFailed: (error) => this.fail(error),
     });

@@ -342,7 +342,7 @@ describe('an answer through a relay of mcp-tunnel 0.2', () => {
     const piece = Buffer.alloc(262_144, 'x');
     let written = 0;
     let paused = 0;
-    const total = 12 * 1_048_576;
+    const total = 32 * 1_048_576;
     await dial(
       { url: new URL(`http://127.0.0.1:${proxy.port}`) },
       {
@@ -364,7 +364,7 @@ describe('an answer through a relay of mcp-tunnel 0.2', () => {
         },
       },
     );
-    proxy.faults.bytesPerSecond = 8_000_000;
+    proxy.faults.bytesPerSecond = 20_000_000;
     const visitor = { url: new URL(`http://127.0.0.1:${relay.port}`) };
     const big = await visit(visitor).answer;
     let read = 0;
