@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { WebSocket } from 'ws';
 import { systemClock } from '../../src/core/clock.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { TunnelSession } from '../../src/providers/provider.ts';
@@ -9,6 +10,7 @@ import { RelayServer } from '../../src/relay/relay-server.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { ReferenceRelay } from '../helpers/mcp-tunnel/reference-relay.ts';
 import { quiet } from '../helpers/quiet.ts';
+import { waitFor } from '../helpers/wait-for.ts';
 
 function providerAt(port: number): { open(): Promise<TunnelSession> } {
   const provider = new RelayProvider({
@@ -136,6 +138,16 @@ describe('the protocol of a relay', () => {
     });
     expect((await provider.open()).notes).toBeUndefined();
     expect(proxy.lines).toEqual([LINK, REGISTER, LINK]);
+  });
+
+  it('is found although somebody has a tunnel under the name the relay is dialled by, and is silent', async () => {
+    const theirs = await startTheirs();
+    // Host `127.0.0.1` leads to the tunnel `127`: our first question ends there, unanswered.
+    const squatter = new WebSocket(`ws://127.0.0.1:${theirs.port}/_tunnel/register`);
+    await once(squatter, 'open');
+    squatter.send('{"token":"somebody","subdomain":"127"}');
+    await waitFor(() => theirs.tunnels.has('127'));
+    expect((await providerAt(theirs.port).open()).notes).toBeDefined();
   });
 
   it.each([

@@ -92,6 +92,7 @@ class RegistrationAttempt {
     this.#socket = dialWebSocket({
       relayUrl: options.relayUrl,
       endpoint: REGISTER_ENDPOINT,
+      clock: options.clock,
       wire: (socket, masking) => new TextSocket(socket, masking, options.clock),
       misplaced: ({ ours }) => (ours ? 'it is a tunneld relay' : undefined),
       onOpen: (wire) => this.#register(wire),

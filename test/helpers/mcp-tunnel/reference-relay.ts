@@ -128,6 +128,7 @@ export class ReferenceRelay implements AsyncDisposable {
 
   async #register(ws: WebSocket): Promise<void> {
     this.sockets.add(ws);
+    ws.setMaxListeners(0);
     ws.on('error', () => {});
     ws.on('close', () => this.sockets.delete(ws));
     ws.on('ping', () => this.#pings++);
