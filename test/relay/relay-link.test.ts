@@ -109,6 +109,8 @@ describe('an open link', () => {
     onTestFinished(() => proxy.close());
     const clock = new FakeClock();
     const link = await open(proxy.port, { clock });
+    // Nothing is under way any more after this.
+    expect((await fetch(`${relay.url}/figma/`)).status).toBe(200);
     proxy.faults.stalled = true;
     await clock.advance(19_999);
     expect(await link.closed).toMatchObject({ reason: 'lost', detail: expect.stringMatching(/silent/) });
@@ -120,7 +122,8 @@ describe('an open link', () => {
     const relay = await startRelay({ clock });
     const proxy = await FaultProxy.listen({ host: '127.0.0.1', port: relay.port });
     onTestFinished(() => proxy.close());
-    await relay.link('figma', () => {}, { port: proxy.port, clock: new FakeClock() });
+    await relay.link('figma', say('ok'), { port: proxy.port, clock: new FakeClock() });
+    expect((await fetch(`${relay.url}/figma/`)).status).toBe(200);
     proxy.faults.stalled = true;
     const call = fetch(`${relay.url}/figma/`);
     await waitFor(() => relay.server.stats.streams === 1);
