@@ -58,5 +58,6 @@ export function edgeAccessOf(
     }),
     query: access.queryToken,
     preflight: access.origins.length > 0,
+    ...(access.origins.length > 0 && { origins: access.origins }),
   };
 }

@@ -1,14 +1,7 @@
 import type { RequestHead } from '../core/exchange.ts';
 import { type Admission, findToken } from '../http1/carriers.ts';
-import {
-  FOREIGN_HOST,
-  FOREIGN_ORIGIN,
-  isOAuthPath,
-  NO_OAUTH,
-  NOT_RESERVED,
-  type OwnAnswer,
-  unauthorized,
-} from './answers.ts';
+import { isOAuthPath, NO_OAUTH, unauthorized } from '../http1/refusal-text.ts';
+import { FOREIGN_HOST, FOREIGN_ORIGIN, NOT_RESERVED, type OwnAnswer } from './answers.ts';
 import { isPreflight, preflight } from './cors.ts';
 import type { Gateway } from './gateway.ts';
 

@@ -1,5 +1,6 @@
 import type { ResponseHead } from '../core/exchange.ts';
 import { REASON_HEADER } from '../core/markers.ts';
+import { errorBody, rpcErrorBody } from '../http1/refusal-text.ts';
 import { responseHead } from '../http1/response-head.ts';
 
 /** An answer of the gateway's own. */
@@ -29,51 +30,14 @@ export function ownAnswer(
     return { head: responseHead(204, headers, { kind: 'none' }), body: Buffer.alloc(0) };
   }
   headers.push('Content-Type', 'application/json');
-  const body = Buffer.from(rpcId === undefined ? plainBody(answer) : rpcBody(answer, rpcId));
+  const { error, reason, description, data } = answer;
+  const text =
+    rpcId === undefined
+      ? errorBody(error ?? reason, description)
+      : rpcErrorBody(rpcId, reason, description, data);
+  const body = Buffer.from(text);
   return { head: responseHead(answer.status, headers, { kind: 'length', length: body.length }), body };
 }
-
-function plainBody({ error, reason, description }: OwnAnswer): string {
-  return JSON.stringify({ error: error ?? reason, error_description: description });
-}
-
-/** -32603 (internal error) is the one code of the JSON-RPC range that no MCP meaning is attached to. */
-function rpcBody({ reason, description, data }: OwnAnswer, id: string): string {
-  const error = { code: -32603, message: `tunneld: ${description}`, data: { tunneld: { reason, ...data } } };
-  return `{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(error)}}`;
-}
-
-const HOW_TO =
-  'Send it as "Authorization: Bearer <token>" or "X-Tunneld-Token: <token>"; `tunneld token show` prints it on the machine that runs the tunnel.';
-
-export function unauthorized(presented: boolean): OwnAnswer {
-  return presented
-    ? {
-        status: 401,
-        reason: 'wrong-token',
-        error: 'unauthorized',
-        description: `The access token is not the one of this tunnel, or it was rotated. ${HOW_TO}`,
-        headers: ['WWW-Authenticate', 'Bearer error="invalid_token"'],
-      }
-    : {
-        status: 401,
-        reason: 'no-token',
-        error: 'unauthorized',
-        description: `This tunnel needs its access token. ${HOW_TO}`,
-        headers: ['WWW-Authenticate', 'Bearer'],
-      };
-}
-
-/**
- * Clients look for OAuth after a 401. Anything but a 404 here makes several of them forget the token
- * they were configured with; some show this text to their user.
- */
-export const NO_OAUTH: OwnAnswer = {
-  status: 404,
-  reason: 'no-oauth',
-  error: 'not_found',
-  description: `This tunnel has no OAuth: it uses a static access token. ${HOW_TO}`,
-};
 
 export const FOREIGN_HOST: OwnAnswer = {
   status: 403,
@@ -96,11 +60,3 @@ export const NOT_RESERVED: OwnAnswer = {
   error: 'not_found',
   description: "Paths under /.tunneld/ are the tunnel's own, and this is none of them.",
 };
-
-/** Does the path belong to OAuth discovery or registration, at any issuer path? */
-export function isOAuthPath(target: string): boolean {
-  return OAUTH_PATH.test(target);
-}
-
-const OAUTH_PATH =
-  /^\/(?:register|authorize|token)(?:\?|$)|\/\.well-known\/(?:oauth-|openid-configuration(?:[/?]|$))/;

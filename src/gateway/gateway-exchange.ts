@@ -3,6 +3,7 @@ import { INSTANCE_HEADER, PROBE_HEADER, REASON_HEADER, UPSTREAM_HEADER } from '.
 import type { RequestEvent } from '../core/request-event.ts';
 import { type Admission, type Carrier, loggedPath, TOKEN_HEADER } from '../http1/carriers.ts';
 import { NameSet } from '../http1/name-set.ts';
+import { isJsonPost } from '../http1/refusal-text.ts';
 import { editResponseHead, type ParsedResponseHead } from '../http1/response-head.ts';
 import { serializeRequestHead } from '../http1/rewrite.ts';
 import type { UpstreamExchange, UpstreamFailure, UpstreamReceiver } from '../http1/upstream-exchange.ts';
@@ -14,7 +15,7 @@ import { EventBoundary, KEEP_ALIVE_COMMENT } from './event-stream.ts';
 import { callerOf, FORWARDING_HEADERS } from './forwarded.ts';
 import type { Gateway } from './gateway.ts';
 import { probeNonce } from './probe.ts';
-import { isJsonPost, RpcInspector } from './rpc-inspector.ts';
+import { RpcInspector } from './rpc-inspector.ts';
 import { serverDown, serverFailed, serverSilent } from './upstream-answers.ts';
 
 /** One request on its way to the server, and the answer on its way back. */
@@ -206,6 +207,7 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
         this.#peer.scheme,
         'X-Forwarded-Host',
         this.#peer.host,
+        ...this.#forwardedPrefix(),
       ],
     });
     const upstream = this.#gateway.pool.request(request, headText, this);
@@ -253,10 +255,21 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
     return true;
   }
 
+  /** Without it a server cannot make URLs of its own that lead back through a relay which routes by path. */
+  #forwardedPrefix(): readonly string[] {
+    const prefix = this.#routingPrefix();
+    return prefix === '' ? [] : ['X-Forwarded-Prefix', prefix];
+  }
+
   /** What stands in front of the server's paths where this caller sees them. */
   #publicPrefix(): string {
+    return this.#routingPrefix() + this.#pathPrefix;
+  }
+
+  /** The part of it that is no secret. */
+  #routingPrefix(): string {
     const path = this.#peer.via === 'provider' ? (this.#gateway.policy.publicUrl?.pathname ?? '') : '';
-    return path.replace(/\/+$/, '') + this.#pathPrefix;
+    return path.replace(/\/+$/, '');
   }
 
   /** Counts body bytes of the answer and follows its events. @returns what to send for them */

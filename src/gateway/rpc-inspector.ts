@@ -1,4 +1,5 @@
 import type { RequestHead } from '../core/exchange.ts';
+import { isJsonPost } from '../http1/refusal-text.ts';
 
 export interface RpcCall {
   readonly method: string;
@@ -64,10 +65,6 @@ export class RpcInspector {
       ...(Array.isArray(message) && { batch: message.length }),
     };
   }
-}
-
-export function isJsonPost(request: RequestHead): boolean {
-  return request.method === 'POST' && /^application\/json\b/i.test(request.get('content-type') ?? '');
 }
 
 function parse(text: string): unknown {

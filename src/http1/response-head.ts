@@ -20,7 +20,11 @@ export function parseResponseHead(text: string, requestMethod: string): ParsedRe
   const reason = match[3];
   const scan = scanFields(text, 12 + (reason === undefined ? 0 : reason.length + 1) + 2);
   const declared = declaredFraming(scan, minor);
-  const framing = isBodyless(requestMethod, status) ? NO_BODY : (declared ?? STREAM);
+  // No such answer has a body, but parsers differ on which of them they believe to have none.
+  if (status < 200 && declared !== undefined && !isEmpty(declared))
+    throw new Http1Error(502, 'framed-interim');
+  const framing =
+    status === 101 ? STREAM : isBodyless(requestMethod, status) ? NO_BODY : (declared ?? STREAM);
   const delimitedByClose = status !== 101 && framing.kind === 'stream' && declared === undefined;
   return new ParsedResponseHead(text, scan, framing, {
     status,
@@ -29,6 +33,10 @@ export function parseResponseHead(text: string, requestMethod: string): ParsedRe
     keepAlive: !delimitedByClose && !scan.close && (minor === 1 || scan.keepAlive),
     upgrade: status === 101 && scan.wantsUpgrade ? scan.upgrade : undefined,
   });
+}
+
+function isEmpty(framing: Framing): boolean {
+  return framing.kind === 'length' && framing.length === 0;
 }
 
 /**

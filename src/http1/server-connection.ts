@@ -7,6 +7,7 @@ import { responseHead } from './response-head.ts';
 import { serializeResponseHead } from './rewrite.ts';
 import { ServerExchange } from './server-exchange.ts';
 import type { Http1ServerOptions, ServerLimits } from './server-options.ts';
+import { addressOf } from './socket-origin.ts';
 import { writeHead } from './socket-writer.ts';
 
 export interface ServerContext {
@@ -37,7 +38,7 @@ export class ServerConnection {
   #progress = 0;
   #seenProgress = -1;
   #since = 0;
-  #seenPending = 0;
+  #seenTaken = 0;
   #pendingSince = 0;
 
   constructor(socket: Socket, context: ServerContext) {
@@ -64,7 +65,7 @@ export class ServerConnection {
   refuse(status: number, reason: string): void {
     if (this.#closing || this.#gone) return;
     const { options } = this.context;
-    const refused = { status, reason, address: this.socket.remoteAddress ?? '' };
+    const refused = { status, reason, address: addressOf(this.socket) };
     const answer = options.answerRefused?.(refused) ?? plainAnswer(status, reason);
     const text = serializeResponseHead(answer.head, {
       requestMethod: 'GET',
@@ -90,8 +91,11 @@ export class ServerConnection {
       return;
     }
     const pending = this.socket.writableLength;
-    if (pending === 0 || pending !== this.#seenPending) {
-      this.#seenPending = pending;
+    // Not how much waits: that is the same after one piece went and another came, and it grows where
+    // nothing goes.
+    const taken = this.socket.bytesWritten - pending;
+    if (pending === 0 || taken !== this.#seenTaken) {
+      this.#seenTaken = taken;
       this.#pendingSince = now;
     } else if (now - this.#pendingSince >= this.context.limits.writeStallMs) {
       this.destroy('caller-stalled');
@@ -235,6 +239,8 @@ export class ServerConnection {
 
   #brokenBody(exchange: ServerExchange, error: unknown): void {
     if (!(error instanceof Http1Error)) throw error;
+    // The handler has answered by now, and that answer is on its way.
+    if (this.#closing) return;
     const answerable = !exchange.answered;
     this.#exchange = undefined;
     this.#input = undefined;

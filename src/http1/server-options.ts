@@ -3,6 +3,7 @@ import type { TlsOptions } from 'node:tls';
 import type { Clock } from '../core/clock.ts';
 import type { Exchange, Peer, RequestHead, ResponseHead } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
+import type { TlsChallenges } from './challenge-front.ts';
 
 export interface Http1ServerOptions {
   /** Called once for each request, in order; the next one of a connection waits for its end. */
@@ -14,11 +15,15 @@ export interface Http1ServerOptions {
   readonly log: Logger;
   /** Speak TLS; plain TCP when absent. */
   readonly tls?: TlsOptions;
+  /** Answers to authorities that look whether a name leads here; with `tls`. */
+  readonly tlsChallenges?: TlsChallenges;
   /**
    * Offered every request that asks for an upgrade, before `handler`. Answering true takes the
    * socket: the server forgets it, and `buffered` holds the bytes that came after the head.
    */
   onUpgrade?(request: RequestHead, socket: Socket, buffered: Buffer): boolean;
+  /** Connections of these addresses begin with a PROXY header; without this nobody's do. */
+  readonly proxyHeaders?: { trusts(address: string): boolean };
   /** Whose connections are counted together; undefined: not at all. */
   limitedAddressOf?(socket: Socket): string | undefined;
   /** What to answer to a request the server refuses itself; a plain text when absent. */

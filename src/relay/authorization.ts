@@ -6,6 +6,16 @@ export interface Registration {
   /** Empty: whatever name the token stands for. */
   readonly name: string;
   readonly token: string;
+  /** Where the agent dials from, for those whose tokens may be too short to be a secret. */
+  readonly address?: string;
+}
+
+/** The token is good for several names, of which none was asked for. */
+export interface NameOffer {
+  /** As the operator wrote them; `*` stands for any text. */
+  readonly patterns: readonly string[];
+  /** What the agent gets that chooses this one. */
+  pick(name: string): Authorization;
 }
 
 export type Authorization =
@@ -20,6 +30,8 @@ export type Authorization =
       readonly ok: false;
       readonly reason: 'credential' | 'nameTaken' | 'nameInvalid' | 'nameDenied' | 'overloaded';
       readonly detail: string;
+      /** For agents with somebody at the keyboard; others are refused with `detail`. */
+      readonly offer?: NameOffer;
     };
 
 export type Authorize = (registration: Registration) => Promise<Authorization>;

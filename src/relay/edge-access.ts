@@ -11,6 +11,8 @@ export interface EdgeAccess {
   readonly query: boolean;
   /** Pages of some origins may call: their preflights, which hold no token, go to the gateway. */
   readonly preflight: boolean;
+  /** Those origins: their pages may read what the relay refuses. */
+  readonly origins?: readonly string[];
 }
 
 export interface EdgeToken {
@@ -21,9 +23,13 @@ export interface EdgeToken {
 
 /** More than any agent has; each is compared with what a stranger shows. */
 const MAX_TOKENS = 32;
+/** Longer lists are not sent: the HELLO they are part of has a limit, and calls work without. */
+const MAX_ORIGINS_LENGTH = 2_048;
 
-export function encodeAccess({ tokens, query, preflight }: EdgeAccess): object {
+export function encodeAccess({ tokens, query, preflight, origins = [] }: EdgeAccess): object {
+  const told = origins.length > 0 && origins.join().length <= MAX_ORIGINS_LENGTH;
   return {
+    ...(told ? { origins } : {}),
     tokens: tokens.map(({ sha256, validForMs }) => ({
       sha256,
       ...(validForMs === undefined ? {} : { validForMs }),
@@ -39,7 +45,12 @@ export function decodeAccess(raw: unknown): EdgeAccess {
   if (!Array.isArray(tokens) || tokens.length > MAX_TOKENS) {
     throw new LinkError('protocol', `access: tokens is not a list of at most ${MAX_TOKENS}`);
   }
+  const origins = member(raw, 'origins') ?? [];
+  if (!Array.isArray(origins) || !origins.every((origin) => typeof origin === 'string')) {
+    throw new LinkError('protocol', 'access: origins is not a list of texts');
+  }
   return {
+    ...(origins.length > 0 ? { origins: origins.map((origin) => origin.toLowerCase()) } : {}),
     tokens: tokens.map(decodeToken),
     query: member(raw, 'query') === true,
     preflight: member(raw, 'preflight') === true,
@@ -81,6 +92,11 @@ export class EdgeGuard {
       ...(validForMs === undefined ? {} : { notAfter: now + validForMs }),
     });
     this.#table.set((access?.tokens ?? []).map(entry));
+  }
+
+  /** Origins whose pages may read a refusal; lower case. */
+  get origins(): readonly string[] {
+    return this.#access?.origins ?? [];
   }
 
   /** @param target what the gateway would be asked for: a secret path is looked for in it */

@@ -5,10 +5,14 @@ import type { ServingLink } from './serving-link.ts';
 /** Several links of one agent that serve a name together, over connections of their own. */
 export class LinkGroup implements ServingLink {
   readonly id: string;
+  readonly dialect: string;
+  readonly guarded: boolean;
   readonly #members = new Set<ServingLink>();
 
   constructor(id: string, first: ServingLink) {
     this.id = id;
+    this.dialect = first.dialect;
+    this.guarded = first.guarded;
     this.#members.add(first);
   }
 

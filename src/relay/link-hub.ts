@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../core/clock.ts';
 import type { RequestHead } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
+import { RELAY_HEADER } from '../core/markers.ts';
 import type { Authorize } from './authorization.ts';
 import { decodeAccessFrame, EdgeGuard } from './edge-access.ts';
 import { FrameType } from './frame.ts';
@@ -14,6 +15,7 @@ import { Mux } from './mux.ts';
 import { MuxLink } from './mux-link.ts';
 import { type NameHolder, NameRegistry } from './name-registry.ts';
 import type { ServingLink } from './serving-link.ts';
+import { WaitingRoom } from './waiting-room.ts';
 import { acceptUpgrade } from './websocket-handshake.ts';
 import { WindowBudget } from './window-budget.ts';
 
@@ -66,13 +68,14 @@ export class LinkHub {
   readonly #options: LinkHubOptions;
   readonly #links = new Set<ServingLink>();
   readonly #budget = new WindowBudget(GROWTH_BYTES);
-  readonly #pending = new Set<Socket>();
+  readonly #pending: WaitingRoom;
   #draining = false;
   #onEmpty: (() => void) | undefined;
 
   constructor(options: LinkHubOptions) {
     this.#options = options;
     this.names = new NameRegistry(options.clock, options.returnsMs);
+    this.#pending = new WaitingRoom(options.pendingLinks);
   }
 
   get links(): number {
@@ -89,26 +92,35 @@ export class LinkHub {
     return streams;
   }
 
-  /** Takes over a socket whose request asks for a link. */
+  /** Takes over a socket whose request asks for a link of our own protocol. */
   accept(request: RequestHead, socket: Socket, buffered: Buffer): void {
-    const { links, pendingLinks } = this.#options;
-    const full = this.#links.size >= links || this.#pending.size >= pendingLinks;
-    if (this.#draining || full) {
-      turnAway(socket, '503 Service Unavailable', 'no room for another link\n');
-      return;
-    }
+    this.upgrade(request, socket, async (spoke) => {
+      const registered = await registerLink(socket, buffered, { ...this.#options, spoke });
+      return () => this.#serve(registered);
+    });
+  }
+
+  /**
+   * Upgrades a socket to WebSocket if there is room for another link.
+   *
+   * @param register gives what makes the link serve, and says when the agent `spoke`; on a
+   *   `LinkError` it has closed the socket
+   */
+  upgrade(request: RequestHead, socket: Socket, register: (spoke: () => void) => Promise<() => void>): void {
     const upgrade = acceptUpgrade((name) => request.get(name));
     if ('refusal' in upgrade) {
       turnAway(socket, '400 Bad Request', `${upgrade.refusal}\n`);
       return;
     }
+    if (this.#draining || this.#links.size >= this.#options.links || !this.#pending.enter(socket)) {
+      turnAway(socket, '503 Service Unavailable', 'no room for another link\n');
+      return;
+    }
     socket.write(upgrade.answer, 'latin1');
-    this.#pending.add(socket);
-    socket.once('close', () => this.#pending.delete(socket));
-    registerLink(socket, buffered, this.#options).then(
-      (registered) => {
-        this.#pending.delete(socket);
-        this.#serve(registered);
+    register(() => this.#pending.spoke(socket)).then(
+      (serve) => {
+        this.#pending.leave(socket);
+        serve();
       },
       (err: unknown) => {
         if (err instanceof LinkError) {
@@ -153,7 +165,7 @@ export class LinkHub {
 
   close(): void {
     this.#draining = true;
-    for (const socket of this.#pending) socket.destroy();
+    this.#pending.close();
     for (const link of [...this.#links]) link.close('draining', 'the relay is shutting down');
     this.names.close();
   }
@@ -223,7 +235,9 @@ export class LinkHub {
     this.#links.add(link);
     // Routing is live by now; the acknowledgement leaves before the first request can.
     acknowledge(publicUrl(name), linkId);
-    log.info({ name, link: linkId, replaced: claimed.replaced !== undefined }, 'link registered');
+    const { dialect, guarded } = link;
+    const replaced = claimed.replaced !== undefined;
+    log.info({ name, link: linkId, replaced, dialect, access: accessOf(guarded) }, 'link registered');
     this.names.wake(name);
     if (claimed.replaced !== undefined) this.#retire(claimed.replaced.link);
     return this.#admission(link, linkId, holder);
@@ -269,11 +283,16 @@ export class LinkHub {
   }
 }
 
+/** For the operator: who may call a tunnel. */
+export function accessOf(guarded: boolean): 'token' | 'open' {
+  return guarded ? 'token' : 'open';
+}
+
 function turnAway(socket: Socket, status: string, text: string): void {
   socket.on('error', () => socket.destroy());
   socket.resume();
   socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`,
+    `HTTP/1.1 ${status}\r\n${RELAY_HEADER}: no-link\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`,
   );
   socket.once('finish', () => socket.destroy());
 }

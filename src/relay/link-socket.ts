@@ -1,10 +1,10 @@
-import { randomFillSync } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../core/clock.ts';
 import { FrameDecoder, type FrameReceiver, writeFrameHeader } from './frame.ts';
 import { LinkError } from './link-error.ts';
 import { BATCH_BYTES, returnSlab, SLAB_START, takeSlab } from './slab.ts';
 import { controlFrame, finishWebSocketFrame, Opcode, WebSocketDecoder } from './websocket-frame.ts';
+import { nextMask } from './websocket-mask.ts';
 
 /** Unsent bytes above which producers wait, and below which they go on. */
 const CONGESTED_BYTES = 1_048_576;
@@ -253,16 +253,4 @@ export class LinkSocket {
     }
     this.onClosed?.(error);
   }
-}
-
-/** Keys are drawn in bulk: a call to the generator per frame would cost more than the masking. */
-const masks = new Uint32Array(1_024);
-let nextMaskAt = masks.length;
-
-function nextMask(): number {
-  if (nextMaskAt === masks.length) {
-    randomFillSync(masks);
-    nextMaskAt = 0;
-  }
-  return masks[nextMaskAt++] ?? 0;
 }

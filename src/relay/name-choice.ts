@@ -10,11 +10,17 @@ const DNS_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 export type NameChoice =
   | { readonly ok: true; readonly name: string }
-  | { readonly ok: false; readonly reason: 'nameInvalid' | 'nameDenied'; readonly detail: string };
+  | {
+      readonly ok: false;
+      readonly reason: 'nameInvalid' | 'nameDenied';
+      readonly detail: string;
+      /** The patterns to choose from: another name may do. */
+      readonly offer?: readonly string[];
+    };
 
 /**
  * The name an agent gets whose token stands for `allowed` patterns: the one it asked for when that
- * matches, else the only concrete one there is. Nobody is asked back: an agent has no keyboard.
+ * matches, else the only concrete one there is.
  *
  * @param requested empty when the agent has no wish
  */
@@ -26,7 +32,14 @@ export function chooseName(requested: string, allowed: readonly string[]): NameC
   if (only !== undefined && allowed.length === 1 && !only.includes('*')) return usableName(only);
   const wish = requested === '' ? 'say which name you want' : `the token is not for the name ${requested}`;
   const list = allowed.length === 0 ? 'none' : allowed.join(', ');
-  return { ok: false, reason: 'nameDenied', detail: `${wish}; it may have: ${list}` };
+  return { ok: false, reason: 'nameDenied', detail: `${wish}; it may have: ${list}`, offer: allowed };
+}
+
+/** The name of an agent that was offered the patterns and chose. */
+export function pickName(picked: string, allowed: readonly string[]): NameChoice {
+  if (allowed.some((pattern) => matchesPattern(picked, pattern))) return usableName(picked);
+  const detail = `subdomain '${picked}' not authorized for this token`;
+  return { ok: false, reason: 'nameDenied', detail };
 }
 
 /** Anybody's name on an open relay: the one asked for, else the one that follows from the token. */
@@ -48,7 +61,7 @@ export function matchesPattern(name: string, pattern: string): boolean {
 }
 
 /** Usable as a DNS label and in a path, and nobody would mistake it for somebody else's. */
-function usableName(name: string): NameChoice {
+export function usableName(name: string): NameChoice {
   if (!DNS_LABEL.test(name) || name.startsWith('xn--')) {
     return { ok: false, reason: 'nameInvalid', detail: 'the name is not usable as a host name' };
   }

@@ -25,11 +25,20 @@ export function routePath(target: string): Route | undefined {
 }
 
 /**
- * OAuth clients look for their metadata at the root of the host, where no tunnel lives. They expect
- * a JSON 404 there; anything else is reported to users as a broken server.
+ * OAuth clients look for the metadata of `https://host/figma/mcp` with the well-known part in front of
+ * the path (RFC 9728 §3.1, RFC 8414 §3.1): `/.well-known/oauth-protected-resource/figma/mcp`. The server
+ * behind the tunnel is asked what it would be asked without the tunnel's name.
+ *
+ * @returns undefined when the path is not of that kind, or names no tunnel
  */
-export function isOAuthPath(target: string): boolean {
-  return /^\/(?:\.well-known\/(?:oauth-[a-z-]+|openid-configuration)(?=[/?]|$)|(?:register|authorize|token)(?=[?]|$))/.test(
-    target,
-  );
+export function routeWellKnown(target: string): Route | undefined {
+  const match = WELL_KNOWN.exec(target);
+  const route = match === null ? undefined : routePath(target.slice((match[1] as string).length));
+  if (route === undefined) return undefined;
+  // `/figma` itself has no path of its own: nothing is to follow then.
+  const rest = route.target.replace(/^\/(?=$|\?)/, '');
+  return { name: route.name, target: `${match?.[1]}${rest}` };
 }
+
+const WELL_KNOWN =
+  /^(\/\.well-known\/(?:oauth-protected-resource|oauth-authorization-server|openid-configuration))\//;

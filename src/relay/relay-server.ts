@@ -4,22 +4,36 @@ import type { Clock } from '../core/clock.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
 import { RELAY_HEADER } from '../core/markers.ts';
+import type { TlsChallenges } from '../http1/challenge-front.ts';
+import { isOAuthPath } from '../http1/refusal-text.ts';
 import { Http1Server } from '../http1/server.ts';
 import type { ServerLimits } from '../http1/server-options.ts';
+import { addressOf } from '../http1/socket-origin.ts';
+import { addressKey } from './address-key.ts';
 import type { Authorize } from './authorization.ts';
 import { routeHost } from './host-routing.ts';
-import { LinkHub } from './link-hub.ts';
+import { type BodyLimits, declaredTooLarge, limitBodies } from './limited-exchange.ts';
+import { accessOf, LinkHub } from './link-hub.ts';
+import { isRegisterPath, McpTunnelAgents, refuseRegistration } from './mcp-tunnel/agents.ts';
 import { MAX_HEAD_BYTES } from './mux-stream.ts';
 import type { NameHolder } from './name-registry.ts';
 import { ObservedExchange, type Visit } from './observed-exchange.ts';
-import { isOAuthPath, type Route, routePath } from './path-routing.ts';
+import { type Route, routePath, routeWellKnown } from './path-routing.ts';
 import { RateLimiter } from './rate-limiter.ts';
-import { answer, refuse, refuseDiscovery, refuseStranger, TEXT_TYPE } from './relay-answer.ts';
+import {
+  answer,
+  answerBroken,
+  pageHeaders,
+  refuse,
+  refuseDiscovery,
+  refuseStranger,
+  TEXT_TYPE,
+} from './relay-answer.ts';
 import { type ShedOptions, shed } from './shedding.ts';
-import { addressOf, isTrusted, visitorOf } from './visitor.ts';
+import { isTrusted, visitorOf } from './visitor.ts';
 import { LINK_PATH } from './websocket-handshake.ts';
 
-export interface RelayLimits extends Partial<ServerLimits> {
+export interface RelayLimits extends Partial<ServerLimits>, BodyLimits {
   readonly links: number;
   /** Agents' sockets that have not registered yet. */
   readonly pendingLinks: number;
@@ -42,11 +56,15 @@ const HANDOVER_MS = 1_000;
 const DEFAULT_RELAY_LIMITS = {
   headBytes: 16_384,
   connections: 4_096,
-  links: 1_024,
-  pendingLinks: 64,
+  links: 4_096,
+  // More than one address may have connections, so that it takes several to fill it.
+  pendingLinks: 512,
   streamsPerLink: 1_024,
   requestsPerAddress: 0,
   requestsPerTunnel: 0,
+  // A stranger may send and take as slowly as it likes, but not nothing.
+  bodyStallMs: 60_000,
+  writeStallMs: 120_000,
 } as const satisfies RelayLimits;
 
 export interface RelayServerOptions {
@@ -59,10 +77,16 @@ export interface RelayServerOptions {
   readonly publicUrl?: URL;
   /** Speaks TLS itself; plain TCP when absent. */
   readonly tls?: TlsOptions;
+  /** For certificates of our own making; with `tls`. */
+  readonly tlsChallenges?: TlsChallenges;
   /** Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. */
   readonly trustedProxies?: BlockList;
+  /** Connections of these proxies begin with a PROXY header. */
+  readonly proxyProtocol?: boolean;
   /** Turns callers without the tunnel's token away here. The gateways check in any case. */
   readonly enforceAccess?: boolean;
+  /** Clients of mcp-tunnel and mcpr may serve too. They have no access tokens: anybody may call them. */
+  readonly mcpTunnelAgents?: boolean;
   /** Told of every visitor's request when it ended. */
   readonly onVisit?: (visit: Visit) => void;
   readonly authorize: Authorize;
@@ -89,6 +113,10 @@ export interface ServedTunnel {
   readonly openedAt: number;
   /** Requests in flight. */
   readonly streams: number;
+  /** The protocol its agent speaks. */
+  readonly dialect: string;
+  /** `open`: its agent has no access tokens, and whoever knows the address may call. */
+  readonly access: 'token' | 'open';
 }
 
 /** Gives public URLs to agents that dial in, and carries visitors' requests to them. */
@@ -96,8 +124,10 @@ export class RelayServer {
   readonly #options: RelayServerOptions;
   readonly #http: Http1Server;
   readonly #hub: LinkHub;
+  readonly #agents: McpTunnelAgents | undefined;
   readonly #perAddress: RateLimiter;
   readonly #perTunnel: RateLimiter;
+  readonly #bodies: BodyLimits;
   #base: URL;
   #draining = false;
 
@@ -109,6 +139,7 @@ export class RelayServer {
     this.#base = options.publicUrl ?? baseUrl(options.host, options.port);
     this.#perAddress = new RateLimiter(limits.requestsPerAddress, clock);
     this.#perTunnel = new RateLimiter(limits.requestsPerTunnel, clock);
+    this.#bodies = limits;
     const publicUrl = (name: string) => this.#publicUrl(name);
     this.#hub = new LinkHub({
       ...limits,
@@ -118,6 +149,9 @@ export class RelayServer {
       publicUrl,
       returnsMs: options.returnsMs ?? 0,
     });
+    if (options.mcpTunnelAgents) {
+      this.#agents = new McpTunnelAgents({ hub: this.#hub, authorize, clock, limits });
+    }
     const trusted = options.trustedProxies ?? new BlockList();
     this.#http = new Http1Server({
       handler: (exchange) => this.#handle(exchange),
@@ -125,13 +159,23 @@ export class RelayServer {
       // A proxy's connections are everybody's.
       limitedAddressOf: (socket) => {
         const address = addressOf(socket);
-        return isTrusted(address, trusted) ? undefined : address;
+        return isTrusted(address, trusted) ? undefined : addressKey(address);
       },
       ...(options.tls === undefined ? {} : { tls: options.tls }),
+      ...(options.tlsChallenges === undefined ? {} : { tlsChallenges: options.tlsChallenges }),
+      ...(options.proxyProtocol ? { proxyHeaders: { trusts: (at) => isTrusted(at, trusted) } } : {}),
       limits,
       clock,
       log,
+      answerRefused: answerBroken,
       onUpgrade: (request, socket, buffered) => {
+        if (this.#agents !== undefined && isRegisterPath(request.target)) {
+          // Any other method is told so like every request that is no handshake.
+          if (request.method !== 'GET') return false;
+          const { address } = visitorOf(socket, request, trusted);
+          this.#agents.accept(request, socket, buffered, address);
+          return true;
+        }
         if (!isLinkPath(request.target) || this.#nameInHost(request.get('host')) !== undefined) return false;
         this.#hub.accept(request, socket, buffered);
         return true;
@@ -156,7 +200,17 @@ export class RelayServer {
       link: linkId,
       openedAt,
       streams: link.active,
+      dialect: link.dialect,
+      access: accessOf(link.guarded),
     }));
+  }
+
+  /** The host is the base domain's, or that of a tunnel which is served now. */
+  serves(host: string): boolean {
+    const domain = this.#base.hostname;
+    if (host === domain) return true;
+    const name = this.#nameInHost(host)?.name;
+    return name !== undefined && this.#hub.names.find(name) !== undefined;
   }
 
   /** Certificate and key for connections from now on. */
@@ -228,10 +282,13 @@ export class RelayServer {
     const { target } = visitor.request;
     const host = visitor.request.get('host') ?? '';
     const byHost = this.#options.routing.kind === 'host';
-    const route = byHost ? routeHost(host, target, this.#base.hostname) : routePath(target);
+    const route = byHost
+      ? routeHost(host, target, this.#base.hostname)
+      : (routeWellKnown(target) ?? routePath(target));
     const exchange = this.#observed(visitor, route);
-    const waitSeconds = this.#perAddress.take(exchange.peer.address);
+    const waitSeconds = this.#perAddress.take(addressKey(exchange.peer.address));
     if (waitSeconds > 0) refuse(exchange, { ...TOO_MANY_OF_ADDRESS, retryAfterSeconds: waitSeconds });
+    else if (this.#agents !== undefined && isRegisterPath(target)) refuseRegistration(exchange);
     else if (route !== undefined) this.#toTunnel(exchange, route, byHost);
     else this.#answerItself(exchange);
   }
@@ -255,14 +312,18 @@ export class RelayServer {
   #admit(exchange: Exchange, holder: NameHolder, route: Route): void {
     const { enforceAccess } = this.#options;
     const verdict = enforceAccess ? holder.guard.judge(exchange.request, route.target) : 'pass';
+    const forPages = pageHeaders(exchange.request, holder.guard.origins);
     if (verdict !== 'pass') {
-      if (isOAuthPath(route.target)) refuseDiscovery(exchange);
-      else refuseStranger(exchange, verdict);
+      if (isOAuthPath(route.target)) refuseDiscovery(exchange, forPages);
+      else refuseStranger(exchange, verdict === 'wrong-token', forPages);
       return;
     }
     const waitSeconds = this.#perTunnel.take(route.name);
-    if (waitSeconds > 0) refuse(exchange, { ...TOO_MANY_OF_TUNNEL, retryAfterSeconds: waitSeconds });
-    else holder.link.forward(exchange, route.target);
+    const tooLarge = declaredTooLarge(exchange.request, this.#bodies);
+    if (waitSeconds > 0) {
+      refuse(exchange, { ...TOO_MANY_OF_TUNNEL, retryAfterSeconds: waitSeconds, headers: forPages });
+    } else if (tooLarge !== undefined) refuse(exchange, { ...tooLarge, headers: forPages });
+    else holder.link.forward(limitBodies(exchange, this.#bodies), route.target);
   }
 
   #observed(exchange: Exchange, route: Route | undefined): Exchange {

@@ -3,6 +3,10 @@ import type { GoawayReason } from './link-error.ts';
 
 /** A registered agent as the relay's public side sees it, whatever protocol it speaks. */
 export interface ServingLink {
+  /** The protocol it speaks, for the operator. */
+  readonly dialect: string;
+  /** False: the agent has no access tokens, so that whoever knows the address may call. */
+  readonly guarded: boolean;
   /** Requests in flight. */
   readonly active: number;
   /** Carries one visitor's exchange; answers it here when the agent can take no more. */

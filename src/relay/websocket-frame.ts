@@ -54,6 +54,10 @@ export interface WebSocketReceiver {
   payload(piece: Buffer): void;
   /** A whole control frame. */
   control(opcode: number, payload: Buffer): void;
+  /** A data frame of `length` payload bytes begins; `opcode` is that of its message. */
+  begin?(opcode: number, length: number): void;
+  /** The message is complete. */
+  complete?(): void;
 }
 
 /**
@@ -70,11 +74,17 @@ export class WebSocketDecoder {
   #missing = 0;
   #phase = 0;
   #inMessage = false;
+  #message = 0;
+  readonly #text: boolean;
   #control: Buffer | undefined;
 
-  /** @param role `server` decodes what a client sent: every frame must be masked, and none otherwise. */
-  constructor(role: 'client' | 'server', receiver: WebSocketReceiver) {
+  /**
+   * @param role `server` decodes what a client sent: every frame must be masked, and none otherwise
+   * @param text text messages are allowed too; the link protocol has none
+   */
+  constructor(role: 'client' | 'server', receiver: WebSocketReceiver, text = false) {
     this.#expectMask = role === 'server';
+    this.#text = text;
     this.#receiver = receiver;
   }
 
@@ -90,8 +100,10 @@ export class WebSocketDecoder {
       applyMask(chunk, at, end, this.#mask, this.#phase);
       this.#phase = (this.#phase + end - at) & 3;
       this.#missing -= end - at;
-      if (this.#opcode < Opcode.close) this.#receiver.payload(chunk.subarray(at, end));
-      else this.#takeControl(chunk.subarray(at, end));
+      if (this.#opcode < Opcode.close) {
+        this.#receiver.payload(chunk.subarray(at, end));
+        if (this.#missing === 0 && !this.#inMessage) this.#receiver.complete?.();
+      } else this.#takeControl(chunk.subarray(at, end));
       at = end;
     }
   }
@@ -139,7 +151,12 @@ export class WebSocketDecoder {
     this.#mask = masked ? header.readUInt32LE(at) : 0;
     this.#phase = 0;
     this.#missing = length;
-    if (length === 0 && opcode >= Opcode.close) this.#receiver.control(opcode, Buffer.alloc(0));
+    if (opcode >= Opcode.close) {
+      if (length === 0) this.#receiver.control(opcode, Buffer.alloc(0));
+      return;
+    }
+    this.#receiver.begin?.(this.#message, length);
+    if (length === 0 && final) this.#receiver.complete?.();
   }
 
   #checkOpcode(opcode: number, final: boolean, length: number): void {
@@ -148,9 +165,11 @@ export class WebSocketDecoder {
       if (!final || length > MAX_CONTROL_BYTES) throw malformed('a control frame is split or too long');
       return;
     }
-    if (opcode === Opcode.continuation ? !this.#inMessage : opcode !== Opcode.binary || this.#inMessage) {
+    const known = opcode === Opcode.binary || (this.#text && opcode === Opcode.text);
+    if (opcode === Opcode.continuation ? !this.#inMessage : !known || this.#inMessage) {
       throw malformed(`opcode ${opcode} is not allowed here`);
     }
+    if (opcode !== Opcode.continuation) this.#message = opcode;
     this.#inMessage = !final;
   }
 

@@ -1,3 +1,5 @@
+import { randomFillSync } from 'node:crypto';
+
 /**
  * XORs `bytes[start, end)` with a masking key in place (RFC 6455 §5.3), four bytes a step.
  *
@@ -28,4 +30,17 @@ export function applyMask(bytes: Buffer, start: number, end: number, key: number
     keyByte = (keyByte + 1) & 3;
     at++;
   }
+}
+
+/** Keys are drawn in bulk: a call to the generator per frame would cost more than the masking. */
+const masks = new Uint32Array(1_024);
+let nextMaskAt = masks.length;
+
+/** An unpredictable masking key (RFC 6455 §5.3). */
+export function nextMask(): number {
+  if (nextMaskAt === masks.length) {
+    randomFillSync(masks);
+    nextMaskAt = 0;
+  }
+  return masks[nextMaskAt++] ?? 0;
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Authorization, Authorize } from '../relay/authorization.ts';
-import { chooseName, type NameChoice, openName } from '../relay/name-choice.ts';
+import { chooseName, type NameChoice, openName, pickName } from '../relay/name-choice.ts';
 import { findGrant, hashOf, type TokenGrant } from './static-tokens.ts';
 
 /** The provider's answer must be here by then (milliseconds). */
@@ -19,18 +19,21 @@ const UNAVAILABLE = { ok: false, reason: 'overloaded', detail: 'auth provider un
 export function authorizeFromList(grants: () => readonly TokenGrant[]): Authorize {
   return async ({ name, token }) => {
     const grant = findGrant(grants(), token);
-    return grant === undefined ? UNKNOWN_TOKEN : granted(chooseName(name, grant.patterns), token);
+    return grant === undefined ? UNKNOWN_TOKEN : granted(chooseName(name, grant.patterns), hashOf(token));
   };
 }
 
-/** Anybody may register. Whoever shows the same token again is the same one. */
+/**
+ * Anybody may register. Whoever shows the same token again is the same one; with a token that others
+ * may guess, only from the same address.
+ */
 export function authorizeAnybody(): Authorize {
-  return async ({ name, token }) => {
-    if (token.length < MIN_OPEN_TOKEN_LENGTH) {
-      const detail = `a token of at least ${MIN_OPEN_TOKEN_LENGTH} characters says whose the name is`;
-      return { ok: false, reason: 'credential', detail };
-    }
-    return granted(openName(name, token), token);
+  return async ({ name, token, address }) => {
+    const identity = hashOf(token);
+    if (token.length >= MIN_OPEN_TOKEN_LENGTH) return granted(openName(name, token), identity);
+    if (address !== undefined) return granted(openName(name, token), `${address} ${identity}`);
+    const detail = `a token of at least ${MIN_OPEN_TOKEN_LENGTH} characters says whose the name is`;
+    return { ok: false, reason: 'credential', detail };
   };
 }
 
@@ -52,7 +55,7 @@ export function authorizeByProvider(provider: AuthProvider): Authorize {
   return async ({ name, token }) => {
     let answer: { readonly status: number; readonly body: unknown };
     try {
-      answer = await ask(provider, { token, subdomain: name });
+      answer = await askProvider(provider, { token, subdomain: name }, provider.clock);
     } catch (err) {
       provider.log.warn({ err }, 'the auth provider gave no answer');
       return UNAVAILABLE;
@@ -67,11 +70,16 @@ export function authorizeByProvider(provider: AuthProvider): Authorize {
       provider.log.warn({ status }, 'the auth provider gave an answer that means nothing');
       return UNAVAILABLE;
     }
-    return granted(chooseName(name, allowed), token);
+    return granted(chooseName(name, allowed), hashOf(token));
   };
 }
 
-async function ask({ url, secret, clock }: AuthProvider, question: object) {
+/** @throws when there is no answer in time, or one that is too long */
+export async function askProvider(
+  { url, secret }: Pick<AuthProvider, 'url' | 'secret'>,
+  question: { readonly token: string; readonly subdomain: string },
+  clock: Clock,
+): Promise<{ readonly status: number; readonly body: unknown }> {
   const abort = new AbortController();
   const timer = clock.setTimer(() => abort.abort(new Error('no answer in time')), PROVIDER_TIMEOUT_MS);
   try {
@@ -92,8 +100,11 @@ async function ask({ url, secret, clock }: AuthProvider, question: object) {
   }
 }
 
-function granted(choice: NameChoice, token: string): Authorization {
-  return choice.ok ? { ok: true, identity: hashOf(token), name: choice.name } : choice;
+function granted(choice: NameChoice, identity: string): Authorization {
+  if (choice.ok) return { ok: true, identity, name: choice.name };
+  const { offer: patterns, ...refusal } = choice;
+  if (patterns === undefined) return refusal;
+  return { ...refusal, offer: { patterns, pick: (name) => granted(pickName(name, patterns), identity) } };
 }
 
 function parsed(text: string): unknown {

@@ -19,13 +19,26 @@ export interface RelaySettings {
   readonly auth: RelayAuth;
   /** Files in PEM. Read again when they change. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** Certificates from an authority that speaks ACME, instead of from files. */
+  readonly acme?:
+    | { readonly directory: URL; readonly email: string | undefined; readonly folder: string }
+    | undefined;
+  /** A listener without TLS that sends visitors to the one with it; undefined is none. */
+  readonly redirectPort?: number | undefined;
   readonly trustedProxies: BlockList;
+  /** Connections of trusted proxies begin with a PROXY header. */
+  readonly proxyProtocol: boolean;
+  /** Clients of mcp-tunnel and mcpr may serve: without access tokens, to whoever knows the address. */
+  readonly mcpTunnelAgents: boolean;
   /** Loopback port of health checks and metrics; undefined is none. */
   readonly adminPort: number | undefined;
   readonly limits: {
     readonly requestsPerAddress: number;
     readonly requestsPerTunnel: number;
     readonly connectionsPerAddress: number;
+    /** Bytes; 0 is no limit. */
+    readonly maxRequestBodyBytes?: number;
+    readonly maxResponseBodyBytes?: number;
   };
   /** How long exchanges in flight may go on after SIGTERM (milliseconds). */
   readonly drainMs: number;

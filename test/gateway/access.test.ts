@@ -257,6 +257,19 @@ describe('what the server is told about the caller', () => {
     expect(await bench.event()).toMatchObject({ client: '203.0.113.7', via: 'provider' });
   });
 
+  it('says under which path a relay carries it, and never the secret part of the path', async () => {
+    const bench = await gateway();
+    bench.gateway.setPublicUrl(new URL('https://relay.example.com/figma'));
+    await bench.ask(`GET /t/${TOKEN}/mcp`, 'X-Forwarded-Prefix: /evil\r\n');
+    bench.gateway.setForwardedTrust(true);
+    await bench.ask(
+      `GET /t/${TOKEN}/mcp`,
+      'Host: relay.example.com\r\nX-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Prefix: /evil\r\n',
+    );
+
+    expect(reached.map(({ headers }) => headers['x-forwarded-prefix'])).toEqual([undefined, '/figma']);
+  });
+
   it('leaves out nothing else: the server decides about its own credentials', async () => {
     const bench = await gateway();
     await bench.ask(

@@ -7,17 +7,13 @@ import { createBodyDecoder } from '../../src/http1/body-decoder.ts';
 import { Http1Error } from '../../src/http1/http1-error.ts';
 import { parseRequestHead } from '../../src/http1/request-head.ts';
 import { parseResponseHead } from '../../src/http1/response-head.ts';
-
-/** Another parser's reading of the same bytes; undefined when it refused them. */
-interface Reading {
-  readonly start: string;
-  readonly headers: readonly string[];
-  readonly body: string;
-}
+import type { Reading } from './fuzz/readings.ts';
+import { Samples, seededRandom } from './fuzz/samples.ts';
 
 const CASES = 3_000;
 const seed = Number(process.env['HTTP1_FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
-const random = generator(seed);
+const random = seededRandom(seed);
+const samples = new Samples(random);
 
 /**
  * llhttp is what most of the servers behind a tunnel parse with. What it refuses we must refuse, and
@@ -61,7 +57,7 @@ describe(`against node:http (seed ${seed})`, () => {
   it('never accepts a request it refuses, and reads the others alike', async () => {
     let accepted = 0;
     for (let i = 0; i < CASES; i++) {
-      const wire = mutate(requestSample(), i % 4 === 0 ? 0 : 1 + random(3));
+      const wire = samples.mutate(samples.request(), i % 4 === 0 ? 0 : 1 + random(3));
       const ours = readRequest(wire);
       if (ours === undefined) continue;
       accepted++;
@@ -96,7 +92,7 @@ describe(`against node:http as a client (seed ${seed})`, () => {
     const { port } = server.address() as AddressInfo;
     let accepted = 0;
     for (let i = 0; i < CASES / 3; i++) {
-      wire = mutate(responseSample(), i % 4 === 0 ? 0 : 1 + random(2));
+      wire = samples.mutate(samples.response(), i % 4 === 0 ? 0 : 1 + random(2));
       const ours = readResponse(wire);
       if (ours === undefined) continue;
       accepted++;
@@ -174,142 +170,4 @@ function readBody(
   });
   // Bytes left over are a second message: not this test's subject.
   return (decoder.done || untilClose) && next === bytes.length ? body : undefined;
-}
-
-function requestSample(): string {
-  const method = pick(['GET', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'HEAD', 'PATCH']);
-  const target = pick(['/', '/mcp', '/a?b=c', '/x%20y', '*', 'http://a/b', '/{"a"}']);
-  const version = pick(['1.1', '1.1', '1.1', '1.0']);
-  const [framing, body] = framedBody();
-  const headers = some([
-    'Accept: */*',
-    'Accept:application/json',
-    'X-Empty:',
-    'X-Latin: \xe4\xf6',
-    'X-Tab:\ta\tb',
-    'Connection: close',
-    'Connection: keep-alive, X-Tab',
-    'Cookie: a=b; c="d"',
-    'Content_Length: 5',
-    'TE: trailers',
-    'Expect: 100-continue',
-  ]);
-  return `${method} ${target} HTTP/${version}\r\n${shuffle(['Host: a', ...headers, ...framing]).join('\r\n')}\r\n\r\n${body}`;
-}
-
-function responseSample(): string {
-  const [framing, body] = framedBody();
-  const status = pick(['200 OK', '404 Not Found', '204 No Content', '304 Not Modified', '500', '200 ']);
-  const headers = some([
-    'Content-Type: text/plain',
-    'X-Empty:',
-    'Connection: close',
-    'X: \xe4',
-    'Keep-Alive: timeout=5',
-  ]);
-  return `HTTP/${pick(['1.1', '1.1', '1.0'])} ${status}\r\n${shuffle(['Date: now', ...headers, ...framing]).join('\r\n')}\r\n\r\n${body}`;
-}
-
-function framedBody(): [headers: string[], body: string] {
-  switch (random(6)) {
-    case 0:
-      return [['Content-Length: 5'], 'hello'];
-    case 1:
-      return [['Transfer-Encoding: chunked'], '5\r\nhello\r\n0\r\n\r\n'];
-    case 2:
-      return [['transfer-encoding: Chunked'], '2;a=b;c="d"\r\nhe\r\n3\r\nllo\r\n0\r\nX-Sum: 1\r\n\r\n'];
-    case 3:
-      return [['Content-Length: 0'], ''];
-    case 4:
-      return [
-        pick([
-          ['Content-Length: 5', 'Content-Length: 5'],
-          ['Transfer-Encoding: gzip'],
-          ['Content-Length: 5,5'],
-        ]),
-        'hello',
-      ];
-    default:
-      return [[], ''];
-  }
-}
-
-const EDITS = [
-  '\r',
-  '\n',
-  '\r\n',
-  ' ',
-  '\t',
-  '\0',
-  ':',
-  ';',
-  ',',
-  '"',
-  '\x7f',
-  '\xff',
-  '0',
-  '5',
-  'a',
-  '-',
-  '_',
-  '\r\n ',
-  '\x0b',
-  '#',
-  '\\',
-];
-const LINES = [
-  'Transfer-Encoding: chunked',
-  'Content-Length: 3',
-  'Host: b',
-  ' folded: x',
-  'X : y',
-  'Transfer-Encoding : chunked',
-];
-
-/** A few small edits: where parsers disagree, they disagree about single bytes. */
-function mutate(sample: string, edits: number): string {
-  let text = sample;
-  for (let i = 0; i < edits; i++) {
-    const at = random(text.length);
-    switch (random(4)) {
-      case 0:
-        text = text.slice(0, at) + pick(EDITS) + text.slice(at);
-        break;
-      case 1:
-        text = text.slice(0, at) + text.slice(at + 1);
-        break;
-      case 2:
-        text = text.slice(0, at) + pick(EDITS) + text.slice(at + 1);
-        break;
-      default:
-        text = text.replace('\r\n', `\r\n${pick(LINES)}\r\n`);
-    }
-  }
-  return text;
-}
-
-function pick<T>(items: readonly T[]): T {
-  return items[random(items.length)] as T;
-}
-
-function some(items: readonly string[]): string[] {
-  return items.filter(() => random(4) === 0);
-}
-
-function shuffle(items: readonly string[]): string[] {
-  return items
-    .map((item) => ({ item, rank: random(1_000_000) }))
-    .sort((a, b) => a.rank - b.rank)
-    .map(({ item }) => item);
-}
-
-/** A small seeded generator (mulberry32): the seed in the test's name repeats the run. */
-function generator(start: number): (below: number) => number {
-  let state = start;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import net from 'node:net';
+import { onTestFinished } from 'vitest';
 import { waitFor } from '../helpers/wait-for.ts';
 
 /** A caller that sends exactly the bytes it is told to, and keeps everything it gets. */
@@ -49,6 +50,13 @@ export class RawClient {
     this.socket.destroy();
     await once(this.socket, 'close');
   }
+}
+
+/** A raw client that the test need not close. */
+export function connectTo(port: number): RawClient {
+  const client = new RawClient(port);
+  onTestFinished(() => client.close());
+  return client;
 }
 
 /** How many answers with this status are in the text. */

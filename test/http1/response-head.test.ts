@@ -18,6 +18,9 @@ describe('a response head', () => {
     ['a status out of range', 'HTTP/1.1 600 OK'],
     ['another protocol', 'SSH-2.0-OpenSSH_9.9'],
     ['a control byte in the reason', 'HTTP/1.1 200 O\x07K'],
+    ['the length of a body that an interim answer cannot have', 'HTTP/1.1 104 X\r\nContent-Length: 5'],
+    ['a coding of such a body', 'HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked'],
+    ['the length of another protocol', 'HTTP/1.1 101 Switching Protocols\r\nContent-Length: 5'],
   ])('with %s is refused', (_what, text) => {
     expect(() => parseResponseHead(text, 'GET')).toThrow(Http1Error);
   });
@@ -30,6 +33,7 @@ describe('a response head', () => {
     ['GET', 'HTTP/1.1 204 No Content\r\nContent-Length: 5', { kind: 'none' }],
     ['GET', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 5', { kind: 'none' }],
     ['GET', 'HTTP/1.1 103 Early Hints', { kind: 'none' }],
+    ['GET', 'HTTP/1.1 101 Switching Protocols\r\nContent-Length: 0', { kind: 'stream' }],
   ])('to %s, %j, frames its body', (method, text, framing) => {
     expect(parseResponseHead(text, method).framing).toEqual(framing);
   });

@@ -2,11 +2,15 @@ import { onTestFinished } from 'vitest';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { type Exchange, Flow, type ResponseHead } from '../../src/core/exchange.ts';
 import { Secret } from '../../src/core/secret.ts';
+import { Gateway } from '../../src/gateway/gateway.ts';
 import { responseHead } from '../../src/http1/response-head.ts';
 import type { Authorize } from '../../src/relay/authorization.ts';
+import type { EdgeAccess } from '../../src/relay/edge-access.ts';
+import type { Visit } from '../../src/relay/observed-exchange.ts';
 import { openRelayLink, type RelayLink } from '../../src/relay/relay-link.ts';
 import { type RelayLimits, RelayServer } from '../../src/relay/relay-server.ts';
 import { quiet } from '../helpers/quiet.ts';
+import { connectTo, type RawClient } from '../http1/raw-client.ts';
 
 export interface RelayHarness {
   readonly server: RelayServer;
@@ -22,7 +26,19 @@ export interface LinkOptions {
   readonly port?: number;
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
+  readonly access?: EdgeAccess;
   readonly onDraining?: () => void;
+}
+
+export interface RelayOptions {
+  readonly port?: number;
+  readonly clock?: Clock;
+  readonly limits?: Partial<RelayLimits>;
+  readonly authorize?: Authorize;
+  /** Tunnels are `NAME.relay.test` then. */
+  readonly byHost?: boolean;
+  readonly enforceAccess?: boolean;
+  readonly onVisit?: (visit: Visit) => void;
 }
 
 /** Any token but `wrong` is an identity of its own. */
@@ -33,19 +49,14 @@ const anyToken: Authorize = ({ token }) =>
       : { ok: true, identity: token },
   );
 
-export async function startRelay(
-  options: {
-    port?: number;
-    clock?: Clock;
-    limits?: Partial<RelayLimits>;
-    authorize?: Authorize;
-    enforceAccess?: boolean;
-  } = {},
-): Promise<RelayHarness> {
+export async function startRelay(options: RelayOptions = {}): Promise<RelayHarness> {
   const server = new RelayServer({
     host: '127.0.0.1',
     port: options.port ?? 0,
-    routing: { kind: 'path' },
+    ...(options.byHost
+      ? { routing: { kind: 'host' }, publicUrl: new URL('http://relay.test') }
+      : { routing: { kind: 'path' } }),
+    ...(options.onVisit ? { onVisit: options.onVisit } : {}),
     authorize: options.authorize ?? anyToken,
     enforceAccess: options.enforceAccess ?? false,
     ...(options.limits ? { limits: options.limits } : {}),
@@ -116,4 +127,35 @@ export function collect(exchange: Exchange, done: (body: Buffer) => void): void 
     end: () => done(Buffer.concat(parts)),
     abort: () => {},
   });
+}
+
+/** A relay that routes by host, a tunnel `figma`, and a visitor. */
+export async function openTunnel(
+  accept: (exchange: Exchange) => void,
+  options: RelayOptions = {},
+): Promise<{ relay: RelayHarness; visitor: RawClient }> {
+  const relay = await startRelay({ byHost: true, ...options });
+  await relay.link('figma', accept);
+  return { relay, visitor: connectTo(relay.port) };
+}
+
+/** The gateway in front of a server on `port`; the test need not close it. */
+export function openGateway(
+  port: number,
+  access: { insecurePublic: boolean; origins: string[] } = { insecurePublic: true, origins: [] },
+): Gateway {
+  const gateway = new Gateway({
+    tunnel: 'figma',
+    instance: 'i-1',
+    upstream: { protocol: 'http:', host: '127.0.0.1', port, hostHeader: `localhost:${port}` },
+    access: { queryToken: false, ...access },
+    probeKey: 'probe.key',
+    limits: { concurrency: 100, connections: 100, firstByteTimeoutMs: 60_000, idleTimeoutMs: 60_000 },
+    sseKeepAliveMs: undefined,
+    clock: systemClock,
+    log: quiet,
+    onRequest: () => {},
+  });
+  onTestFinished(() => gateway.close());
+  return gateway;
 }

@@ -43,6 +43,12 @@ describe('the relay routes by path', () => {
     ['/figma?x=1', '/?x=1'],
     ['/figma/', '/'],
     ['/figma/a%2F..%2fb/../c', '/a%2F..%2fb/../c'],
+    ['/.well-known/oauth-protected-resource/figma/mcp', '/.well-known/oauth-protected-resource/mcp'],
+    ['/.well-known/oauth-protected-resource/figma', '/.well-known/oauth-protected-resource'],
+    ['/.well-known/oauth-protected-resource/figma/', '/.well-known/oauth-protected-resource'],
+    ['/.well-known/oauth-authorization-server/figma?x=1', '/.well-known/oauth-authorization-server?x=1'],
+    ['/.well-known/openid-configuration/figma/tenant', '/.well-known/openid-configuration/tenant'],
+    ['/figma/.well-known/openid-configuration', '/.well-known/openid-configuration'],
   ])('%s reaches the tunnel as %s', async (target, expected) => {
     const relay = await startRelay();
     await relay.link('figma', (exchange) => say(exchange.request.target)(exchange));
@@ -62,7 +68,9 @@ describe('the relay routes by path', () => {
     ['GET', '/figmatic/mcp', 404, 'unknown-tunnel'],
     ['GET', '/_tunneld/link', 426, 'upgrade-required'],
     ['GET', '/.well-known/oauth-protected-resource', 404, 'no-oauth'],
-    ['GET', '/.well-known/oauth-authorization-server/figma/mcp', 404, 'no-oauth'],
+    ['GET', '/.well-known/oauth-authorization-server/nobody/mcp', 404, 'no-oauth'],
+    ['GET', '/.well-known/oauth-protected-resource//figma/mcp', 404, 'no-oauth'],
+    ['GET', '/.well-known/other/figma/mcp', 404, 'unknown-tunnel'],
     ['GET', '/.well-known/openid-configuration?x', 404, 'no-oauth'],
     ['POST', '/register', 404, 'no-oauth'],
   ])('%s %s is answered %i by the relay itself (%s)', async (method, path, status, reason) => {
@@ -90,7 +98,7 @@ describe('the relay routes by path', () => {
     expect(await response.json()).toMatchObject({
       jsonrpc: '2.0',
       id: null,
-      error: { data: { reason: 'unknown-tunnel' } },
+      error: { data: { tunneld: { reason: 'unknown-tunnel' } } },
     });
   });
 

@@ -41,6 +41,8 @@ export async function startTestRelay(settings: Partial<RelaySettings> = {}): Pro
       auth: { kind: 'open' },
       tls: undefined,
       trustedProxies: new BlockList(),
+      proxyProtocol: false,
+      mcpTunnelAgents: true,
       adminPort: undefined,
       limits: { requestsPerAddress: 0, requestsPerTunnel: 0, connectionsPerAddress: 256 },
       drainMs: 2_000,

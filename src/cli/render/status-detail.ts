@@ -1,8 +1,8 @@
+import { stateWord } from '../../core/readiness.ts';
 import type { LegReport, TunnelStatus } from '../../core/status.ts';
 import type { Paint } from '../io.ts';
 import { age } from './age.ts';
 import { printable } from './printable.ts';
-import { stateWord } from './status-line.ts';
 import { remarks } from './status-table.ts';
 
 /** `tunneld status <name>`: everything the daemon knows of one tunnel, both legs included. */
@@ -19,6 +19,7 @@ export function statusDetail(status: TunnelStatus, now: number, paint: Paint): r
     ['local', legText(health.local, now)],
     ['public', legText(health.public, now)],
     ['session', session === undefined ? undefined : sessionText(session, now)],
+    ...(session?.notes ?? []).map((note) => ['note', note] as const),
     ['requests', `${requests.total} so far, ${requests.active} in flight`],
     [
       'replaced',

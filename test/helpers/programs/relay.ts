@@ -28,6 +28,8 @@ async function listen(): Promise<RunningRelay> {
           auth: { kind: 'open' },
           tls: undefined,
           trustedProxies: new BlockList(),
+          proxyProtocol: false,
+          mcpTunnelAgents: true,
           adminPort: undefined,
           limits: { requestsPerAddress: 0, requestsPerTunnel: 0, connectionsPerAddress: 1_000 },
           drainMs: 10_000,

@@ -1,0 +1,98 @@
+import type { Socket } from 'node:net';
+import type { Clock } from '../../core/clock.ts';
+import type { Exchange, RequestHead } from '../../core/exchange.ts';
+import type { Authorize } from '../authorization.ts';
+import { ByteBudget } from '../byte-budget.ts';
+import { EdgeGuard } from '../edge-access.ts';
+import type { Admission, LinkHub } from '../link-hub.ts';
+import { refuse } from '../relay-answer.ts';
+import { type AgentLimits, AgentLink } from './agent-link.ts';
+import { encodeRegisterAck } from './messages.ts';
+import { type RegisteredAgent, registerAgent } from './register-agent.ts';
+
+/** Reserved on every host of the relay, since the clients dial any of them. */
+const REGISTER_PATH = '/_tunnel/register';
+/** Bodies of all these tunnels that wait here at once (bytes). */
+const HELD_BYTES = 268_435_456;
+const DEFAULT_REQUEST_BODY_BYTES = 5_242_880;
+const DEFAULT_ANSWER_BODY_BYTES = 10_485_760;
+/** What a message of 64 MiB has room for, the most that either side's library takes. */
+const MOST_BODY_BYTES = 50_000_000;
+const ANSWER_QUEUE_BYTES = 8_388_608;
+
+export interface McpTunnelAgentsOptions {
+  readonly hub: LinkHub;
+  readonly authorize: Authorize;
+  readonly clock: Clock;
+  readonly limits: {
+    readonly streamsPerLink: number;
+    /** 0 or absent: what mcp-tunnel allowed. */
+    readonly maxRequestBodyBytes?: number;
+    readonly maxResponseBodyBytes?: number;
+  };
+}
+
+/** The relay's side for clients of mcp-tunnel and of mcpr, which register and serve as they always did. */
+export class McpTunnelAgents {
+  readonly #options: McpTunnelAgentsOptions;
+  readonly #budget = new ByteBudget(HELD_BYTES);
+  readonly #limits: AgentLimits;
+
+  constructor(options: McpTunnelAgentsOptions) {
+    const { streamsPerLink, maxRequestBodyBytes, maxResponseBodyBytes } = options.limits;
+    this.#options = options;
+    this.#limits = {
+      streams: streamsPerLink,
+      requestBodyBytes: Math.min(maxRequestBodyBytes || DEFAULT_REQUEST_BODY_BYTES, MOST_BODY_BYTES),
+      answerBodyBytes: Math.min(maxResponseBodyBytes || DEFAULT_ANSWER_BODY_BYTES, MOST_BODY_BYTES),
+      answerQueueBytes: ANSWER_QUEUE_BYTES,
+    };
+  }
+
+  /** Takes over a socket whose request is for `REGISTER_PATH`. */
+  accept(request: RequestHead, socket: Socket, buffered: Buffer, address: string): void {
+    const { hub, authorize, clock } = this.#options;
+    hub.upgrade(request, socket, async (spoke) => {
+      const registered = await registerAgent(socket, buffered, { authorize, clock, address, spoke });
+      return () => this.#serve(registered);
+    });
+  }
+
+  #serve({ wire, name, identity }: RegisteredAgent): void {
+    const { hub, clock } = this.#options;
+    let admission: Admission | undefined;
+    const link = new AgentLink({
+      wire,
+      clock,
+      limits: this.#limits,
+      budget: this.#budget,
+      onClosed: (detail) => admission?.ended(detail),
+    });
+    admission = hub.admit({
+      name,
+      identity,
+      guard: new EdgeGuard(undefined, clock),
+      link,
+      acknowledge(publicUrl) {
+        // Where the name is the host, clients expect no path at all.
+        const url = publicUrl.href.replace(/\/$/, '');
+        wire.send(encodeRegisterAck({ subdomain: name, url }));
+      },
+    });
+  }
+}
+
+export function isRegisterPath(target: string): boolean {
+  return target === REGISTER_PATH || target.startsWith(`${REGISTER_PATH}?`);
+}
+
+/** For a request that is no WebSocket handshake. */
+export function refuseRegistration(exchange: Exchange): void {
+  const isGet = exchange.request.method === 'GET';
+  refuse(exchange, {
+    status: isGet ? 400 : 405,
+    reason: 'upgrade-required',
+    message: "Connection header did not include 'upgrade': agents of mcp-tunnel register here by WebSocket.",
+    ...(isGet ? {} : { headers: ['Allow', 'GET'] }),
+  });
+}

@@ -1,0 +1,86 @@
+import { type Exchange, Flow, type ResponseHead } from '../../core/exchange.ts';
+import type { ByteBudget } from '../byte-budget.ts';
+
+/** Pieces of an answer that came whole: small enough that a slow reader's memory shrinks as it reads. */
+const PIECE_BYTES = 65_536;
+
+/**
+ * An answer on its way to a visitor who may read slower than it comes. The agent cannot be told to
+ * wait, so what the visitor does not take yet is kept here, within bounds: holding up the agent's
+ * connection instead would hold up everybody else's answers.
+ */
+export class PacedAnswer {
+  readonly #exchange: Exchange;
+  readonly #budget: ByteBudget;
+  readonly #limit: number;
+  #queue: Buffer[] = [];
+  #waiting = 0;
+  #paused = false;
+  #ending = false;
+
+  /** @param limit what may wait (bytes) */
+  constructor(exchange: Exchange, budget: ByteBudget, limit: number) {
+    this.#exchange = exchange;
+    this.#budget = budget;
+    this.#limit = limit;
+    exchange.onDrain = () => this.#onDrain();
+  }
+
+  head(head: ResponseHead): void {
+    this.#paused = this.#exchange.respond(head) === Flow.paused;
+  }
+
+  /** @returns false when there is no room, and the answer cannot be completed any more */
+  write(chunk: Buffer): boolean {
+    if (!this.#paused) {
+      this.#paused = this.#exchange.write(chunk) === Flow.paused;
+      return true;
+    }
+    if (this.#waiting + chunk.length > this.#limit || !this.#budget.take(chunk.length)) return false;
+    this.#queue.push(chunk);
+    this.#waiting += chunk.length;
+    return true;
+  }
+
+  /** The answer is complete; it ends once the visitor has taken it. */
+  end(): void {
+    this.#ending = true;
+    if (this.#queue.length === 0) this.#exchange.end();
+  }
+
+  /** An answer that came in one piece. @returns false when there is no room; nothing was sent then */
+  whole(head: ResponseHead, body: Buffer): boolean {
+    if (body.length <= PIECE_BYTES) {
+      this.#exchange.respond(head, body, true);
+      return true;
+    }
+    if (!this.#budget.take(body.length)) return false;
+    this.#waiting = body.length;
+    for (let at = 0; at < body.length; at += PIECE_BYTES) {
+      this.#queue.push(body.subarray(at, at + PIECE_BYTES));
+    }
+    this.#ending = true;
+    this.head(head);
+    if (!this.#paused) this.#onDrain();
+    return true;
+  }
+
+  /** Nobody reads it any more. */
+  drop(): void {
+    this.#budget.give(this.#waiting);
+    this.#waiting = 0;
+    this.#queue = [];
+  }
+
+  #onDrain(): void {
+    this.#paused = false;
+    while (!this.#paused) {
+      const chunk = this.#queue.shift();
+      if (chunk === undefined) break;
+      this.#waiting -= chunk.length;
+      this.#budget.give(chunk.length);
+      this.#paused = this.#exchange.write(chunk) === Flow.paused;
+    }
+    if (this.#ending && this.#queue.length === 0) this.#exchange.end();
+  }
+}

@@ -1,0 +1,45 @@
+import type { Peer, RequestHead } from '../../core/exchange.ts';
+import { NameSet } from '../../http1/name-set.ts';
+
+/**
+ * A visitor's headers for a client of mcp-tunnel, which hands them to its server as they are. So
+ * what servers take for the truth about the caller is said here, and only here.
+ *
+ * @returns name and value alternating
+ */
+export function visitorLines(request: RequestHead, peer: Peer): readonly string[] {
+  const kept: string[] = [];
+  const { lines } = request;
+  for (let at = 0; at + 1 < lines.length; at += 2) {
+    const name = lines[at] ?? '';
+    if (!NOT_PASSED.has(name, 0, name.length)) kept.push(name, lines[at + 1] ?? '');
+  }
+  return [
+    ...kept,
+    ...['x-forwarded-for', peer.address],
+    ...['x-forwarded-proto', peer.scheme],
+    ...['x-forwarded-host', peer.host],
+  ];
+}
+
+/** `Expect` and `HTTP2-Settings` are of one hop, the others words that a caller could have made up. */
+const NOT_PASSED = new NameSet([
+  'expect',
+  'http2-settings',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-server',
+  'x-forwarded-scheme',
+  'x-forwarded-ssl',
+  'x-forwarded-prefix',
+  'forwarded',
+  'x-real-ip',
+  'x-client-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
+  'x-original-url',
+  'x-original-host',
+  'x-rewrite-url',
+]);
