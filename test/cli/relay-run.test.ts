@@ -18,7 +18,8 @@ async function startFromFile(...lines: readonly string[]) {
   const ended = user.type('relay', '--config', file);
   const logged = () =>
     user.stdout.flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as Line] : []));
-  const says = (msg: string) => waitFor(() => logged().find((line) => line['msg'] === msg));
+  const says = (msg: string) =>
+    waitFor(() => logged().find((line) => line['msg'] === msg), { timeoutMs: 20_000 });
   await says('relay started');
   return {
     write,
@@ -51,4 +52,4 @@ it('SIGHUP reads the file again, and what is wrong with it changes nothing', asy
   const { code, stdout, stderr } = await relay.end();
   expect(code).toBe(0);
   expect(stdout + stderr).not.toContain('hush');
-});
+}, 60_000);
