@@ -52,4 +52,4 @@ it('SIGHUP reads the file again, and what is wrong with it changes nothing', asy
   const { code, stdout, stderr } = await relay.end();
   expect(code).toBe(0);
   expect(stdout + stderr).not.toContain('hush');
-}, 60_000);
+});
