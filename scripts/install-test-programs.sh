@@ -1,17 +1,21 @@
 #!/usr/bin/env bash
 # Installs what the tests need, where that is possible: a container engine, which they start themselves
 # on a socket of their own; an SSH client, which they put in an image; debootstrap, which makes the
-# small system that the tests of the service boot; and the shells that take our completion scripts.
+# small system that the tests of the service boot; the shells that take our completion scripts; the
+# servers our guides put in front of a relay; and an ACME server, for certificates of a relay's own.
 set -euo pipefail
 PATH="$PATH:/usr/sbin"
 
-if command -v dockerd >/dev/null && command -v ssh >/dev/null && command -v debootstrap >/dev/null &&
-  command -v zsh >/dev/null && command -v fish >/dev/null; then
-  echo 'dockerd, ssh, debootstrap, zsh and fish are here'
+missing=()
+for program in dockerd ssh debootstrap zsh fish nginx caddy haproxy pebble; do
+  command -v "$program" >/dev/null || missing+=("$program")
+done
+if [ "${#missing[@]}" -eq 0 ]; then
+  echo 'every program of the tests is here'
   exit 0
 fi
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-  echo 'no root or no apt-get: tests that need a container engine, zsh or fish will be skipped'
+  echo "no root or no apt-get: tests that need ${missing[*]} will be skipped"
   exit 0
 fi
 
@@ -23,4 +27,5 @@ if [ ! -e "$policy" ]; then
   chmod +x "$policy"
 fi
 apt-get update -qq || echo 'apt-get update failed; trying with what is known'
-DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker.io openssh-client debootstrap zsh fish
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+  docker.io openssh-client debootstrap zsh fish nginx-light caddy haproxy pebble

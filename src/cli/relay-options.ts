@@ -1,141 +1,287 @@
-import ms, { type StringValue } from 'ms';
-import { isReference } from '../config/secrets.ts';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { closeFile } from '../config/private-files.ts';
+import { isReference, resolveSecret } from '../config/secrets.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 import { parseNetworks, type RelayAuth, type RelaySettings } from '../relayd/settings.ts';
 import { parseGrants, type TokenGrant } from '../relayd/static-tokens.ts';
 import type { ParsedArgs } from './command.ts';
-import { usage } from './parse.ts';
+import {
+  CONFIG_VARIABLE,
+  type Layer,
+  mistakesError,
+  optionsLayer,
+  overlay,
+  readValues,
+  type SettingsMistake,
+  sourceOf,
+  strayVariables,
+  variablesLayer,
+} from './relay/given.ts';
+import type { RelayValues, SettingName } from './relay/settings-table.ts';
 
-type Resolve = (reference: string) => Secret;
+/** Read when it is there and no other file was named. */
+const DEFAULT_FILE = '/etc/tunneld/relay.yaml';
 
-/** What `tunneld relay` was told, by option or by variable, and what is wrong with how. */
-export function readRelaySettings(
-  args: ParsedArgs,
-  env: NodeJS.ProcessEnv,
-  resolve: Resolve,
-): { readonly settings: RelaySettings; readonly warnings: readonly string[] } {
-  const warnings: string[] = [];
-  const text = (name: string) => args.text(name) ?? (env[variableOf(name)] || undefined);
-  const count = (name: string, fallback: number, most = 1_000_000) => {
-    const value = text(name) ?? String(fallback);
-    if (!/^\d{1,7}$/.test(value) || Number(value) > most) {
-      throw wrong(`--${name}=${value} is not a whole number from 0 to ${most}`);
-    }
-    return Number(value);
-  };
-  for (const name of ['static-token', 'auth-secret']) {
-    if (args.list(name).some((value) => !isReference(value))) {
-      warnings.push(
-        `--${name} with the secret itself shows it to everybody on this machine; use file: or env:`,
-      );
-    }
+export interface RelayInput {
+  readonly args: ParsedArgs;
+  readonly env: NodeJS.ProcessEnv;
+  /** Default: `/etc/tunneld/relay.yaml`. */
+  readonly defaultFile?: string;
+}
+
+/** What `tunneld relay` was told, in all places together. */
+export interface ReadSettings {
+  readonly settings: RelaySettings;
+  /** The file it was read from, if any. */
+  readonly file: string | undefined;
+  /** What is odd with how it was told. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads option, variable and file, in this order of precedence, and checks everything.
+ *
+ * @throws {TunneldError} `USAGE` or `CONFIG_INVALID` with every mistake and where it was made;
+ *   `SECRET_UNAVAILABLE`
+ */
+export async function readRelaySettings(input: RelayInput): Promise<ReadSettings> {
+  const { args, env } = input;
+  const mistakes: SettingsMistake[] = [];
+  const warnings: string[] = [...(await strayVariables(env))];
+  const file = fileOf(input);
+  const onNote = (note: string) => void warnings.push(note);
+  const inFile = file === undefined ? NOTHING : await fileLayer(file, mistakes, onNote);
+  const legacy = await legacyLayer(env, mistakes, onNote);
+  const given = overlay([optionsLayer(args), variablesLayer(env), legacy, inFile]);
+  warnings.push(...literalSecrets(args, file, inFile));
+  const values = readValues(given, mistakes);
+  const assembly = new Assembly(values, given, env, mistakes, onNote);
+  const settings = assembly.settings();
+  if (mistakes.length > 0 || settings === undefined) {
+    throw assembly.secretError !== undefined && mistakes.length === 1
+      ? assembly.secretError
+      : mistakesError(mistakes);
   }
-  const routing = text('routing') ?? 'host';
-  if (routing !== 'host' && routing !== 'path') throw wrong(`--routing=${routing} is neither host nor path`);
-  const adminPort = count('admin-port', 8_081, 65_535);
-  const perAddress = count('connections-per-address', 256);
-  const settings: RelaySettings = {
-    host: text('host') ?? '0.0.0.0',
-    port: count('port', 8_080, 65_535),
-    routing,
-    publicUrl: publicUrlOf(text('public-url'), text('domain'), routing),
-    auth: authOf(args, text, env, resolve),
-    tls: tlsOf(text('tls-cert'), text('tls-key')),
-    trustedProxies: parseNetworks(
-      (text('trusted-proxies') ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),
-    ),
-    mcpTunnelAgents: true,
-    adminPort: adminPort === 0 ? undefined : adminPort,
-    limits: {
-      requestsPerAddress: count('rate-per-address', 100),
-      requestsPerTunnel: count('rate-per-tunnel', 1_000),
-      connectionsPerAddress: perAddress === 0 ? Number.POSITIVE_INFINITY : perAddress,
-    },
-    drainMs: durationOf(text('drain-timeout') ?? '10s'),
-  };
   if (settings.auth.kind === 'open')
     warnings.push('this relay is open: anybody who reaches it may register a tunnel');
-  return { settings, warnings };
+  return { settings, file, warnings };
 }
 
-function variableOf(option: string): string {
-  return `TUNNELD_RELAY_${option.toUpperCase().replaceAll('-', '_')}`;
-}
+/** Puts the values together; whatever does not fit together becomes a mistake. */
+class Assembly {
+  secretError: TunneldError | undefined;
+  readonly #values: RelayValues;
+  readonly #given: Layer;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #mistakes: SettingsMistake[];
+  readonly #onNote: OnNote;
 
-function publicUrlOf(given: string | undefined, domain: string | undefined, routing: string): URL {
-  if (given === undefined && domain === undefined)
-    throw wrong('Say with --domain where visitors reach the relay');
-  const url = given ?? `https://${domain}`;
-  if (!URL.canParse(url)) throw wrong(`"${url}" is not a URL`);
-  const parsed = new URL(url);
-  if (!/^https?:$/.test(parsed.protocol) || parsed.search !== '' || parsed.username !== '') {
-    throw wrong(`"${url}" is not the address of a relay`);
+  constructor(
+    values: RelayValues,
+    given: Layer,
+    env: NodeJS.ProcessEnv,
+    mistakes: SettingsMistake[],
+    onNote: OnNote,
+  ) {
+    this.#values = values;
+    this.#given = given;
+    this.#env = env;
+    this.#mistakes = mistakes;
+    this.#onNote = onNote;
   }
-  if (domain !== undefined && parsed.hostname !== domain.toLowerCase()) {
-    throw wrong(`--domain=${domain} is not the host of --public-url=${url}`);
-  }
-  if (routing === 'host' && /^\[|^[\d.]+$/.test(parsed.hostname)) {
-    throw wrong(`${parsed.hostname} is an address, which no name can stand in front of: use --routing path`);
-  }
-  return parsed;
-}
 
-function authOf(
-  args: ParsedArgs,
-  text: (name: string) => string | undefined,
-  env: NodeJS.ProcessEnv,
-  resolve: Resolve,
-): RelayAuth {
-  const entries = args.given('static-token')
-    ? args.list('static-token')
-    : (env[variableOf('static-token')] ?? '').split(/\s+/).filter((entry) => entry !== '');
-  const open = args.flag('open') || env[variableOf('open')] === '1';
-  const url = text('auth-url');
-  const ways = [entries.length > 0, url !== undefined, open].filter(Boolean).length;
-  if (ways > 1) throw wrong('--static-token, --auth-url and --open exclude each other');
-  if (entries.length > 0) return { kind: 'static', grants: grantsFrom(entries, resolve) };
-  if (open) return { kind: 'open' };
-  const secret = text('auth-secret');
-  if (url === undefined)
-    throw wrong('Say who may register: --static-token, --auth-url, or --open for anybody');
-  if (secret === undefined) throw wrong('--auth-url needs --auth-secret');
-  if (!/^https?:/.test(url) || !URL.canParse(url)) throw wrong(`--auth-url=${url} is not an http(s) URL`);
-  return { kind: 'provider', url: new URL(url), secret: resolve(secret) };
-}
+  settings(): RelaySettings | undefined {
+    const values = this.#values;
+    const publicUrl = this.#publicUrl();
+    const auth = this.#auth();
+    const tls = this.#tls();
+    const trustedProxies = this.#trustedProxies();
+    if (publicUrl === undefined || auth === undefined || trustedProxies === undefined) return undefined;
+    if (values['proxy-protocol'] && trustedProxies.rules.length === 0) {
+      return this.#wrong(
+        'proxy-protocol',
+        'needs --trusted-proxies: whose PROXY headers are to be believed?',
+      );
+    }
+    const adminPort = values['admin-port'];
+    return {
+      host: values.host ?? '0.0.0.0',
+      port: values.port,
+      routing: values.routing,
+      publicUrl,
+      auth,
+      tls,
+      trustedProxies,
+      proxyProtocol: values['proxy-protocol'],
+      mcpTunnelAgents: values['mcp-tunnel-agents'] === 'serve',
+      adminPort: adminPort === 0 ? undefined : adminPort,
+      limits: {
+        requestsPerAddress: values['rate-per-address'],
+        requestsPerTunnel: values['rate-per-tunnel'],
+        connectionsPerAddress: values['connections-per-address'] || Number.POSITIVE_INFINITY,
+        maxRequestBodyBytes: values['max-request-body'],
+        maxResponseBodyBytes: values['max-response-body'],
+      },
+      drainMs: values['drain-timeout'],
+    };
+  }
 
-/** References are read again at each registration, so that an edit counts; a bad one keeps the last. */
-function grantsFrom(entries: readonly string[], resolve: Resolve): () => readonly TokenGrant[] {
-  const read = () =>
-    entries.flatMap((entry) =>
-      parseGrants(resolve(entry).reveal(), isReference(entry) ? entry : '--static-token'),
-    );
-  let last = read();
-  if (last.length === 0) throw wrong('--static-token names no token at all');
-  return () => {
+  #publicUrl(): URL | undefined {
+    const { domain, 'public-url': given, routing } = this.#values;
+    if (given === undefined && domain === undefined) {
+      return this.#missing(['domain', 'public-url'], 'Say with --domain where visitors reach the relay');
+    }
+    const name = given === undefined ? 'domain' : 'public-url';
+    const url = given ?? `https://${domain}`;
+    const parsed = URL.canParse(url) ? new URL(url) : undefined;
+    if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) {
+      return this.#wrong(name, `"${url}" is not an http(s) URL`);
+    }
+    if (parsed.search !== '' || parsed.username !== '') {
+      return this.#wrong(name, `"${parsed.origin}" must stand alone, without query and user`);
+    }
+    if (domain !== undefined && parsed.hostname !== domain.toLowerCase()) {
+      return this.#wrong('domain', `${domain} is not the host of the public URL ${parsed.href}`);
+    }
+    if (routing === 'host' && /^\[|^[\d.]+$/.test(parsed.hostname)) {
+      const why = 'is an address, which no name can stand in front of: use --routing path';
+      return this.#wrong(name, `${parsed.hostname} ${why}`);
+    }
+    return parsed;
+  }
+
+  #auth(): RelayAuth | undefined {
+    const { 'static-token': entries, 'auth-url': url, 'auth-secret': secret, open } = this.#values;
+    const ways = [
+      ...(this.#given.has('static-token') ? (['static-token'] as const) : []),
+      ...(url === undefined ? [] : (['auth-url'] as const)),
+      ...(open ? (['open'] as const) : []),
+    ];
+    const [way, other] = ways;
+    if (way !== undefined && other !== undefined) {
+      return this.#wrong(
+        other,
+        `excludes ${sourceOf(way, this.#given)}: there is one way to say who may register`,
+      );
+    }
+    if (way === 'static-token') return this.#static(entries);
+    if (open) return { kind: 'open' };
+    if (url === undefined) {
+      return this.#missing(
+        ['auth-url', 'static-token', 'open'],
+        'Say who may register: --static-token, --auth-url, or --open for anybody',
+      );
+    }
+    if (secret === undefined) return this.#wrong('auth-url', 'needs --auth-secret');
+    if (!/^https?:/.test(url) || !URL.canParse(url)) return this.#wrong('auth-url', 'is not an http(s) URL');
+    const resolved = this.#resolve('auth-secret', secret);
+    return resolved === undefined ? undefined : { kind: 'provider', url: new URL(url), secret: resolved };
+  }
+
+  #static(entries: readonly string[]): RelayAuth | undefined {
+    const source = sourceOf('static-token', this.#given);
+    const env = this.#env;
+    const apart = this.#given.get('static-token')?.grants ?? [];
+    const grants = (onNote?: OnNote) => [
+      ...apart,
+      ...entries.flatMap((entry) =>
+        parseGrants(resolveSecret(entry, env, onNote).reveal(), isReference(entry) ? entry : source),
+      ),
+    ];
+    let found: readonly TokenGrant[];
     try {
-      last = read();
+      found = grants(this.#onNote);
     } catch (error) {
       if (!(error instanceof TunneldError)) throw error;
+      if (error.code === 'SECRET_UNAVAILABLE') this.secretError = error;
+      return this.#wrong('static-token', error.message);
     }
-    return last;
-  };
-}
-
-function tlsOf(cert: string | undefined, key: string | undefined): RelaySettings['tls'] {
-  if (cert === undefined && key === undefined) return undefined;
-  if (cert === undefined || key === undefined) throw wrong('--tls-cert and --tls-key need each other');
-  return { cert, key };
-}
-
-function durationOf(written: string): number {
-  const value = ms(written as StringValue) as number | undefined;
-  if (value === undefined || value < 0 || value > 600_000) {
-    throw wrong(`--drain-timeout=${written} is not a duration up to 10m`);
+    if (found.length === 0) return this.#wrong('static-token', 'names no token at all');
+    return { kind: 'static', grants: () => grants() };
   }
-  return value;
+
+  #tls(): RelaySettings['tls'] {
+    const { 'tls-cert': cert, 'tls-key': key } = this.#values;
+    if (cert !== undefined && key !== undefined) return { cert, key };
+    if (cert !== undefined) return this.#wrong('tls-cert', 'needs --tls-key');
+    return key === undefined ? undefined : this.#wrong('tls-key', 'needs --tls-cert');
+  }
+
+  #trustedProxies(): RelaySettings['trustedProxies'] | undefined {
+    try {
+      return parseNetworks(this.#values['trusted-proxies']);
+    } catch (error) {
+      if (!(error instanceof TunneldError)) throw error;
+      return this.#wrong('trusted-proxies', error.message);
+    }
+  }
+
+  #resolve(name: SettingName, reference: string): Secret | undefined {
+    try {
+      return resolveSecret(reference, this.#env, this.#onNote);
+    } catch (error) {
+      if (!(error instanceof TunneldError)) throw error;
+      this.secretError = error;
+      return this.#wrong(name, error.message);
+    }
+  }
+
+  #wrong(name: SettingName, what: string): undefined {
+    const from = this.#given.get(name)?.from ?? 'option';
+    this.#mistakes.push({ text: `${sourceOf(name, this.#given)}: ${what}`, from });
+  }
+
+  /** Silent when one of them was given, or may stand in a file that could not be read as it is. */
+  #missing(names: readonly SettingName[], what: string): undefined {
+    const explained = names.some((name) => this.#given.has(name)) || this.#mistakes.some(isInFile);
+    if (!explained) this.#mistakes.push({ text: what, from: 'option' });
+  }
 }
 
-function wrong(message: string): TunneldError {
-  return usage({ name: 'relay' }, message);
+function isInFile({ from }: SettingsMistake): boolean {
+  return from === 'file';
+}
+
+const NOTHING: Layer = new Map();
+
+function fileOf({ args, env, defaultFile = DEFAULT_FILE }: RelayInput): string | undefined {
+  const named = args.text('config') ?? (env[CONFIG_VARIABLE] || undefined);
+  if (named !== undefined) return resolve(named);
+  return existsSync(defaultFile) ? defaultFile : undefined;
+}
+
+type OnNote = (note: string) => void;
+
+async function fileLayer(file: string, mistakes: SettingsMistake[], onNote: OnNote): Promise<Layer> {
+  const { readRelayFile } = await import('./relay/relay-file.ts');
+  return readRelayFile(file, mistakes, onNote);
+}
+
+async function legacyLayer(
+  env: NodeJS.ProcessEnv,
+  mistakes: SettingsMistake[],
+  onNote: OnNote,
+): Promise<Layer> {
+  if (!Object.keys(env).some((name) => name.startsWith('MCPR_'))) return NOTHING;
+  const { mcprVariables } = await import('./relay/mcpr-names.ts');
+  const { layer, read } = mcprVariables(env, mistakes);
+  if (read.length > 0) onNote(`read from the variables of mcp-tunnel and mcpr: ${read.join(', ')}`);
+  return layer;
+}
+
+/** A secret on a command line is in every list of processes; one in a file is for its owner alone. */
+function literalSecrets(args: ParsedArgs, file: string | undefined, inFile: Layer): string[] {
+  const names = ['static-token', 'auth-secret'] as const;
+  const typed = names
+    .filter((name) => args.list(name).some((value) => !isReference(value)))
+    .map(
+      (name) => `--${name} with the secret itself shows it to everybody on this machine; use file: or env:`,
+    );
+  const written = names.some((name) => {
+    const { texts = [], grants = [] } = inFile.get(name) ?? {};
+    return grants.length > 0 || texts.some((value) => !isReference(value));
+  });
+  return [...typed, ...(written && file !== undefined ? closeFile(file) : [])];
 }

@@ -23,14 +23,14 @@ export async function resolveVerb(
     const load = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
     return load === undefined ? undefined : { verb, load, rest: words.slice(count) };
   };
+  // `relay check` is a verb, and so is `relay`.
+  const pair = resolved(`${first} ${second ?? ''}`, 2);
+  if (pair !== undefined) return pair;
   const single = resolved(Object.hasOwn(aliases, first) ? (aliases[first] ?? first) : first, 1);
   if (single !== undefined) return single;
   if (verbsOf(first, verbs).length === 0) throw await unknownVerb(first, second ?? '', { verbs, aliases });
   if (second === undefined || second.startsWith('-')) return { group: first };
-  const double = `${first} ${second}`;
-  const found = resolved(double, 2);
-  if (found !== undefined) return found;
-  throw await unknownVerb(double, '', { verbs, aliases });
+  throw await unknownVerb(`${first} ${second}`, '', { verbs, aliases });
 }
 
 /** The verbs of a group: `token` → `token show`, `token rotate`. */

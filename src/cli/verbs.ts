@@ -32,6 +32,7 @@ export const VERBS = {
   'config show': async () => (await import('./commands/config-show.ts')).configShow,
   'config path': async () => (await import('./commands/config-path.ts')).configPath,
   relay: async () => (await import('./commands/relay.ts')).relay,
+  'relay check': async () => (await import('./commands/relay-check.ts')).relayCheck,
   'relay-token new': async () => (await import('./commands/relay-token-new.ts')).relayTokenNew,
   'gen-key': async () => (await import('./commands/gen-key.ts')).genKey,
   demo: async () => (await import('./commands/demo.ts')).demo,

@@ -20,7 +20,10 @@ const VARIABLES = {
     ...daemon,
     healthPort,
   })),
-  TUNNELD_RELAY_PORT: portText.transform((relayPort) => (daemon: DaemonConfig) => ({ ...daemon, relayPort })),
+  TUNNELD_DAEMON_RELAY_PORT: portText.transform((relayPort) => (daemon: DaemonConfig) => ({
+    ...daemon,
+    relayPort,
+  })),
 };
 
 export function environmentMistakes(env: Environment): Mistake[] {

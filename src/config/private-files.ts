@@ -16,11 +16,16 @@ export function prepareFolders(paths: Paths): string[] {
   ];
 }
 
-/** Sets a file that holds a secret to mode 0600. Returns the note to show when it was looser. */
+/** Sets a file that holds a secret to mode 0600, where it may. Returns the note to show when it was looser. */
 export function closeFile(path: string): string[] {
   const mode = statSync(path).mode & 0o777;
   if ((mode & 0o077) === 0) return [];
-  chmodSync(path, 0o600);
+  try {
+    chmodSync(path, 0o600);
+  } catch (cause) {
+    // Somebody else's file, or a read-only mount, as containers get their secrets: theirs to decide.
+    return [`${path} holds secrets and is open to others (mode ${octal(mode)}): ${reasonOf(cause)}`];
+  }
   return [`${path} holds secrets and was open to others (mode ${octal(mode)}); it is 600 now`];
 }
 

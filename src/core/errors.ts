@@ -183,6 +183,12 @@ export const ERROR_CATALOGUE = {
     summary: 'Another agent with the same credential took this tunnel name over.',
     remedy: 'Stop the other one or give it another name, then `tunneld restart`.',
   },
+  RELAY_DISMISSED: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'Whoever runs the relay ended the tunnel.',
+    remedy: 'Ask the operator of the relay why; then `tunneld restart`.',
+  },
   RELAY_PROTOCOL: {
     retryable: true,
     exitCode: 1,

@@ -1,12 +1,10 @@
 import { createHmac } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { newAccessToken } from '../config/access-token.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Paths } from '../config/paths.ts';
 import type { Config, TunnelConfig, TunnelSpec } from '../config/schema.ts';
-import { resolveAccessToken, resolveSecret } from '../config/secrets.ts';
 import type { StateStore } from '../config/state.ts';
-import type { StoredToken, StoredTunnel } from '../config/state-schema.ts';
+import type { StoredToken } from '../config/state-schema.ts';
 import { parseTunnelSpec } from '../config/tunnel-spec.ts';
 import {
   type DaemonApi,
@@ -23,17 +21,14 @@ import type { Redactor } from '../core/redact.ts';
 import { Secret } from '../core/secret.ts';
 import type { ReportedError, TunnelStatus } from '../core/status.ts';
 import { VERSION } from '../core/version.ts';
-import { assertNgrokOptions } from '../providers/ngrok/option-rules.ts';
-import { assertPinggyOptions } from '../providers/pinggy/arguments.ts';
 import type { TunnelProvider } from '../providers/provider.ts';
-import { PROVIDER_KINDS } from '../providers/registry.ts';
+import { Definitions } from './definitions.ts';
 import type { LogBook } from './log-book.ts';
 import type { MetricsSource } from './metrics.ts';
-import { ngrokOptions } from './ngrok-options.ts';
-import { pinggyOptions } from './pinggy-options.ts';
-import { made, rotated, usable } from './tokens.ts';
+import { rotated, usable } from './tokens.ts';
 import type { Traffic } from './traffic.ts';
-import { Tunnel, type TunnelDefinition } from './tunnel.ts';
+import { Tunnel } from './tunnel.ts';
+import type { TunnelDefinition } from './tunnel-definition.ts';
 
 export interface DaemonOptions {
   readonly paths: Paths;
@@ -65,6 +60,7 @@ export class Daemon implements DaemonApi, MetricsSource {
   readonly #listeners = new Set<(status: TunnelStatus) => void>();
   readonly #startedAt: number;
   readonly #ownerKey: Secret;
+  readonly #definitions: Definitions;
   #config: Config;
   #configError: ReportedError | undefined;
 
@@ -75,19 +71,21 @@ export class Daemon implements DaemonApi, MetricsSource {
     // Lasting and secret, without a secret of its own in the state.
     const key = createHmac('sha256', options.store.relaySecret.reveal()).update('owner of leftovers');
     this.#ownerKey = new Secret(key.digest('hex'));
-    for (const { tokens } of options.store.tunnels.values()) this.#keepSecret(tokens);
+    const { store, env, redactor, clock } = options;
+    const onNote = (note: string) => this.#note(note);
+    this.#definitions = new Definitions({ store, env, redactor, clock, onNote });
   }
 
   /** Brings back everything that is wanted. A tunnel that cannot be set up is left failed. */
   async start(): Promise<void> {
     for (const [name, stored] of this.#options.store.tunnels) {
       if (stored.spec === undefined || this.#config.tunnels[name] !== undefined) continue;
-      const config = this.#tryParse(name, stored.spec);
+      const config = this.#definitions.stored(name, stored.spec);
       if (config === undefined) continue;
-      this.#add(name, this.#withToken(name, { ...stored, config, source: 'cli' }));
+      this.#add(name, this.#definitions.withToken(name, { ...stored, config, source: 'cli' }));
     }
     for (const [name, config] of Object.entries(this.#config.tunnels)) {
-      this.#add(name, this.#fromFile(name, config));
+      this.#add(name, this.#definitions.fromFile(name, config));
     }
     await Promise.allSettled(
       [...this.#tunnels.values()].map((tunnel) => tunnel.apply(tunnel.definition, 'the daemon started')),
@@ -178,7 +176,7 @@ export class Daemon implements DaemonApi, MetricsSource {
   async restart(name: string): Promise<TunnelStatus> {
     const tunnel = this.#find(name);
     const definition: TunnelDefinition = { ...tunnel.definition, desired: 'up' };
-    this.#save(name, definition);
+    this.#definitions.save(name, definition);
     await tunnel.restart(definition, 'restart asked for');
     return tunnel.status;
   }
@@ -196,21 +194,21 @@ export class Daemon implements DaemonApi, MetricsSource {
 
   async showToken(name: string): Promise<TokenReveal> {
     const tunnel = this.#find(name);
-    return reveal(name, this.#tokensOf(tunnel), this.now());
+    return reveal(name, this.#definitions.tokensOf(name, tunnel.definition), this.now());
   }
 
   async rotateToken(name: string, graceMs: number): Promise<TokenReveal> {
     const tunnel = this.#find(name);
     const { config, tokens } = tunnel.definition;
-    this.#tokensOf(tunnel);
+    this.#definitions.tokensOf(name, tunnel.definition);
     if (config.access.token !== undefined) {
       throw new TunneldError('CONFIG_INVALID', `The token of "${name}" comes from its configuration.`, {
         remedy: 'Change it where `access.token` points to, then `tunneld restart`.',
       });
     }
     const next = rotated(tokens, this.now(), graceMs);
-    this.#keepSecret(next);
-    this.#save(name, { ...tunnel.definition, tokens: next });
+    this.#definitions.keepSecret(next);
+    this.#definitions.save(name, { ...tunnel.definition, tokens: next });
     tunnel.setTokens(next);
     return reveal(name, next, this.now());
   }
@@ -264,7 +262,7 @@ export class Daemon implements DaemonApi, MetricsSource {
 
   async #upWithSpec(name: string, spec: unknown): Promise<UpResult> {
     const config = parseTunnelSpec(name, spec);
-    this.#assertUsable(config);
+    this.#definitions.assertUsable(config);
     const known = this.#tunnels.get(name)?.definition;
     if (known?.source === 'file' && !isDeepStrictEqual(known.config, config)) {
       throw new TunneldError(
@@ -291,9 +289,9 @@ export class Daemon implements DaemonApi, MetricsSource {
   async #define(name: string, wanted: TunnelDefinition, spec?: TunnelSpec): Promise<UpResult> {
     const known = this.#tunnels.get(name);
     const changed = known !== undefined && known.definition.config !== wanted.config;
-    const definition = this.#withToken(name, wanted);
+    const definition = this.#definitions.withToken(name, wanted);
     const token = definition.tokens === wanted.tokens ? undefined : definition.tokens[0]?.value.reveal();
-    this.#save(name, definition, spec);
+    this.#definitions.save(name, definition, spec);
     const tunnel = known ?? this.#add(name, definition);
     await tunnel.apply(definition, 'asked to come up');
     return {
@@ -304,34 +302,8 @@ export class Daemon implements DaemonApi, MetricsSource {
     };
   }
 
-  /** Every tunnel that needs a token has one. The same definition when nothing was made. */
-  #withToken(name: string, definition: TunnelDefinition): TunnelDefinition {
-    const { access } = definition.config;
-    const stored = this.#options.store.tunnels.get(name)?.tokens ?? [];
-    const tokens = definition.tokens.length > 0 ? definition.tokens : stored;
-    if (access.insecurePublic || access.token !== undefined) return definition;
-    if (tokens.length > 0) return tokens === definition.tokens ? definition : { ...definition, tokens };
-    const created = [made(newAccessToken(), this.now())];
-    this.#keepSecret(created);
-    return { ...definition, tokens: created };
-  }
-
-  #save(name: string, { source, desired, tokens }: TunnelDefinition, spec?: TunnelSpec): void {
-    const { store } = this.#options;
-    const known = store.tunnels.get(name);
-    const kept = spec ?? known?.spec;
-    const stored: StoredTunnel = {
-      source,
-      desired,
-      tokens: usable(tokens, this.now()),
-      ...(known?.gatewayPort === undefined ? {} : { gatewayPort: known.gatewayPort }),
-      ...(kept === undefined || source === 'file' ? {} : { spec: kept }),
-    };
-    store.save(name, stored);
-  }
-
   async #apply(tunnel: Tunnel, definition: TunnelDefinition, cause: string): Promise<void> {
-    this.#save(tunnel.name, definition);
+    this.#definitions.save(tunnel.name, definition);
     await tunnel.apply(definition, cause);
   }
 
@@ -345,25 +317,10 @@ export class Daemon implements DaemonApi, MetricsSource {
     }
     for (const [name, config] of Object.entries(after.tunnels)) {
       if (isDeepStrictEqual(before.tunnels[name], config)) continue;
-      const definition = this.#fromFile(name, config, before.tunnels[name]);
+      const definition = this.#definitions.fromFile(name, config, before.tunnels[name]);
       const tunnel = this.#tunnels.get(name) ?? this.#add(name, definition);
       yield tunnel.apply(definition, 'the config file changed');
     }
-  }
-
-  /** A tunnel of the file is wanted up when it is enabled, unless the user took it down since. */
-  #fromFile(name: string, config: TunnelConfig, before?: TunnelConfig): TunnelDefinition {
-    const stored = this.#options.store.tunnels.get(name);
-    const switchedOn = before?.enabled === false && config.enabled;
-    const takenDown = stored?.source === 'file' && stored.desired === 'down' && !switchedOn;
-    const definition = this.#withToken(name, {
-      config,
-      source: 'file',
-      desired: config.enabled && !takenDown ? 'up' : 'down',
-      tokens: stored?.tokens ?? [],
-    });
-    this.#save(name, definition);
-    return definition;
   }
 
   #add(name: string, definition: TunnelDefinition): Tunnel {
@@ -400,52 +357,10 @@ export class Daemon implements DaemonApi, MetricsSource {
     await this.#options.logs.closeTunnel(tunnel.name);
   }
 
-  /** Finds out before anything is changed what would stop the tunnel from being set up. */
-  #assertUsable(config: TunnelConfig): void {
-    if (!PROVIDER_KINDS.includes(config.provider)) {
-      throw new TunneldError('PROVIDER_UNKNOWN', `No provider is called "${config.provider}".`, {
-        remedy: `Use one of: ${PROVIDER_KINDS.join(', ')}.`,
-      });
-    }
-    if (config.provider === 'ngrok') assertNgrokOptions(ngrokOptions(config, this.#options.env, () => {}));
-    if (config.provider === 'pinggy') assertPinggyOptions(pinggyOptions(config, this.#options.env, () => {}));
-    const { token } = config.access;
-    if (config.relay?.token !== undefined)
-      resolveSecret(config.relay.token, this.#options.env, (note) => this.#note(note));
-    if (token !== undefined) resolveAccessToken(token, this.#options.env, (note) => this.#note(note));
-  }
-
-  #tokensOf(tunnel: Tunnel): readonly StoredToken[] {
-    const { config } = tunnel.definition;
-    if (!config.access.insecurePublic) {
-      const reference = config.access.token;
-      if (reference === undefined) return tunnel.definition.tokens;
-      return [made(resolveAccessToken(reference, this.#options.env), this.now())];
-    }
-    throw new TunneldError('CONFIG_INVALID', `"${tunnel.name}" has no token: it is public on purpose.`, {
-      remedy: 'Bring it up without --insecure-public to protect it.',
-    });
-  }
-
-  /** A spec that an older version accepted may be refused by this one; the others go on. */
-  #tryParse(name: string, spec: TunnelSpec): TunnelConfig | undefined {
-    try {
-      return parseTunnelSpec(name, spec);
-    } catch (error) {
-      if (!(error instanceof TunneldError)) throw error;
-      this.#note(`The tunnel "${name}" is not brought up: ${error.message}`);
-      return undefined;
-    }
-  }
-
   #find(name: string): Tunnel {
     const tunnel = this.#tunnels.get(name);
     if (tunnel === undefined) throw new TunneldError('TUNNEL_NOT_FOUND', `No tunnel is called "${name}".`);
     return tunnel;
-  }
-
-  #keepSecret(tokens: readonly StoredToken[]): void {
-    for (const { value } of tokens) this.#options.redactor.add(value);
   }
 
   #note(note: string): void {

@@ -40,7 +40,7 @@ export async function startEmbeddedRelay(options: EmbeddedRelayOptions): Promise
     throw portInUse(error, wanted, {
       what: 'the embedded relay',
       key: 'relayPort',
-      variable: 'TUNNELD_RELAY_PORT',
+      variable: 'TUNNELD_DAEMON_RELAY_PORT',
     });
   });
   return {

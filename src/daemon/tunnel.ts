@@ -2,10 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { TunnelConfig } from '../config/schema.ts';
 import { maskSecrets, resolveAccessToken } from '../config/secrets.ts';
 import type { StoredToken } from '../config/state-schema.ts';
-import { upstreamOf } from '../config/upstream.ts';
-import type { Diagnosis, HistoryEntry, TunnelInspection } from '../control/api.ts';
+import type { Diagnosis, TunnelInspection } from '../control/api.ts';
 import type { Clock } from '../core/clock.ts';
-import { TunneldError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { RequestEvent } from '../core/request-event.ts';
 import type { Secret } from '../core/secret.ts';
@@ -15,18 +13,10 @@ import { healthFindings } from './diagnosis.ts';
 import { type StateChange, Supervisor } from './supervisor.ts';
 import { edgeAccessOf, hashed, made, usable } from './tokens.ts';
 import { Traffic } from './traffic.ts';
+import type { TunnelDefinition } from './tunnel-definition.ts';
+import { TunnelJournal } from './tunnel-journal.ts';
+import { idleHealth, statusOf } from './tunnel-status.ts';
 import { UpstreamSide } from './upstream-side.ts';
-
-/** State changes kept for `inspect`. */
-const HISTORY_LENGTH = 100;
-
-export interface TunnelDefinition {
-  readonly config: TunnelConfig;
-  readonly source: 'file' | 'cli';
-  readonly desired: 'up' | 'down';
-  /** Newest first. */
-  readonly tokens: readonly StoredToken[];
-}
 
 export interface TunnelDeps {
   readonly instance: string;
@@ -71,7 +61,7 @@ export class Tunnel {
   /** Why the tunnel could not even be set up. */
   #blocked: ReportedError | undefined;
   #health: HealthReport;
-  #history: HistoryEntry[] = [];
+  readonly #journal: TunnelJournal;
   #tail: Promise<unknown> = Promise.resolve();
   readonly #retired = new Set<Promise<void>>();
 
@@ -80,6 +70,7 @@ export class Tunnel {
     this.#definition = definition;
     this.#deps = deps;
     this.#health = idleHealth(deps.clock.now());
+    this.#journal = new TunnelJournal(deps.log, deps.clean);
   }
 
   get definition(): TunnelDefinition {
@@ -87,52 +78,22 @@ export class Tunnel {
   }
 
   get status(): TunnelStatus {
-    const { config, desired, source } = this.#definition;
-    const supervisor = this.#supervisor;
-    const upstream = upstreamOf(config);
-    const publicUrl = supervisor?.publicUrl;
-    const session = supervisor?.session;
-    const lastError = this.#blocked ?? supervisor?.lastError;
-    const state = supervisor?.state ?? 'stopped';
-    const blocked = this.#blocked !== undefined && state === 'stopped';
-    return {
+    return statusOf({
       name: this.name,
-      provider: config.provider,
-      desired,
-      source,
-      state: blocked ? 'failed' : state,
-      since: blocked ? (this.#blocked?.at ?? 0) : (supervisor?.since ?? this.#health.since),
+      definition: this.#definition,
+      supervisor: this.#supervisor,
+      blocked: this.#blocked,
       health: this.#health,
-      ...(publicUrl === undefined
-        ? {}
-        : { publicUrl: publicUrl.href.replace(/\/$/, ''), mcpUrl: mcpUrl(publicUrl, upstream.path) }),
-      upstream: upstream.url,
-      insecurePublic: config.access.insecurePublic,
-      ...(session === undefined
-        ? {}
-        : {
-            session: {
-              generation: session.generation,
-              openedAt: session.openedAt,
-              ...(session.expiresAt === undefined ? {} : { expiresAt: session.expiresAt }),
-            },
-          }),
-      ...(supervisor?.progress === undefined ? {} : { progress: supervisor.progress }),
-      attempts: supervisor?.attempts ?? 0,
-      ...(supervisor?.nextRetryAt === undefined ? {} : { nextRetryAt: supervisor.nextRetryAt }),
-      ...(lastError === undefined
-        ? {}
-        : { lastError: { ...lastError, message: this.#deps.clean(lastError.message) } }),
-      replacements: supervisor?.replacements ?? 0,
       requests: { total: this.traffic.requests, active: this.#side?.active ?? 0 },
-    };
+      clean: this.#deps.clean,
+    });
   }
 
   get inspection(): TunnelInspection {
     return {
       status: this.status,
       config: maskSecrets(this.#definition.config),
-      history: [...this.#history].reverse(),
+      history: this.#journal.history,
       gatewayUrl: this.#side?.gatewayUrl.href ?? '',
     };
   }
@@ -360,56 +321,25 @@ export class Tunnel {
   }
 
   #changed(change: StateChange): void {
-    const { from, event, to, at } = change;
-    const cause = this.#deps.clean(change.cause);
-    this.#history.push({ at, from, event, to, cause });
-    this.#history.splice(0, this.#history.length - HISTORY_LENGTH);
-    const error = to === 'failed' || to === 'backing-off' ? this.#supervisor?.lastError : undefined;
-    const level = to === 'failed' ? 'error' : to === 'replacing' || to === 'backing-off' ? 'warn' : 'info';
-    const { code, remedy } = error ?? {};
-    this.#deps.log[level]({ from, event, to, cause, code, remedy }, 'tunnel state changed');
+    this.#journal.stateChanged(change, this.#supervisor?.lastError);
     this.#publish();
   }
 
   #healthReported(report: HealthReport): void {
-    const before = this.#health;
+    this.#journal.healthReported(this.#health, report);
     this.#health = report;
     this.traffic.noteHealth(report);
     this.#supervisor?.noteVerdict(report.verdict);
-    const news = before.verdict !== report.verdict || before.cause !== report.cause;
-    if (news && (report.verdict !== 'unknown' || before.verdict !== 'unknown')) {
-      const { verdict, cause, remedy, local, public: far } = report;
-      const level = verdict === 'healthy' || verdict === 'unknown' ? 'info' : 'warn';
-      this.#deps.log[level](
-        {
-          from: before.verdict,
-          to: verdict,
-          cause,
-          remedy: remedy || undefined,
-          local: local?.finding,
-          public: far?.finding,
-        },
-        'tunnel health changed',
-      );
-    }
     this.#publish();
   }
 
   #requestDone(event: RequestEvent): void {
     this.traffic.note(event);
-    const level = event.probe ? 'debug' : event.outcome === 'complete' ? 'info' : 'warn';
-    this.#deps.log[level]({ kind: 'request', ...event }, 'request');
+    this.#journal.requestDone(event);
   }
 
   #block(error: unknown): void {
-    const known = error instanceof TunneldError;
-    const reported = known ? error : new TunneldError('INTERNAL', `Unexpected failure: ${String(error)}`);
-    const { code, message, remedy } = reported;
-    this.#blocked = { code, message: this.#deps.clean(message), remedy, at: this.#deps.clock.now() };
-    this.#deps.log.error(
-      { code, cause: message, remedy, ...(known ? {} : { err: error }) },
-      'tunnel cannot be set up',
-    );
+    this.#blocked = { ...this.#journal.notSetUp(error), at: this.#deps.clock.now() };
   }
 
   #publish(): void {
@@ -431,13 +361,4 @@ function providerConfigOf(config: TunnelConfig): unknown {
   if (provider !== 'pinggy' && provider !== 'ngrok') return undefined;
   // Where pages may call, the edge has to let their preflights through.
   return { ...config[provider], pages: access.origins.length > 0 };
-}
-
-function idleHealth(now: number): HealthReport {
-  return { verdict: 'unknown', cause: 'The tunnel is down.', remedy: '', since: now, era: 'unknown' };
-}
-
-/** The public base URL may have a path of its own (`http://127.0.0.1:7575/figma`). */
-function mcpUrl(publicUrl: URL, path: string): string {
-  return publicUrl.href.replace(/\/$/, '') + path;
 }

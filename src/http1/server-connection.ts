@@ -7,6 +7,7 @@ import { responseHead } from './response-head.ts';
 import { serializeResponseHead } from './rewrite.ts';
 import { ServerExchange } from './server-exchange.ts';
 import type { Http1ServerOptions, ServerLimits } from './server-options.ts';
+import { addressOf } from './socket-origin.ts';
 import { writeHead } from './socket-writer.ts';
 
 export interface ServerContext {
@@ -64,7 +65,7 @@ export class ServerConnection {
   refuse(status: number, reason: string): void {
     if (this.#closing || this.#gone) return;
     const { options } = this.context;
-    const refused = { status, reason, address: this.socket.remoteAddress ?? '' };
+    const refused = { status, reason, address: addressOf(this.socket) };
     const answer = options.answerRefused?.(refused) ?? plainAnswer(status, reason);
     const text = serializeResponseHead(answer.head, {
       requestMethod: 'GET',

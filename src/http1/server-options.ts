@@ -19,6 +19,8 @@ export interface Http1ServerOptions {
    * socket: the server forgets it, and `buffered` holds the bytes that came after the head.
    */
   onUpgrade?(request: RequestHead, socket: Socket, buffered: Buffer): boolean;
+  /** Connections of these addresses begin with a PROXY header; without this nobody's do. */
+  readonly proxyHeaders?: { trusts(address: string): boolean };
   /** Whose connections are counted together; undefined: not at all. */
   limitedAddressOf?(socket: Socket): string | undefined;
   /** What to answer to a request the server refuses itself; a plain text when absent. */

@@ -1,9 +1,11 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TlsOptions, Server as TlsServer } from 'node:tls';
+import type { TlsOptions } from 'node:tls';
 import type { Timer } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
+import { ProxyGate } from './proxy-gate.ts';
 import { ServerConnection } from './server-connection.ts';
 import { DEFAULT_SERVER_LIMITS, type Http1ServerOptions, type ServerLimits } from './server-options.ts';
+import { TlsFront } from './tls-front.ts';
 
 /**
  * A strict HTTP/1.1 server over `net` (or TLS): keep-alive, pipelining with one request in flight,
@@ -13,6 +15,8 @@ export class Http1Server {
   readonly #options: Http1ServerOptions;
   readonly #limits: ServerLimits;
   readonly #server: Server;
+  readonly #tls: TlsFront | undefined;
+  readonly #gate: ProxyGate | undefined;
   readonly #connections = new Set<ServerConnection>();
   /** How many of them each address has, where that is limited. */
   readonly #perAddress = new Map<string, number>();
@@ -23,12 +27,16 @@ export class Http1Server {
   constructor(options: Http1ServerOptions) {
     this.#options = options;
     this.#limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
-    const accept = (socket: Socket) => this.#accept(socket);
+    const { tls, proxyHeaders, clock, log } = options;
+    const { connections: most, headTimeoutMs: timeoutMs } = this.#limits;
+    this.#tls = tls && new TlsFront({ tls, most, timeoutMs, pass: (socket) => this.#accept(socket) });
+    const pass = (socket: Socket) => this.#enter(socket);
+    this.#gate = proxyHeaders && new ProxyGate({ ...proxyHeaders, most, timeoutMs, clock, log, pass });
     // Half-open, because closing is ours to time: an answer must not be cut by the caller's FIN.
-    const tcp = { allowHalfOpen: true, noDelay: true };
-    this.#server = options.tls
-      ? createTlsServer({ ...options.tls, ...tcp }, accept)
-      : createServer(tcp, accept);
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      if (this.#gate === undefined) this.#enter(socket);
+      else this.#gate.enter(socket);
+    });
   }
 
   /** Open connections. */
@@ -67,7 +75,7 @@ export class Http1Server {
 
   /** Certificate and key for connections from now on; of no effect on a listener without TLS. */
   setTls(tls: TlsOptions): void {
-    if (this.#server instanceof TlsServer) this.#server.setSecureContext(tls);
+    this.#tls?.setTls(tls);
   }
 
   /**
@@ -94,6 +102,8 @@ export class Http1Server {
   async close(): Promise<void> {
     this.#sweeper?.cancel();
     this.#stopListening();
+    this.#gate?.close();
+    this.#tls?.close();
     for (const connection of this.#connections) connection.destroy('server-closed');
   }
 
@@ -101,14 +111,27 @@ export class Http1Server {
     if (this.#server.listening) this.#server.close();
   }
 
-  #accept(socket: Socket): void {
+  /** A connection begins, and whoever is behind it is known. */
+  #enter(socket: Socket): void {
     const address = this.#options.limitedAddressOf?.(socket);
-    const held = address === undefined ? 0 : (this.#perAddress.get(address) ?? 0) + 1;
     // Upgraded sockets leave the connections; for their address they go on counting.
     if (address !== undefined) {
+      const held = (this.#perAddress.get(address) ?? 0) + 1;
       this.#perAddress.set(address, held);
       socket.once('close', () => this.#release(address));
+      // One too many is told so, which over TLS takes a handshake. A flood is not worth that.
+      if (this.#tls !== undefined && held > 2 * this.#limits.connectionsPerAddress) {
+        socket.on('error', () => {}).destroy();
+        return;
+      }
     }
+    if (this.#tls === undefined) this.#accept(socket);
+    else this.#tls.enter(socket);
+  }
+
+  #accept(socket: Socket): void {
+    const address = this.#options.limitedAddressOf?.(socket);
+    const held = address === undefined ? 0 : (this.#perAddress.get(address) ?? 0);
     const connection = new ServerConnection(socket, {
       options: this.#options,
       limits: this.#limits,
@@ -123,6 +146,8 @@ export class Http1Server {
     else if (this.#connections.size > this.#limits.connections)
       connection.refuse(503, 'too-many-connections');
     else if (held > this.#limits.connectionsPerAddress) connection.refuse(429, 'too-many-connections');
+    // Where bytes were read before, reading stopped.
+    if (this.#gate !== undefined && !socket.destroyed) socket.resume();
   }
 
   #release(address: string): void {

@@ -27,6 +27,8 @@ export interface AgentHello extends LinkTerms {
   readonly token: string;
   /** Who may call, for a relay that turns strangers away itself. */
   readonly access?: EdgeAccess;
+  /** Made up by the agent: links of one group serve the name together. */
+  readonly group?: string;
 }
 
 /** The relay's answer. */
@@ -34,6 +36,8 @@ export interface RelayHello extends LinkTerms {
   readonly publicUrl: string;
   /** Names this link among all links of the relay, for logs on both sides. */
   readonly link: string;
+  /** The agent's, from a relay that lets several links serve a name. */
+  readonly group?: string;
 }
 
 export function ownTerms(maxStreams: number): LinkTerms {
@@ -50,13 +54,17 @@ export function encodeHello(hello: AgentHello | RelayHello): Buffer {
 export function decodeAgentHello(payload: Buffer): AgentHello {
   const raw = parse(payload);
   const access = raw['access'] === undefined ? {} : { access: decodeAccess(raw['access']) };
-  return { ...terms(raw), name: text(raw, 'name'), token: text(raw, 'token'), ...access };
+  return { ...terms(raw), name: text(raw, 'name'), token: text(raw, 'token'), ...access, ...group(raw) };
 }
 
 /** @throws {LinkError} `protocol` */
 export function decodeRelayHello(payload: Buffer): RelayHello {
   const raw = parse(payload);
-  return { ...terms(raw), publicUrl: text(raw, 'publicUrl'), link: text(raw, 'link') };
+  return { ...terms(raw), publicUrl: text(raw, 'publicUrl'), link: text(raw, 'link'), ...group(raw) };
+}
+
+function group(raw: Record<string, unknown>): { group?: string } {
+  return raw['group'] === undefined ? {} : { group: text(raw, 'group') };
 }
 
 function parse(payload: Buffer): Record<string, unknown> {

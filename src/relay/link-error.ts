@@ -17,6 +17,8 @@ export const GoawayCode = {
   draining: 8,
   /** The credential is valid, but not for this name. */
   nameDenied: 9,
+  /** Whoever runs the relay ended the tunnel: do not dial again. */
+  dismissed: 10,
 } as const;
 export type GoawayReason = keyof typeof GoawayCode;
 

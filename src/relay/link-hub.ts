@@ -26,6 +26,8 @@ export interface LinkHubOptions {
   readonly links: number;
   /** Sockets that have not registered yet. */
   readonly pendingLinks: number;
+  /** How long after the start names may come back that an earlier relay had (milliseconds). */
+  readonly returnsMs: number;
   readonly clock: Clock;
   readonly log: Logger;
   publicUrl(name: string): URL;
@@ -56,10 +58,11 @@ export class LinkHub {
   readonly #links = new Set<ServingLink>();
   readonly #pending = new Set<Socket>();
   #draining = false;
+  #onEmpty: (() => void) | undefined;
 
   constructor(options: LinkHubOptions) {
     this.#options = options;
-    this.names = new NameRegistry(options.clock);
+    this.names = new NameRegistry(options.clock, options.returnsMs);
   }
 
   get links(): number {
@@ -120,10 +123,38 @@ export class LinkHub {
     );
   }
 
+  /** Ends a name's link and everything on it. Says whether there was one. */
+  disconnect(name: string, forGood: boolean, reason: string): boolean {
+    const holder = this.names.find(name);
+    if (holder === undefined) return false;
+    if (forGood) this.names.release(name, holder, true);
+    holder.link.close(forGood ? 'dismissed' : 'closing', reason);
+    return true;
+  }
+
   /** Asks every agent to dial elsewhere; what is in flight goes on. */
   drain(): void {
     this.#draining = true;
-    for (const link of this.#links) link.goaway('draining', 'the relay is shutting down');
+    for (const link of this.#links) {
+      link.goaway('draining', 'the relay is shutting down');
+      // Nobody will come in its place, so nothing is won by waiting for more.
+      if (!link.returns) link.whenIdle(() => link.close('draining', 'the relay is shutting down'));
+    }
+  }
+
+  /** Resolves once no link is left, or after `timeoutMs` (milliseconds). */
+  emptied(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#links.size === 0 || timeoutMs <= 0) {
+        resolve();
+        return;
+      }
+      const timer = this.#options.clock.setTimer(resolve, timeoutMs);
+      this.#onEmpty = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
   }
 
   close(): void {
@@ -190,11 +221,13 @@ export class LinkHub {
     this.names.wake(name);
     if (claimed.replaced !== undefined) this.#retire(claimed.replaced.link);
     return {
-      release: () => this.names.release(name, holder, true),
+      // An agent that leaves while we shut down has moved on: its name comes back elsewhere.
+      release: () => this.names.release(name, holder, !this.#draining),
       ended: (detail) => {
         this.#links.delete(link);
         this.names.release(name, holder, false);
         log.info({ name, link: linkId, detail }, 'link ended');
+        if (this.#links.size === 0) this.#onEmpty?.();
       },
     };
   }

@@ -61,7 +61,7 @@ export function matchesPattern(name: string, pattern: string): boolean {
 }
 
 /** Usable as a DNS label and in a path, and nobody would mistake it for somebody else's. */
-function usableName(name: string): NameChoice {
+export function usableName(name: string): NameChoice {
   if (!DNS_LABEL.test(name) || name.startsWith('xn--')) {
     return { ok: false, reason: 'nameInvalid', detail: 'the name is not usable as a host name' };
   }

@@ -26,7 +26,8 @@ export interface NameHolder {
 export type Waiter = (holder: NameHolder | undefined) => void;
 
 interface Entry {
-  readonly identity: string;
+  /** Undefined: somebody asked for a name that nobody had yet. */
+  identity: string | undefined;
   holder: NameHolder | undefined;
   readonly waiters: Set<Waiter>;
   /** Requests may still wait for the reconnect. */
@@ -38,10 +39,13 @@ interface Entry {
 export class NameRegistry {
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
+  readonly #returnsUntil: number;
   #remembered = 0;
 
-  constructor(clock: Clock) {
+  /** @param returnsMs how long from now on names may come back that an earlier relay had (milliseconds) */
+  constructor(clock: Clock, returnsMs = 0) {
     this.#clock = clock;
+    this.#returnsUntil = clock.monotonic() + returnsMs;
   }
 
   /** The live holder of a name. */
@@ -67,7 +71,7 @@ export class NameRegistry {
    */
   claim(name: string, holder: NameHolder): { readonly replaced: NameHolder | undefined } | 'taken' {
     const entry = this.#entries.get(name);
-    if (entry !== undefined && entry.identity !== holder.identity) return 'taken';
+    if (entry?.identity !== undefined && entry.identity !== holder.identity) return 'taken';
     if (entry === undefined) {
       const { identity } = holder;
       this.#entries.set(name, { identity, holder, waiters: new Set(), holding: false, timer: undefined });
@@ -77,6 +81,7 @@ export class NameRegistry {
     if (replaced === undefined) this.#remembered--;
     entry.timer?.cancel();
     entry.timer = undefined;
+    entry.identity = holder.identity;
     entry.holder = holder;
     return { replaced };
   }
@@ -109,11 +114,11 @@ export class NameRegistry {
   }
 
   /**
-   * Calls back with the next holder of a name that was just lost, or with undefined when none came
-   * in time. Returns how to stop waiting, or undefined when there is nothing to wait for.
+   * Calls back with the next holder of a name that was just lost, or that may yet come back after our
+   * own start, or with undefined when none came in time. Returns how to stop waiting, or undefined when there is nothing to wait for.
    */
   wait(name: string, waiter: Waiter): (() => void) | undefined {
-    const entry = this.#entries.get(name);
+    const entry = this.#entries.get(name) ?? this.#expect(name);
     if (entry === undefined || !entry.holding || entry.waiters.size >= MAX_WAITERS) return undefined;
     entry.waiters.add(waiter);
     return () => entry.waiters.delete(waiter);
@@ -128,6 +133,19 @@ export class NameRegistry {
     }
     this.#entries.clear();
     this.#remembered = 0;
+  }
+
+  #expect(name: string): Entry | undefined {
+    if (this.#clock.monotonic() >= this.#returnsUntil || this.#remembered >= MAX_REMEMBERED) return undefined;
+    const waiters = new Set<Waiter>();
+    const entry: Entry = { identity: undefined, holder: undefined, waiters, holding: true, timer: undefined };
+    this.#entries.set(name, entry);
+    this.#remembered++;
+    entry.timer = this.#clock.setTimer(() => {
+      this.#forget(name, entry);
+      settle(entry);
+    }, HOLD_MS);
+    return entry;
   }
 
   #forget(name: string, entry: Entry): void {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
@@ -19,6 +19,8 @@ import { readPeerLine } from './peer-line.ts';
 
 /** From the first SYN to the relay's HELLO. */
 const OPEN_TIMEOUT_MS = 10_000;
+/** A request that left before the relay knew of the next link is still taken by the old one. */
+const RETIRE_AFTER_MS = 500;
 /** Requests in flight; also the relay's limit counts. */
 const MAX_STREAMS = 4_096;
 
@@ -31,6 +33,10 @@ export interface RelayLinkOptions {
   accept(exchange: Exchange): void;
   /** Told the public URL before the first `accept`, which may come before the promise is acted on. */
   announce?(publicUrl: URL): void;
+  /** Links that give the same group serve the name together, where the relay can do that. */
+  readonly group?: string;
+  /** The relay wants the agent to dial again; this link goes on until it ends. */
+  onDraining?(): void;
   /** Lets the relay turn strangers away itself. Absent: only the gateway does. */
   readonly access?: EdgeAccess;
   /** Gives up the attempt; of no effect once the link is open. */
@@ -41,10 +47,16 @@ export interface RelayLinkOptions {
 
 export interface RelayLink {
   readonly publicUrl: URL;
+  /** Its name in the logs of both sides. */
+  readonly id: string;
+  /** The relay knows that others of the group may serve the name too. */
+  readonly grouped: boolean;
   /** Settles when the link is gone. Never rejects. */
   readonly closed: Promise<LinkEnd>;
   /** From now on these may call; undefined: the gateway alone decides. */
   setAccess(access: EdgeAccess | undefined): void;
+  /** Another link serves the name by now: ends this one once nothing is on it. Idempotent. */
+  retire(): void;
   /** Ends the link and everything on it. Idempotent; resolves after `closed`. */
   close(): Promise<void>;
 }
@@ -132,9 +144,14 @@ class LinkAttempt {
   #register(wire: LinkSocket): void {
     this.#wire = wire;
     wire.onClosed = (error) => this.fail(this.#refusal(error.reason, error.message));
-    const { name, token, access } = this.#options;
-    const hello = { ...ownTerms(MAX_STREAMS), name, token: token.reveal() };
-    const payload = encodeHello(access === undefined ? hello : { ...hello, access });
+    const { name, token, access, group } = this.#options;
+    const payload = encodeHello({
+      ...ownTerms(MAX_STREAMS),
+      name,
+      token: token.reveal(),
+      ...(access === undefined ? {} : { access }),
+      ...(group === undefined ? {} : { group }),
+    });
     wire.frame(FrameType.hello, 0, payload, 0, payload.length, false);
   }
 
@@ -180,6 +197,7 @@ class LinkAttempt {
 function serve(wire: LinkSocket, hello: RelayHello, options: RelayLinkOptions): RelayLink {
   const { clock, log, name } = options;
   let byUs = false;
+  let retiring: Timer | undefined;
   let goaway: { reason: GoawayReason; detail: string } | undefined;
   let settle: (end: LinkEnd) => void = () => {};
   const closed = new Promise<LinkEnd>((resolve) => {
@@ -196,20 +214,33 @@ function serve(wire: LinkSocket, hello: RelayHello, options: RelayLinkOptions): 
     onGoaway: (reason, detail) => {
       goaway = { reason, detail };
       log.info({ name, reason, detail }, 'the relay ends the link');
+      if (reason === 'draining') options.onDraining?.();
     },
-    onClosed: (error) => settle(byUs ? { reason: 'closed-by-us' } : linkEnd(name, error, goaway)),
+    onClosed: (error) => {
+      retiring?.cancel();
+      settle(byUs ? { reason: 'closed-by-us' } : linkEnd(name, error, goaway));
+    },
   });
+  const end = () => {
+    byUs = true;
+    mux.close('closing', 'the tunnel was closed');
+  };
   return {
     publicUrl: new URL(hello.publicUrl),
+    id: hello.link,
+    grouped: options.group !== undefined && hello.group === options.group,
     closed,
     setAccess(access) {
       if (mux.closed) return;
       const payload = Buffer.from(JSON.stringify(access === undefined ? null : encodeAccess(access)));
       wire.frame(FrameType.access, 0, payload, 0, payload.length, false);
     },
+    retire() {
+      if (mux.closed) return;
+      retiring ??= clock.setTimer(() => mux.whenIdle(end), RETIRE_AFTER_MS);
+    },
     async close() {
-      byUs = true;
-      mux.close('closing', 'the tunnel was closed');
+      end();
       await closed;
     },
   };
@@ -250,12 +281,20 @@ function linkEnd(
   error: LinkError,
   goaway: { reason: GoawayReason; detail: string } | undefined,
 ): LinkEnd {
-  if (goaway?.reason === 'superseded') {
-    const { code, message, remedy } = new TunneldError(
-      'RELAY_SUPERSEDED',
-      `Another agent with the same credential took over the tunnel ${name}`,
-    );
+  const verdict = goaway === undefined ? undefined : forGood(name, goaway);
+  if (verdict !== undefined) {
+    const { code, message, remedy } = verdict;
     return { reason: 'rejected', code, detail: message, remedy };
   }
   return { reason: 'lost', detail: goaway?.detail ?? error.message };
+}
+
+/** What must not be answered by dialling again. */
+function forGood(name: string, goaway: { reason: GoawayReason; detail: string }): TunneldError | undefined {
+  if (goaway.reason === 'superseded') {
+    const what = `Another agent with the same credential took over the tunnel ${name}`;
+    return new TunneldError('RELAY_SUPERSEDED', what);
+  }
+  if (goaway.reason !== 'dismissed') return undefined;
+  return new TunneldError('RELAY_DISMISSED', `The relay ended the tunnel ${name}: ${goaway.detail}`);
 }

@@ -7,6 +7,7 @@ import { RELAY_HEADER } from '../core/markers.ts';
 import { isOAuthPath } from '../http1/refusal-text.ts';
 import { Http1Server } from '../http1/server.ts';
 import type { ServerLimits } from '../http1/server-options.ts';
+import { addressOf } from '../http1/socket-origin.ts';
 import { addressKey } from './address-key.ts';
 import type { Authorize } from './authorization.ts';
 import { routeHost } from './host-routing.ts';
@@ -27,7 +28,8 @@ import {
   refuseStranger,
   TEXT_TYPE,
 } from './relay-answer.ts';
-import { addressOf, isTrusted, visitorOf } from './visitor.ts';
+import { type ShedOptions, shed } from './shedding.ts';
+import { isTrusted, visitorOf } from './visitor.ts';
 import { LINK_PATH } from './websocket-handshake.ts';
 
 export interface RelayLimits extends Partial<ServerLimits>, BodyLimits {
@@ -43,6 +45,12 @@ export interface RelayLimits extends Partial<ServerLimits>, BodyLimits {
 
 /** What may grow when a head is passed on (the visitor's line, our framing) must still fit the link. */
 const MAX_PUBLIC_HEAD_BYTES = MAX_HEAD_BYTES - 1_024;
+
+/**
+ * Agents get this long to find our successor before their links end. Not longer: where it starts only
+ * once we are gone, this is how long nobody listens.
+ */
+const HANDOVER_MS = 1_000;
 
 const DEFAULT_RELAY_LIMITS = {
   headBytes: 16_384,
@@ -69,6 +77,8 @@ export interface RelayServerOptions {
   readonly tls?: TlsOptions;
   /** Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. */
   readonly trustedProxies?: BlockList;
+  /** Connections of these proxies begin with a PROXY header. */
+  readonly proxyProtocol?: boolean;
   /** Turns callers without the tunnel's token away here. The gateways check in any case. */
   readonly enforceAccess?: boolean;
   /** Clients of mcp-tunnel and mcpr may serve too. They have no access tokens: anybody may call them. */
@@ -76,6 +86,8 @@ export interface RelayServerOptions {
   /** Told of every visitor's request when it ended. */
   readonly onVisit?: (visit: Visit) => void;
   readonly authorize: Authorize;
+  /** After the start, visitors of names that may yet come back from an earlier relay wait (milliseconds). */
+  readonly returnsMs?: number;
   readonly limits?: Partial<RelayLimits>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -125,7 +137,14 @@ export class RelayServer {
     this.#perTunnel = new RateLimiter(limits.requestsPerTunnel, clock);
     this.#bodies = limits;
     const publicUrl = (name: string) => this.#publicUrl(name);
-    this.#hub = new LinkHub({ ...limits, authorize, clock, log, publicUrl });
+    this.#hub = new LinkHub({
+      ...limits,
+      authorize,
+      clock,
+      log,
+      publicUrl,
+      returnsMs: options.returnsMs ?? 0,
+    });
     if (options.mcpTunnelAgents) {
       this.#agents = new McpTunnelAgents({ hub: this.#hub, authorize, clock, limits });
     }
@@ -139,6 +158,7 @@ export class RelayServer {
         return isTrusted(address, trusted) ? undefined : addressKey(address);
       },
       ...(options.tls === undefined ? {} : { tls: options.tls }),
+      ...(options.proxyProtocol ? { proxyHeaders: { trusts: (at) => isTrusted(at, trusted) } } : {}),
       limits,
       clock,
       log,
@@ -193,11 +213,35 @@ export class RelayServer {
     return bound;
   }
 
+  /**
+   * Ends the tunnel of that name and everything in it, and says whether there was one. Its agent dials
+   * again and gets the name back; `forGood` it does not, and the name is free.
+   */
+  disconnect(name: string, { reason, forGood = false }: { reason: string; forGood?: boolean }): boolean {
+    return this.#hub.disconnect(name, forGood, reason);
+  }
+
+  /**
+   * Asks the agents of these names (of all by default) to dial again, some after others. What is in
+   * flight goes on, and each serves its name until its next link does. Resolves with how many were asked.
+   */
+  shed(
+    options: ShedOptions,
+    names: Iterable<string> = this.tunnels.map(({ name }) => name),
+  ): Promise<number> {
+    return shed(this.#hub.names, names, options, this.#options.clock);
+  }
+
   /** Tells the agents to go, lets what is in flight finish for `timeoutMs` (milliseconds), then closes. */
   async drain(timeoutMs: number): Promise<void> {
     this.#draining = true;
+    const startedAt = this.#options.clock.monotonic();
+    // The port is free before any agent dials again: it may be our successor's by then.
+    const drained = this.#http.drain(timeoutMs);
     this.#hub.drain();
-    await this.#http.drain(timeoutMs);
+    await drained;
+    const passedMs = this.#options.clock.monotonic() - startedAt;
+    await this.#hub.emptied(Math.min(HANDOVER_MS, timeoutMs) - passedMs);
     this.#hub.close();
   }
 
@@ -292,16 +336,14 @@ export class RelayServer {
   /** Nobody serves the name now. One that was live a moment ago gets time to reconnect. */
   #awaitTunnel(exchange: Exchange, route: Route): void {
     const { names } = this.#hub;
-    if (!names.remembers(route.name)) {
-      refuse(exchange, UNKNOWN_TUNNEL);
-      return;
-    }
+    const refuseMissing = () =>
+      refuse(exchange, names.remembers(route.name) ? TUNNEL_OFFLINE : UNKNOWN_TUNNEL);
     const stop = names.wait(route.name, (holder) => {
       exchange.onClose = undefined;
-      if (holder === undefined) refuse(exchange, TUNNEL_OFFLINE);
+      if (holder === undefined) refuseMissing();
       else this.#admit(exchange, holder, route);
     });
-    if (stop === undefined) refuse(exchange, TUNNEL_OFFLINE);
+    if (stop === undefined) refuseMissing();
     else exchange.onClose = stop;
   }
 }

@@ -1,11 +1,7 @@
 import type { BlockList, Socket } from 'node:net';
 import { isIP } from 'node:net';
 import type { Peer, RequestHead } from '../core/exchange.ts';
-
-/** An IPv4 caller of a dual-stack listener is shown as what it is. */
-export function addressOf(socket: Socket): string {
-  return (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
-}
+import { addressOf, originOf } from '../http1/socket-origin.ts';
 
 /**
  * Who the visitor is: the socket's other end, or what a proxy in front says, if it is one of ours.
@@ -16,7 +12,9 @@ export function visitorOf(socket: Socket, request: RequestHead, trusted: BlockLi
   const direct = addressOf(socket);
   const scheme = 'encrypted' in socket ? 'https' : 'http';
   const host = request.get('host') ?? '';
-  if (!isTrusted(direct, trusted)) return { address: direct, scheme, host, via: 'provider' };
+  // A proxy that passes bytes on without saying whose: the headers are then anybody's words.
+  const anonymous = originOf(socket)?.named === false;
+  if (anonymous || !isTrusted(direct, trusted)) return { address: direct, scheme, host, via: 'provider' };
   const claimed = request
     .getAll('x-forwarded-for')
     .flatMap((line) => line.split(','))

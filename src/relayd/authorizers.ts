@@ -55,7 +55,7 @@ export function authorizeByProvider(provider: AuthProvider): Authorize {
   return async ({ name, token }) => {
     let answer: { readonly status: number; readonly body: unknown };
     try {
-      answer = await ask(provider, { token, subdomain: name });
+      answer = await askProvider(provider, { token, subdomain: name }, provider.clock);
     } catch (err) {
       provider.log.warn({ err }, 'the auth provider gave no answer');
       return UNAVAILABLE;
@@ -74,7 +74,12 @@ export function authorizeByProvider(provider: AuthProvider): Authorize {
   };
 }
 
-async function ask({ url, secret, clock }: AuthProvider, question: object) {
+/** @throws when there is no answer in time, or one that is too long */
+export async function askProvider(
+  { url, secret }: Pick<AuthProvider, 'url' | 'secret'>,
+  question: { readonly token: string; readonly subdomain: string },
+  clock: Clock,
+): Promise<{ readonly status: number; readonly body: unknown }> {
   const abort = new AbortController();
   const timer = clock.setTimer(() => abort.abort(new Error('no answer in time')), PROVIDER_TIMEOUT_MS);
   try {

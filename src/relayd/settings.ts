@@ -20,17 +20,24 @@ export interface RelaySettings {
   /** Files in PEM. Read again when they change. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly trustedProxies: BlockList;
-  /** Clients of mcp-tunnel and mcpr may serve: without access tokens, to whoever knows the address. */
-  readonly mcpTunnelAgents: boolean;
+  /** Clients of mcp-tunnel and mcpr may serve (default), without access tokens: to whoever calls. */
+  readonly mcpTunnelAgents?: boolean;
+  /** Connections of trusted proxies begin with a PROXY header. */
+  readonly proxyProtocol: boolean;
   /** Loopback port of health checks and metrics; undefined is none. */
   readonly adminPort: number | undefined;
   readonly limits: {
     readonly requestsPerAddress: number;
     readonly requestsPerTunnel: number;
     readonly connectionsPerAddress: number;
+    /** Bytes; 0 is no limit. */
+    readonly maxRequestBodyBytes?: number;
+    readonly maxResponseBodyBytes?: number;
   };
   /** How long exchanges in flight may go on after SIGTERM (milliseconds). */
   readonly drainMs: number;
+  /** How long after the start visitors wait for names an earlier process had (milliseconds); default 5 s. */
+  readonly returnsMs?: number;
 }
 
 /**

@@ -10,6 +10,9 @@ import type { RelaySettings } from './settings.ts';
 import { readTls, watchTls } from './tls-files.ts';
 import { VisitCounts } from './visit-counts.ts';
 
+/** After a restart the agents are back within a moment; until then a visitor should not hear 404. */
+const RETURNS_MS = 5_000;
+
 export interface RunningRelay {
   readonly port: number;
   readonly adminUrl: URL | undefined;
@@ -32,9 +35,11 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     publicUrl,
     authorize: authorizeOf(settings, clock, log),
     enforceAccess: true,
-    mcpTunnelAgents: settings.mcpTunnelAgents,
+    mcpTunnelAgents: settings.mcpTunnelAgents ?? true,
     trustedProxies,
+    proxyProtocol: settings.proxyProtocol,
     limits,
+    returnsMs: settings.returnsMs ?? RETURNS_MS,
     clock,
     log,
     onVisit: (visit) => {

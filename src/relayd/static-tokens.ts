@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TunneldError } from '../core/errors.ts';
+import { usableName } from '../relay/name-choice.ts';
 
 /** A token of an agent, by its hash, and the names it may have. */
 export interface TokenGrant {
@@ -46,6 +47,11 @@ export function findGrant(grants: readonly TokenGrant[], token: string): TokenGr
     if (timingSafeEqual(Buffer.from(grant.sha256, 'hex'), digest)) found = grant;
   }
   return found;
+}
+
+/** Some name fits that a tunnel may have: the pattern with a letter for its star. */
+export function canMatch(pattern: string): boolean {
+  return usableName(pattern.replace('*', 'x')).ok;
 }
 
 export function hashOf(token: string): string {

@@ -33,7 +33,12 @@ export const SYSTEM_ENVIRONMENT = {
 } as const;
 
 /** Settings that the daemon of a service takes over from the shell it was installed from. */
-const CARRIED_OVER = ['XDG_CONFIG_HOME', 'TUNNELD_LOG_LEVEL', 'TUNNELD_HEALTH_PORT', 'TUNNELD_RELAY_PORT'];
+const CARRIED_OVER = [
+  'XDG_CONFIG_HOME',
+  'TUNNELD_LOG_LEVEL',
+  'TUNNELD_HEALTH_PORT',
+  'TUNNELD_DAEMON_RELAY_PORT',
+];
 
 /** The variables that make the service's daemon and this shell's commands meet. */
 export function serviceEnvironment(env: Environment, paths: Paths): Record<string, string> {

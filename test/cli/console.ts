@@ -32,6 +32,7 @@ export class Console {
   readonly stdout: string[] = [];
   readonly stderr: string[] = [];
   readonly progress: string[] = [];
+  clock: Clock = fast;
   interactive = false;
   daemonProgram = '/nonexistent/daemon.js';
 
@@ -75,7 +76,7 @@ export class Console {
       interactive: this.interactive,
       paint: pc.createColors(this.interactive),
       env: this.env,
-      clock: fast,
+      clock: this.clock,
       paths: () => resolvePaths(this.env),
       daemon: async () => new ControlClient(resolvePaths(this.env).socket),
       daemonProgram: this.daemonProgram,

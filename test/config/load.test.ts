@@ -213,7 +213,7 @@ describe('a configuration file', () => {
 
 describe('the environment', () => {
   it('wins over the file', () => {
-    const env = { TUNNELD_LOG_LEVEL: 'debug', TUNNELD_HEALTH_PORT: '0', TUNNELD_RELAY_PORT: '9000' };
+    const env = { TUNNELD_LOG_LEVEL: 'debug', TUNNELD_HEALTH_PORT: '0', TUNNELD_DAEMON_RELAY_PORT: '9000' };
     const { daemon } = parseConfig('daemon: { relayPort: 1, log: { level: warn } }', FILE, env);
     expect(daemon).toMatchObject({
       relayPort: 9000,
@@ -223,16 +223,16 @@ describe('the environment', () => {
   });
 
   it('counts an empty variable as not set', () => {
-    expect(parseConfig('', FILE, { TUNNELD_RELAY_PORT: '' }).daemon.relayPort).toBe(7575);
+    expect(parseConfig('', FILE, { TUNNELD_DAEMON_RELAY_PORT: '' }).daemon.relayPort).toBe(7575);
   });
 
   it('is refused together with the mistakes of the file', async () => {
-    const env = { TUNNELD_LOG_LEVEL: 'loud', TUNNELD_HEALTH_PORT: '70000', TUNNELD_RELAY_PORT: '-1' };
+    const env = { TUNNELD_LOG_LEVEL: 'loud', TUNNELD_HEALTH_PORT: '70000', TUNNELD_DAEMON_RELAY_PORT: '-1' };
     expect(await complaintsAbout('daemon: { relayPort: x }', env)).toEqual([
       '1:11 daemon.relayPort: Expected a whole number',
       'environment TUNNELD_LOG_LEVEL: Expected one of debug, info, warn, error',
       'environment TUNNELD_HEALTH_PORT: Expected a port from 0 to 65535',
-      'environment TUNNELD_RELAY_PORT: Expected a port from 0 to 65535',
+      'environment TUNNELD_DAEMON_RELAY_PORT: Expected a port from 0 to 65535',
     ]);
   });
 });

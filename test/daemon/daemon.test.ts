@@ -24,7 +24,7 @@ beforeEach(async () => {
     TUNNELD_STATE_DIR: join(folder, 'state'),
     TUNNELD_RUNTIME_DIR: join(folder, 'run'),
     TUNNELD_LOG_DIR: join(folder, 'log'),
-    TUNNELD_RELAY_PORT: String(await freePort()),
+    TUNNELD_DAEMON_RELAY_PORT: String(await freePort()),
     TUNNELD_HEALTH_PORT: '0',
     TUNNELD_CONFIG: join(folder, 'tunneld.yaml'),
   };

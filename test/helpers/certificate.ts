@@ -20,14 +20,15 @@ export interface Authority {
   issue(): Certificate;
 }
 
-/** Makes a certificate on the spot: no key belongs in a repository, and Node cannot make one itself. */
-export function makeCertificate(): Certificate {
+/**
+ * Makes a certificate on the spot: no key belongs in a repository, and Node cannot make one itself.
+ *
+ * @param names DNS names it is for, besides 127.0.0.1
+ */
+export function makeCertificate(names: readonly string[] = ['localhost']): Certificate {
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return certify(
-    pair,
-    { issuer: 'localhost', subject: 'localhost', signer: pair.privateKey },
-    LOOPBACK_NAMES,
-  );
+  const roles = { issuer: 'localhost', subject: 'localhost', signer: pair.privateKey };
+  return certify(pair, roles, subjectAltName(names));
 }
 
 export function makeAuthority(): Authority {
@@ -40,7 +41,7 @@ export function makeAuthority(): Authority {
       certify(
         generateKeyPairSync('ec', { namedCurve: 'P-256' }),
         { ...roles, subject: 'localhost' },
-        LOOPBACK_NAMES,
+        subjectAltName(['localhost']),
       ),
   };
 }
@@ -89,6 +90,13 @@ function oid(hex: string): Buffer {
   return der(0x06, Buffer.from(hex, 'hex'));
 }
 
+/** With 127.0.0.1. */
+function subjectAltName(names: readonly string[]): Buffer {
+  const entries = names.map((name) => der(0x82, Buffer.from(name)));
+  const list = sequence(...entries, der(0x87, Buffer.from([127, 0, 0, 1])));
+  return sequence(oid('551d11'), der(0x04, list));
+}
+
 /** Tag, length (short form, or long form up to 65,535) and content. */
 function der(tag: number, content: Buffer): Buffer {
   const { length } = content;
@@ -100,12 +108,6 @@ function der(tag: number, content: Buffer): Buffer {
         : [tag, 0x82, length >> 8, length & 0xff];
   return Buffer.concat([Buffer.from(head), content]);
 }
-
-/** subjectAltName: `localhost` and 127.0.0.1. */
-const LOOPBACK_NAMES = sequence(
-  oid('551d11'),
-  der(0x04, sequence(der(0x82, Buffer.from('localhost')), der(0x87, Buffer.from([127, 0, 0, 1])))),
-);
 
 /** basicConstraints, critical: a certificate authority. */
 const MAY_SIGN = sequence(

@@ -51,7 +51,7 @@ export class Tunneld implements AsyncDisposable {
       TUNNELD_LOG_DIR: this.logDir,
       TUNNELD_CONFIG: this.configFile,
       // Fixed, not 0: a restarted daemon must come back under the same URL.
-      TUNNELD_RELAY_PORT: String(relayPort),
+      TUNNELD_DAEMON_RELAY_PORT: String(relayPort),
       TUNNELD_HEALTH_PORT: String(healthPort),
     };
   }

@@ -27,9 +27,11 @@ export interface LinkOptions {
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
   readonly access?: EdgeAccess;
+  readonly onDraining?: () => void;
 }
 
 export interface RelayOptions {
+  readonly port?: number;
   readonly clock?: Clock;
   readonly limits?: Partial<RelayLimits>;
   readonly authorize?: Authorize;
@@ -50,7 +52,7 @@ const anyToken: Authorize = ({ token }) =>
 export async function startRelay(options: RelayOptions = {}): Promise<RelayHarness> {
   const server = new RelayServer({
     host: '127.0.0.1',
-    port: 0,
+    port: options.port ?? 0,
     ...(options.byHost
       ? { routing: { kind: 'host' }, publicUrl: new URL('http://relay.test') }
       : { routing: { kind: 'path' } }),
@@ -71,16 +73,16 @@ export async function startRelay(options: RelayOptions = {}): Promise<RelayHarne
     server,
     port,
     url: `http://127.0.0.1:${port}`,
-    async link(name, accept, { token = 'alice', signal, clock = systemClock, access, port: through } = {}) {
+    async link(name, accept, { token = 'alice', port: dialled = port, signal, ...rest } = {}) {
       const link = await openRelayLink({
-        relayUrl: new URL(`http://127.0.0.1:${through ?? port}`),
+        relayUrl: new URL(`http://127.0.0.1:${dialled}`),
         name,
         token: new Secret(token),
         accept,
         signal: signal ?? new AbortController().signal,
-        clock,
+        clock: systemClock,
         log: quiet,
-        ...(access === undefined ? {} : { access }),
+        ...rest,
       });
       links.push(link);
       return link;

@@ -79,7 +79,7 @@ describe('a daemon that cannot start says why', () => {
     expect(run.stderr).toContain('TUNNELD_RUNTIME_DIR');
   });
 
-  test.each(['TUNNELD_RELAY_PORT', 'TUNNELD_HEALTH_PORT'])(
+  test.each(['TUNNELD_DAEMON_RELAY_PORT', 'TUNNELD_HEALTH_PORT'])(
     'when the port of %s is taken',
     async (variable) => {
       const squatter = net.createServer().listen(0, '127.0.0.1');

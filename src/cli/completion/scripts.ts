@@ -89,9 +89,11 @@ function shellCases(
   at: string,
   secondAt: number,
 ): string {
-  const groups = [...vocabulary.groups].map(
-    ([group, seconds]) => `      ${group}) words='${texts(seconds)}'; __SECOND__ ;;`,
-  );
+  const groups = [...vocabulary.groups].map(([group, seconds]) => {
+    // A group that is a verb as well: its options may follow too.
+    const own = vocabulary.verbs.find(({ verb }) => verb === group)?.options ?? [];
+    return `      ${group}) words='${texts([...seconds, ...own])}'; __SECOND__ ;;`;
+  });
   const single = vocabulary.verbs.filter(({ verb }) => !verb.includes(' '));
   const double = vocabulary.verbs.filter(({ verb }) => verb.includes(' '));
   return [
@@ -100,10 +102,10 @@ function shellCases(
     ...groups,
     '    esac',
     '  fi',
-    `  case ${first} in`,
-    ...single.map(caseOf),
-    `    *) case ${first}" "${second} in`,
+    `  case ${first}" "${second} in`,
     ...double.map(caseOf),
+    `    *) case ${first} in`,
+    ...single.map(caseOf),
     '    esac ;;',
     '  esac',
   ].join('\n');

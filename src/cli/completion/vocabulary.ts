@@ -46,7 +46,7 @@ export function vocabularyOf(
       first.push({ text: name, summary });
       continue;
     }
-    if (!groups.has(group)) first.push({ text: group, summary: `${group} …` });
+    if (!first.some(({ text }) => text === group)) first.push({ text: group, summary: `${group} …` });
     groups.set(group, [...(groups.get(group) ?? []), { text: second, summary }]);
   }
   return { first, groups, verbs: named.map(([name, command]) => verbWords(name, command)) };

@@ -72,7 +72,7 @@ export class DemoStage {
       TUNNELD_STATE_DIR: join(this.folder, 'state'),
       TUNNELD_RUNTIME_DIR: runtimeDir,
       TUNNELD_LOG_DIR: join(this.folder, 'logs'),
-      TUNNELD_RELAY_PORT: '0',
+      TUNNELD_DAEMON_RELAY_PORT: '0',
       TUNNELD_HEALTH_PORT: '0',
     };
   }

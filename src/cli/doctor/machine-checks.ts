@@ -128,7 +128,7 @@ async function ports({ config: found, daemon: info }: MachineFacts): Promise<Out
   }
   if (found instanceof TunneldError) return skipped('the configuration does not say which');
   const wanted = [
-    ['relayPort', 'TUNNELD_RELAY_PORT', found.daemon.relayPort],
+    ['relayPort', 'TUNNELD_DAEMON_RELAY_PORT', found.daemon.relayPort],
     ['healthPort', 'TUNNELD_HEALTH_PORT', found.daemon.healthPort],
   ] as const;
   for (const [key, variable, port] of wanted) {

@@ -98,7 +98,7 @@ const SECTIONS = [
       'service logs',
     ],
   },
-  { title: 'Relay of your own', verbs: ['relay', 'relay-token new'] },
+  { title: 'Relay of your own', verbs: ['relay', 'relay check', 'relay-token new'] },
   { title: 'Configuration', verbs: ['config check', 'config show', 'config path'] },
   { title: 'More', verbs: ['demo', 'gen-key', 'completion', 'man', 'version', 'help'] },
 ] as const;

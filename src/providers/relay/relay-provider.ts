@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Secret } from '../../core/secret.ts';
-import { openRelayLink } from '../../relay/relay-link.ts';
+import { openLastingLink } from '../../relay/lasting-link.ts';
 import type { OpenContext, OpenRequest, TunnelProvider, TunnelSession } from '../provider.ts';
 
 export interface RelayProviderOptions {
@@ -9,7 +9,10 @@ export interface RelayProviderOptions {
   readonly token: Secret;
   /** Asked for instead of the tunnel's own name. */
   readonly name?: string;
+  /** Links to hold at once; 1 by default. */
+  readonly links?: 1 | 2;
   readonly clock: Clock;
+  readonly random?: () => number;
 }
 
 /** Public URLs from a tunneld relay, embedded or elsewhere. Requests enter the gateway in process. */
@@ -23,9 +26,9 @@ export class RelayProvider implements TunnelProvider {
   }
 
   async open(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
-    const { token, clock, name } = this.#options;
+    const { token, clock, name, links = 1, random = Math.random } = this.#options;
     const access = request.access?.current();
-    const link = await openRelayLink({
+    const link = await openLastingLink({
       relayUrl: this.#options.relayUrl(),
       name: name ?? request.name,
       token,
@@ -34,6 +37,8 @@ export class RelayProvider implements TunnelProvider {
       ...(access === undefined ? {} : { access }),
       signal: context.signal,
       clock,
+      random,
+      links,
       log: context.log,
     });
     const unsubscribe = request.access?.subscribe(() => link.setAccess(request.access?.current()));

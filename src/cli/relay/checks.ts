@@ -1,0 +1,159 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import net from 'node:net';
+import type { Clock } from '../../core/clock.ts';
+import { TunneldError } from '../../core/errors.ts';
+import { askProvider } from '../../relayd/authorizers.ts';
+import type { RelayAuth, RelaySettings } from '../../relayd/settings.ts';
+import { canMatch } from '../../relayd/static-tokens.ts';
+import { readTls } from '../../relayd/tls-files.ts';
+import { bad, type Check, type NamedOutcome, type Outcome, ok, skipped, warn } from '../doctor/check.ts';
+import { listeners } from '../doctor/listeners.ts';
+import type { ReadSettings } from '../relay-options.ts';
+
+const DAY_MS = 86_400_000;
+/** A renewal that has not happened by then will not happen by itself. */
+const RENEWAL_DAYS = 14;
+
+/** What `tunneld relay check` looks at, causes first. Nothing in here shows a secret. */
+export function relayChecks(read: ReadSettings | TunneldError, clock: Clock): readonly Check[] {
+  const about = 'What the relay would be told by file and variables.';
+  if (read instanceof TunneldError) {
+    return [{ id: 'settings', about, run: async () => bad(read.message, read.remedy) }];
+  }
+  const { settings } = read;
+  return [
+    { id: 'settings', about, run: async () => whatWasRead(read) },
+    { id: 'auth', about: 'Who may register.', run: () => auth(settings.auth, clock) },
+    { id: 'tls', about: 'Certificate and key.', run: async () => certificate(settings, clock.now()) },
+    { id: 'port', about: 'Where visitors and agents come in.', run: () => port(settings) },
+    { id: 'admin', about: 'Where health and metrics are told.', run: () => adminPort(settings) },
+  ];
+}
+
+function whatWasRead({ file, warnings, settings }: ReadSettings): readonly NamedOutcome[] {
+  const { href } = settings.publicUrl;
+  const from = file === undefined ? 'variables only' : file;
+  return [
+    { id: 'settings', ...ok(`${from}: a relay at ${href}, names by ${settings.routing}`) },
+    ...warnings.map((warning) => ({ id: 'settings', ...warn(warning, 'docs/relay.md says more.') })),
+  ];
+}
+
+async function auth(auth: RelayAuth, clock: Clock): Promise<Outcome> {
+  switch (auth.kind) {
+    case 'open':
+      return warn('anybody who reaches it may register', 'Give out tokens, or name an auth provider.');
+    case 'static': {
+      const grants = auth.grants();
+      const useless = grants.flatMap(({ patterns }) => patterns.filter((pattern) => !canMatch(pattern)));
+      const tokens = `${grants.length} ${grants.length === 1 ? 'token' : 'tokens'}`;
+      if (useless.length === 0) return ok(tokens);
+      return warn(
+        `${tokens}; no agent can ever have the names ${useless.join(', ')}`,
+        'Names are lower-case letters, digits and dashes, and some are reserved.',
+      );
+    }
+    case 'provider':
+      return provider(auth, clock);
+  }
+}
+
+/** Asked about a token nobody has: that, and only that, a provider that works refuses. */
+async function provider(auth: RelayAuth & { kind: 'provider' }, clock: Clock): Promise<Outcome> {
+  const question = { token: 'tunneld-relay-check', subdomain: '' };
+  const where = `${auth.url.origin}${auth.url.pathname}`;
+  const remedy = 'Until it answers, agents are told to try again later.';
+  try {
+    const { status } = await askProvider(auth, question, clock);
+    if (status === 401 || status === 403) return ok(`${where} answers`);
+    if (status !== 200) return bad(`${where} answered ${status} to a token nobody has`, remedy);
+    return bad(`${where} admits a token nobody has`, 'It must answer 401 or 403 to tokens it does not know.');
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return bad(`${where} gives no answer: ${reason}`, remedy);
+  }
+}
+
+function certificate({ tls, publicUrl, routing }: RelaySettings, now: number): Outcome {
+  if (tls === undefined) {
+    return publicUrl.protocol === 'https:'
+      ? skipped('none: a proxy in front has to end TLS')
+      : warn(`${publicUrl.origin} is not encrypted`, 'For anything but a trial, use TLS.');
+  }
+  try {
+    readTls(tls);
+  } catch (error) {
+    if (!(error instanceof TunneldError)) throw error;
+    return bad(error.message, 'Name a certificate with its own key, both in PEM and readable by the relay.');
+  }
+  const leaf = new X509Certificate(readFileSync(tls.cert));
+  const until = `${tls.cert} is valid until ${new Date(leaf.validTo).toISOString().slice(0, 10)}`;
+  const days = Math.floor((Date.parse(leaf.validTo) - now) / DAY_MS);
+  if (days < 0) return bad(`${tls.cert} expired on ${leaf.validTo}`, 'Renew it.');
+  if (Date.parse(leaf.validFrom) > now)
+    return bad(`${tls.cert} is valid from ${leaf.validFrom}`, 'Set the clock.');
+  const hosts =
+    routing === 'host' ? [publicUrl.hostname, `name.${publicUrl.hostname}`] : [publicUrl.hostname];
+  const [missing] = hosts.filter((host) => !isFor(leaf, host));
+  if (missing !== undefined) {
+    const wanted = hosts.map((host) => host.replace(/^name\./, '*.')).join(' and ');
+    return bad(`${tls.cert} is not for ${missing.replace(/^name\./, '*.')}`, `It has to be for ${wanted}.`);
+  }
+  if (days < RENEWAL_DAYS) return warn(`${until}, ${days} days from now`, 'See that it is renewed.');
+  if (process.platform !== 'win32' && (statSync(tls.key).mode & 0o007) !== 0) {
+    return warn(`${tls.key} can be read by every user of this machine`, `chmod o= ${tls.key}`);
+  }
+  return ok(until);
+}
+
+/** Node throws on a text that is no address. */
+function isFor(leaf: X509Certificate, host: string): boolean {
+  return (net.isIP(host) === 0 ? leaf.checkHost(host) : leaf.checkIP(host)) !== undefined;
+}
+
+async function port({ host, port: wanted, adminPort: admin }: RelaySettings): Promise<Outcome> {
+  if (wanted === 0) return ok('any free one');
+  const reason = await refusalOf(host, wanted);
+  if (reason === undefined) return ok(`${wanted} on ${host} is free`);
+  if (reason === 'EADDRINUSE' && admin !== undefined && (await relayAnswers(admin))) {
+    return ok(`${wanted} on ${host}: a relay runs already`);
+  }
+  return taken(host, wanted, reason, 'port');
+}
+
+async function adminPort({ adminPort: wanted }: RelaySettings): Promise<Outcome> {
+  if (wanted === undefined) return skipped('none');
+  const reason = await refusalOf('127.0.0.1', wanted);
+  if (reason === undefined) return ok(`${wanted} on 127.0.0.1 is free`);
+  if (await relayAnswers(wanted)) return ok(`${wanted} on 127.0.0.1: a relay runs already`);
+  return taken('127.0.0.1', wanted, reason, 'adminPort');
+}
+
+function taken(host: string, port: number, reason: string, key: string): Outcome {
+  const change = `set ${key} to another`;
+  if (reason === 'EACCES')
+    return bad(`${port} is not for this user`, `Use a port from 1024 on, or ${change}.`);
+  if (reason !== 'EADDRINUSE')
+    return bad(`${host} cannot be listened on: ${reason}`, 'Set host to an own address.');
+  const who = listeners()?.find((listener) => listener.port === port);
+  const owner = who === undefined ? 'another program' : `a program of uid ${who.uid}, on ${who.address}`;
+  return bad(`${port} is taken by ${owner}`, `Stop that program, or ${change}.`);
+}
+
+function refusalOf(host: string, port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const server = net.createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen(port, host, () => server.close(() => resolve(undefined)));
+  });
+}
+
+async function relayAnswers(admin: number): Promise<boolean> {
+  try {
+    const answer = await fetch(`http://127.0.0.1:${admin}/tunnels`, { signal: AbortSignal.timeout(2_000) });
+    return Array.isArray(((await answer.json()) as { tunnels?: unknown }).tunnels);
+  } catch {
+    return false;
+  }
+}

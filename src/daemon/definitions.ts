@@ -1,0 +1,118 @@
+import { newAccessToken } from '../config/access-token.ts';
+import type { TunnelConfig, TunnelSpec } from '../config/schema.ts';
+import { resolveAccessToken, resolveSecret } from '../config/secrets.ts';
+import type { StateStore } from '../config/state.ts';
+import type { StoredToken, StoredTunnel } from '../config/state-schema.ts';
+import { parseTunnelSpec } from '../config/tunnel-spec.ts';
+import type { Clock } from '../core/clock.ts';
+import { TunneldError } from '../core/errors.ts';
+import type { Redactor } from '../core/redact.ts';
+import { assertNgrokOptions } from '../providers/ngrok/option-rules.ts';
+import { assertPinggyOptions } from '../providers/pinggy/arguments.ts';
+import { PROVIDER_KINDS } from '../providers/registry.ts';
+import { ngrokOptions } from './ngrok-options.ts';
+import { pinggyOptions } from './pinggy-options.ts';
+import { made, usable } from './tokens.ts';
+import type { TunnelDefinition } from './tunnel-definition.ts';
+
+interface DefinitionsOptions {
+  readonly store: StateStore;
+  readonly env: NodeJS.ProcessEnv;
+  readonly redactor: Redactor;
+  readonly clock: Clock;
+  readonly onNote: (note: string) => void;
+}
+
+/** What is wanted of each tunnel, as the file, the user and the last run said it. */
+export class Definitions {
+  readonly #options: DefinitionsOptions;
+
+  constructor(options: DefinitionsOptions) {
+    this.#options = options;
+    for (const { tokens } of options.store.tunnels.values()) this.keepSecret(tokens);
+  }
+
+  /** Finds out before anything is changed what would stop the tunnel from being set up. */
+  assertUsable(config: TunnelConfig): void {
+    if (!PROVIDER_KINDS.includes(config.provider)) {
+      throw new TunneldError('PROVIDER_UNKNOWN', `No provider is called "${config.provider}".`, {
+        remedy: `Use one of: ${PROVIDER_KINDS.join(', ')}.`,
+      });
+    }
+    if (config.provider === 'ngrok') assertNgrokOptions(ngrokOptions(config, this.#options.env, () => {}));
+    if (config.provider === 'pinggy') assertPinggyOptions(pinggyOptions(config, this.#options.env, () => {}));
+    const { token } = config.access;
+    if (config.relay?.token !== undefined)
+      resolveSecret(config.relay.token, this.#options.env, (note) => this.#options.onNote(note));
+    if (token !== undefined)
+      resolveAccessToken(token, this.#options.env, (note) => this.#options.onNote(note));
+  }
+
+  /** Every tunnel that needs a token has one. The same definition when nothing was made. */
+  withToken(name: string, definition: TunnelDefinition): TunnelDefinition {
+    const { access } = definition.config;
+    const stored = this.#options.store.tunnels.get(name)?.tokens ?? [];
+    const tokens = definition.tokens.length > 0 ? definition.tokens : stored;
+    if (access.insecurePublic || access.token !== undefined) return definition;
+    if (tokens.length > 0) return tokens === definition.tokens ? definition : { ...definition, tokens };
+    const created = [made(newAccessToken(), this.#options.clock.now())];
+    this.keepSecret(created);
+    return { ...definition, tokens: created };
+  }
+
+  /** A tunnel of the file is wanted up when it is enabled, unless the user took it down since. */
+  fromFile(name: string, config: TunnelConfig, before?: TunnelConfig): TunnelDefinition {
+    const stored = this.#options.store.tunnels.get(name);
+    const switchedOn = before?.enabled === false && config.enabled;
+    const takenDown = stored?.source === 'file' && stored.desired === 'down' && !switchedOn;
+    const definition = this.withToken(name, {
+      config,
+      source: 'file',
+      desired: config.enabled && !takenDown ? 'up' : 'down',
+      tokens: stored?.tokens ?? [],
+    });
+    this.save(name, definition);
+    return definition;
+  }
+
+  /** A spec that an older version accepted may be refused by this one; the others go on. */
+  stored(name: string, spec: TunnelSpec): TunnelConfig | undefined {
+    try {
+      return parseTunnelSpec(name, spec);
+    } catch (error) {
+      if (!(error instanceof TunneldError)) throw error;
+      this.#options.onNote(`The tunnel "${name}" is not brought up: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  save(name: string, { source, desired, tokens }: TunnelDefinition, spec?: TunnelSpec): void {
+    const { store } = this.#options;
+    const known = store.tunnels.get(name);
+    const kept = spec ?? known?.spec;
+    const stored: StoredTunnel = {
+      source,
+      desired,
+      tokens: usable(tokens, this.#options.clock.now()),
+      ...(known?.gatewayPort === undefined ? {} : { gatewayPort: known.gatewayPort }),
+      ...(kept === undefined || source === 'file' ? {} : { spec: kept }),
+    };
+    store.save(name, stored);
+  }
+
+  /** The tokens in force, newest first. @throws {TunneldError} `CONFIG_INVALID` when it has none on purpose */
+  tokensOf(name: string, { config, tokens }: TunnelDefinition): readonly StoredToken[] {
+    if (!config.access.insecurePublic) {
+      const reference = config.access.token;
+      if (reference === undefined) return tokens;
+      return [made(resolveAccessToken(reference, this.#options.env), this.#options.clock.now())];
+    }
+    throw new TunneldError('CONFIG_INVALID', `"${name}" has no token: it is public on purpose.`, {
+      remedy: 'Bring it up without --insecure-public to protect it.',
+    });
+  }
+
+  keepSecret(tokens: readonly StoredToken[]): void {
+    for (const { value } of tokens) this.#options.redactor.add(value);
+  }
+}

@@ -1,0 +1,278 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { systemClock } from '../../src/core/clock.ts';
+import type { Exchange } from '../../src/core/exchange.ts';
+import { Secret } from '../../src/core/secret.ts';
+import { type LastingLink, type LastingLinkOptions, openLastingLink } from '../../src/relay/lasting-link.ts';
+import type { LinkEnd } from '../../src/relay/relay-link.ts';
+import { FakeClock } from '../helpers/fake-clock.ts';
+import { freePort } from '../helpers/free-port.ts';
+import { startProgram } from '../helpers/program.ts';
+import { quiet } from '../helpers/quiet.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+import { head, say, startRelay } from './relay-harness.ts';
+
+const TOKEN = 'the-token-of-this-agent';
+
+interface Serving {
+  readonly link: LastingLink;
+  /** How it ended, once it did. */
+  end(): LinkEnd | undefined;
+}
+
+async function serve(
+  port: number,
+  accept: (exchange: Exchange) => void,
+  options: Partial<LastingLinkOptions> = {},
+): Promise<Serving> {
+  const link = await openLastingLink({
+    relayUrl: new URL(`http://127.0.0.1:${port}`),
+    name: 'figma',
+    token: new Secret(TOKEN),
+    accept,
+    links: 1,
+    random: () => 0.5,
+    signal: new AbortController().signal,
+    clock: systemClock,
+    log: quiet,
+    ...options,
+  });
+  onTestFinished(() => link.close());
+  let end: LinkEnd | undefined;
+  void link.closed.then((reason) => {
+    end = reason;
+  });
+  return { link, end: () => end };
+}
+
+/** Sends numbered events until it is told to end. */
+function events(): { accept(exchange: Exchange): void; finish(): void } {
+  const open = new Set<Exchange>();
+  let count = 0;
+  const timer = setInterval(() => {
+    count += 1;
+    for (const exchange of open) exchange.write(Buffer.from(`${count}\n`));
+  }, 20);
+  onTestFinished(() => clearInterval(timer));
+  return {
+    accept(exchange) {
+      exchange.respond(head(200));
+      exchange.write(Buffer.from(`${count}\n`));
+      open.add(exchange);
+      exchange.onClose = () => open.delete(exchange);
+    },
+    finish() {
+      for (const exchange of open) exchange.end();
+      open.clear();
+    },
+  };
+}
+
+describe('a relay that asks its agent to dial again', () => {
+  it('gets the next link while the old one finishes what it has', async () => {
+    const relay = await startRelay();
+    const open: Exchange[] = [];
+    const accept = (exchange: Exchange) =>
+      exchange.request.target === '/slow' ? void open.push(exchange) : say('quick')(exchange);
+    const { end } = await serve(relay.port, accept);
+    const slow = fetch(`${relay.url}/figma/slow`);
+    await waitFor(() => open.length === 1);
+    const [before] = relay.server.tunnels;
+    await relay.server.shed({ reason: 'rebalancing', perSecond: 10 });
+    await waitFor(() => relay.server.tunnels[0]?.link !== before?.link);
+    expect(relay.server.stats.links).toBe(2);
+    expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('quick');
+    for (const exchange of open) say('slow')(exchange);
+    expect(await (await slow).text()).toBe('slow');
+    await waitFor(() => relay.server.stats.links === 1);
+    expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('quick');
+    expect(end()).toBeUndefined();
+  });
+
+  it('hands its agents and visitors over to the next process on its port', { timeout: 30_000 }, async () => {
+    const port = await freePort();
+    await using old = await startProgram({ program: 'relay.ts', args: [String(port)] });
+    const stream = events();
+    const { end } = await serve(port, (exchange) =>
+      exchange.request.target === '/events' ? stream.accept(exchange) : say('ok')(exchange),
+    );
+    const reader = lines((await fetch(`http://127.0.0.1:${port}/figma/events`)).body);
+    // Ready, and waiting for the port.
+    const starting = startProgram({ program: 'relay.ts', args: [String(port)] });
+    const visits = visitor(`http://127.0.0.1:${port}/figma/call`);
+    await waitFor(() => visits.statuses.length > 50);
+    const seen = reader.lines.length;
+    process.kill(old.pid, 'SIGTERM');
+    await using _next = await starting;
+    const moved = visits.statuses.length;
+    await waitFor(() => visits.statuses.length > moved + 50);
+    // The stream goes on through the old process, which waits for it.
+    await waitFor(() => reader.lines.length > seen + 20);
+    expect(alive(old.pid)).toBe(true);
+    stream.finish();
+    await waitFor(() => reader.ended);
+    expect(consecutive(reader.lines)).toBe(true);
+    await waitFor(() => !alive(old.pid));
+    await visits.stop();
+    expect(new Set(visits.statuses)).toEqual(new Set([200]));
+    expect(visits.longestMs).toBeLessThan(2_000);
+    expect(end()).toBeUndefined();
+  });
+
+  it('is left as lost when no successor takes the agent in time', async () => {
+    const relay = await startRelay();
+    const { end } = await serve(relay.port, say('x'));
+    const stopped = relay.server.drain(300);
+    await stopped;
+    await waitFor(() => end() !== undefined);
+    expect(end()).toEqual({ reason: 'lost', detail: 'the relay is shutting down' });
+  });
+
+  it('may be gone for a moment before its successor comes', async () => {
+    const relay = await startRelay();
+    const { end, link } = await serve(relay.port, say('old'));
+    await relay.server.drain(200);
+    const next = await startRelay({ port: relay.port });
+    await waitFor(() => next.server.stats.links === 1);
+    expect(await (await fetch(`${next.url}/figma/`)).text()).toBe('old');
+    expect([end(), link.publicUrl.href]).toEqual([undefined, `${relay.url}/figma`]);
+  });
+
+  it('is not dialled faster and faster when it never stops asking', async () => {
+    const clock = new FakeClock();
+    const relay = await startRelay();
+    await serve(relay.port, say('x'), { clock });
+    let links = relay.server.tunnels[0]?.link;
+    const shedAndWait = async () => {
+      await relay.server.shed({ reason: 'again', perSecond: 10 });
+      await waitFor(() => clock.nextIn !== undefined && relay.server.tunnels[0]?.link === links);
+    };
+    // At once the first time.
+    await relay.server.shed({ reason: 'again', perSecond: 10 });
+    await waitFor(() => relay.server.tunnels[0]?.link !== links);
+    links = relay.server.tunnels[0]?.link;
+    await shedAndWait();
+    await clock.advance(100);
+    expect(relay.server.tunnels[0]?.link).toBe(links);
+    await clock.advance(100);
+    await waitFor(() => relay.server.tunnels[0]?.link !== links);
+  });
+});
+
+describe('a link that is superseded by another agent', () => {
+  it('ends for good, as before', async () => {
+    const relay = await startRelay();
+    const first = await serve(relay.port, say('first'));
+    await serve(relay.port, say('second'));
+    await waitFor(() => first.end() !== undefined);
+    expect(first.end()).toMatchObject({ reason: 'rejected', code: 'RELAY_SUPERSEDED' });
+    expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('second');
+  });
+});
+
+describe('a peer that is stopped', () => {
+  it('is found by the agent in under 20 s, and served again when it runs', { timeout: 30_000 }, async () => {
+    const port = await freePort();
+    await using relay = await startProgram({ program: 'relay.ts', args: [String(port)] });
+    const clock = new FakeClock();
+    const { end } = await serve(port, say('before'), { clock });
+    process.kill(relay.pid, 'SIGSTOP');
+    await clock.advance(19_999);
+    await waitFor(() => end() !== undefined);
+    expect(end()).toMatchObject({ reason: 'lost', detail: expect.stringMatching(/silent/) });
+    process.kill(relay.pid, 'SIGCONT');
+    await serve(port, say('after'));
+    expect(await (await fetch(`http://127.0.0.1:${port}/figma/`)).text()).toBe('after');
+  });
+
+  it('is found by the relay in under 20 s, and takes its name again', { timeout: 30_000 }, async () => {
+    const clock = new FakeClock();
+    const relay = await startRelay({ clock });
+    await using agent = await startProgram({ program: 'agent.ts', args: [String(relay.port), 'figma'] });
+    expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('ok');
+    process.kill(agent.pid, 'SIGSTOP');
+    const call = fetch(`${relay.url}/figma/`);
+    await waitFor(() => relay.server.stats.streams === 1);
+    let seconds = 0;
+    for (; relay.server.stats.links > 0; seconds++) await clock.advance(1_000);
+    expect(seconds).toBeLessThan(20);
+    expect((await call).status).toBe(502);
+    // Who comes now waits for it.
+    const waiting = fetch(`${relay.url}/figma/`);
+    await waitFor(() => relay.server.stats.connections > 0);
+    await serve(relay.port, say('back'));
+    expect(await (await waiting).text()).toBe('back');
+    process.kill(agent.pid, 'SIGCONT');
+  });
+});
+
+/** Calls again and again, each time over a new connection; one that was not taken at all is tried again. */
+function visitor(url: string): {
+  readonly statuses: number[];
+  readonly longestMs: number;
+  stop(): Promise<void>;
+} {
+  const statuses: number[] = [];
+  let longestMs = 0;
+  let stopped = false;
+  const run = async () => {
+    while (!stopped) {
+      const startedAt = performance.now();
+      for (;;) {
+        const answer = await fetch(url, { headers: { connection: 'close' } }).catch(() => undefined);
+        if (answer !== undefined) {
+          await answer.text();
+          statuses.push(answer.status);
+          break;
+        }
+        if (stopped) return;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      longestMs = Math.max(longestMs, performance.now() - startedAt);
+    }
+  };
+  const running = run();
+  const stop = () => {
+    stopped = true;
+    return running;
+  };
+  onTestFinished(stop);
+  return {
+    statuses,
+    get longestMs() {
+      return longestMs;
+    },
+    stop,
+  };
+}
+
+function lines(body: ReadableStream<Uint8Array> | null): {
+  readonly lines: number[];
+  readonly ended: boolean;
+} {
+  const state = { lines: [] as number[], ended: false };
+  const read = async () => {
+    let text = '';
+    for await (const chunk of body ?? []) {
+      text += Buffer.from(chunk).toString();
+      const complete = text.split('\n');
+      text = complete.pop() ?? '';
+      state.lines.push(...complete.map(Number));
+    }
+    state.ended = true;
+  };
+  void read();
+  return state;
+}
+
+function consecutive(numbers: readonly number[]): boolean {
+  return numbers.every((number, index) => index === 0 || number === (numbers[index - 1] ?? 0) + 1);
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
