@@ -16,6 +16,11 @@ export const SPEC_OPTIONS = {
     value: 'reference',
     summary: 'Its token for us: env:VARIABLE or file:PATH',
   },
+  'relay-links': {
+    type: 'string',
+    value: 'number',
+    summary: 'Connections to it at once, 1 or 2; default: 1',
+  },
   name: { type: 'string', value: 'name', summary: "Name to ask for there; default: the tunnel's" },
   'host-header': { type: 'string', value: 'host', summary: 'Host the server sees; default: localhost:PORT' },
   'allow-remote-upstream': { type: 'boolean', summary: 'Accept a server that is not on this machine' },
@@ -91,7 +96,7 @@ export async function checkTunnel(name: string, spec: TunnelSpec | undefined): P
 function relayOf(args: ParsedArgs): Pick<TunnelSpec, 'relay'> {
   const [url, token] = [args.text('relay'), args.text('relay-token')];
   if (url === undefined) {
-    const stray = ['relay-token', 'name'].find((name) => args.given(name));
+    const stray = ['relay-token', 'relay-links', 'name'].find((name) => args.given(name));
     if (stray !== undefined) throw usage({ name: 'up' }, `--${stray} needs --relay`);
     return {};
   }
@@ -99,7 +104,16 @@ function relayOf(args: ParsedArgs): Pick<TunnelSpec, 'relay'> {
   if (token !== undefined && !/^(?:env|file):./.test(token)) {
     throw usage({ name: 'up' }, '--relay-token takes env:VARIABLE or file:PATH, not the token itself');
   }
-  return { relay: { url, ...textOf(args, 'relay-token', 'token'), ...textOf(args, 'name', 'name') } };
+  const links = linksOf(args.text('relay-links'));
+  return {
+    relay: { url, ...textOf(args, 'relay-token', 'token'), ...textOf(args, 'name', 'name'), ...links },
+  };
+}
+
+function linksOf(text: string | undefined): { links?: 1 | 2 } {
+  if (text === undefined) return {};
+  if (text !== '1' && text !== '2') throw usage({ name: 'up' }, `--relay-links=${text} is neither 1 nor 2`);
+  return { links: text === '1' ? 1 : 2 };
 }
 
 function portOf(text: string | undefined): { port?: number } {

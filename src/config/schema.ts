@@ -88,6 +88,10 @@ const relaySchema = z.strictObject({
     .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'Use 1 to 63 of a-z, 0-9 and -')
     .optional()
     .describe("Name to ask for there. The tunnel's own when absent."),
+  links: z
+    .union([z.literal(1), z.literal(2)])
+    .default(1)
+    .describe('Connections to the relay at once. With 2, visitors do not notice when one breaks.'),
 });
 
 /** Runs a rule over the whole tunnel even when single keys have mistakes: all are reported at once. */

@@ -97,6 +97,8 @@ export interface TunnelStatus {
     readonly openedAt: number;
     /** Unix milliseconds; absent when the provider sets no end. */
     readonly expiresAt?: number;
+    /** What it cannot do that others can, a sentence each; absent when there is nothing to say. */
+    readonly notes?: readonly string[];
   };
   /** What an opening that takes long is busy with: `pulling pinggy/pinggy:latest: 40 %`. */
   readonly progress?: string;

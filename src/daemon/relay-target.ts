@@ -7,6 +7,7 @@ export interface RelayTarget {
   relayUrl(): URL;
   readonly relayToken: Secret;
   readonly relayName?: string;
+  readonly relayLinks?: 1 | 2;
 }
 
 /**
@@ -30,6 +31,7 @@ export function relayTargetOf(
     relayUrl: () => url,
     relayToken: relay.token === undefined ? own() : resolveSecret(relay.token, env),
     ...(relay.name === undefined ? {} : { relayName: relay.name }),
+    relayLinks: relay.links,
   };
 }
 

@@ -121,6 +121,11 @@ export class Supervisor {
     return this.#held;
   }
 
+  /** What the live session says it cannot do; it may have learnt more since it opened. */
+  get notes(): readonly string[] | undefined {
+    return this.#held?.session.notes;
+  }
+
   /** Public URL of the live session, or of the last one. */
   get publicUrl(): URL | undefined {
     return this.#held?.publicUrl ?? this.#lastPublicUrl;

@@ -38,7 +38,7 @@ export class ServerConnection {
   #progress = 0;
   #seenProgress = -1;
   #since = 0;
-  #seenPending = 0;
+  #seenTaken = 0;
   #pendingSince = 0;
 
   constructor(socket: Socket, context: ServerContext) {
@@ -91,8 +91,11 @@ export class ServerConnection {
       return;
     }
     const pending = this.socket.writableLength;
-    if (pending === 0 || pending !== this.#seenPending) {
-      this.#seenPending = pending;
+    // Not how much waits: that is the same after one piece went and another came, and it grows where
+    // nothing goes.
+    const taken = this.socket.bytesWritten - pending;
+    if (pending === 0 || taken !== this.#seenTaken) {
+      this.#seenTaken = taken;
       this.#pendingSince = now;
     } else if (now - this.#pendingSince >= this.context.limits.writeStallMs) {
       this.destroy('caller-stalled');

@@ -91,6 +91,8 @@ export interface TunnelSession {
   readonly publicUrl: URL;
   /** When the provider will cut the session off, if it says so (Unix milliseconds). */
   readonly expiresAt: number | undefined;
+  /** What this session cannot do that others can, a sentence each; may grow while it lasts. */
+  readonly notes?: readonly string[];
   /** Settles when the session has ended, for whatever reason. Never rejects. */
   readonly closed: Promise<SessionEnd>;
   /** Idempotent. Resolves after `closed` has settled. */

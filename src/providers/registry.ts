@@ -13,6 +13,8 @@ export interface ProviderDeps {
   readonly relayToken: Secret;
   /** Asked for there instead of the tunnel's own name. */
   readonly relayName?: string;
+  /** Links to hold there at once. */
+  readonly relayLinks?: 1 | 2;
   /** What the tunnel's configuration says of Pinggy. @throws {TunneldError} `SECRET_UNAVAILABLE` */
   pinggy(): PinggyOptions;
   /** The same for ngrok. @throws {TunneldError} `SECRET_UNAVAILABLE` */
@@ -34,6 +36,7 @@ const FACTORIES: ReadonlyMap<string, Factory> = new Map<string, Factory>([
         token: deps.relayToken,
         clock: deps.clock,
         ...(deps.relayName === undefined ? {} : { name: deps.relayName }),
+        ...(deps.relayLinks === undefined ? {} : { links: deps.relayLinks }),
       });
     },
   ],

@@ -2,9 +2,17 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Clock } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
+import { ForeignEndpointError } from './foreign-endpoint.ts';
 import type { FrameReceiver } from './frame.ts';
-import { LinkSocket } from './link-socket.ts';
-import { checkUpgradeAnswer, createKey, upgradeRequest } from './websocket-handshake.ts';
+import { LinkSocket, type Masking } from './link-socket.ts';
+import {
+  checkUpgradeAnswer,
+  createKey,
+  LINK_ENDPOINT,
+  type LinkEndpoint,
+  type UpgradeAnswer,
+  upgradeRequest,
+} from './websocket-handshake.ts';
 
 /** One buffer is read into over and over; it is replaced only when somebody kept a piece of it. */
 const READ_BUFFER_BYTES = 65_536;
@@ -23,15 +31,45 @@ export interface DialOptions {
 }
 
 /** Connects to a relay and shakes hands. The socket is the caller's to destroy. */
-export function dial(options: DialOptions): Socket {
-  const { relayUrl } = options;
+export function dial({ relayUrl, clock, receiver, onOpen, onFailed }: DialOptions): Socket {
+  return dialWebSocket({
+    relayUrl,
+    endpoint: LINK_ENDPOINT,
+    wire: (socket, masking) => new LinkSocket(socket, masking, clock, receiver),
+    onOpen,
+    onFailed,
+  });
+}
+
+/** Takes what follows the handshake. */
+export interface WireReader {
+  receive(bytes: Buffer): void;
+  /** Set when it kept a piece of what it received; the buffer is not reused then. */
+  kept?: boolean;
+}
+
+export interface WebSocketDialOptions<Wire extends WireReader> {
+  readonly relayUrl: URL;
+  readonly endpoint: LinkEndpoint;
+  /** Called once the handshake succeeded. */
+  wire(socket: Socket, masking: Masking): Wire;
+  /** Refuses an answer that the handshake itself has nothing against. */
+  refuse?(answer: UpgradeAnswer): string | undefined;
+  /** Called before anything is delivered to the wire. */
+  onOpen(wire: Wire): void;
+  onFailed(error: TunneldError): void;
+}
+
+/** The same for whatever is spoken over the WebSocket. */
+export function dialWebSocket<Wire extends WireReader>(options: WebSocketDialOptions<Wire>): Socket {
+  const { relayUrl, endpoint } = options;
   const secure = relayUrl.protocol === 'https:' || relayUrl.protocol === 'wss:';
   const host = relayUrl.hostname.replace(/^\[|\]$/g, '');
   const port = Number(relayUrl.port) || (secure ? 443 : 80);
   const key = createKey();
 
   let buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
-  let wire: LinkSocket | undefined;
+  let wire: Wire | undefined;
   let answer = '';
   let over = false;
   const fail = (error: TunneldError) => {
@@ -40,6 +78,8 @@ export function dial(options: DialOptions): Socket {
     socket.destroy();
     options.onFailed(error);
   };
+  const foreign = (status: number, refusal: string) =>
+    new ForeignEndpointError(relayUrl, endpoint.path, status, refusal);
   const receive = (bytes: Buffer): void => {
     if (wire !== undefined) {
       wire.receive(bytes);
@@ -50,16 +90,18 @@ export function dial(options: DialOptions): Socket {
     answer += bytes.toString('latin1');
     const end = answer.indexOf(HEAD_END, Math.max(0, scannedFrom - HEAD_END.length));
     if (end < 0) {
-      if (answer.length > MAX_ANSWER_BYTES) fail(notARelay(relayUrl, 0, 'its answer has no end'));
+      if (answer.length > MAX_ANSWER_BYTES) fail(foreign(0, 'its answer has no end'));
       return;
     }
-    const { status, refusal } = checkUpgradeAnswer(answer.slice(0, end), key);
+    const checked = checkUpgradeAnswer(answer.slice(0, end), key);
+    const refusal = checked.refusal ?? options.refuse?.(checked);
     if (refusal !== undefined) {
-      fail(notARelay(relayUrl, status, refusal));
+      const ownRefusal = checked.ours && checked.refusal !== undefined;
+      fail(ownRefusal ? refusedByOurs(relayUrl, checked.status, refusal) : foreign(checked.status, refusal));
       return;
     }
     over = true;
-    wire = new LinkSocket(socket, secure ? 'zero' : 'random', options.clock, options.receiver);
+    wire = options.wire(socket, secure ? 'zero' : 'random');
     options.onOpen(wire);
     const rest = bytes.subarray(end + HEAD_END.length - scannedFrom);
     if (rest.length > 0) wire.receive(rest);
@@ -82,7 +124,7 @@ export function dial(options: DialOptions): Socket {
     : connect(target);
   socket.setNoDelay(true);
   socket.once(secure ? 'secureConnect' : 'connect', () =>
-    socket.write(upgradeRequest(relayUrl, key), 'latin1'),
+    socket.write(upgradeRequest(relayUrl, key, endpoint), 'latin1'),
   );
   socket.on('error', (cause: NodeJS.ErrnoException) => {
     const reason = cause.code ?? cause.message;
@@ -98,8 +140,8 @@ export function dial(options: DialOptions): Socket {
   return socket;
 }
 
-function notARelay(relayUrl: URL, status: number, refusal: string): TunneldError {
-  // Overloaded, restarting, or a proxy that does not reach it: worth another try.
+/** A relay of ours says no: no other protocol would find it of another mind. */
+function refusedByOurs(relayUrl: URL, status: number, refusal: string): TunneldError {
   const code = status >= 500 || status === 429 ? 'RELAY_UNREACHABLE' : 'RELAY_PROTOCOL';
-  return new TunneldError(code, `${relayUrl.host} did not open a link: ${refusal}`);
+  return new TunneldError(code, `The relay ${relayUrl.host} did not open a link: ${refusal}`);
 }

@@ -17,6 +17,8 @@ export interface HeartbeatOptions {
   spoke(): boolean;
   /** How long unsent bytes have been waiting without progress (milliseconds). */
   stalledMs(): number;
+  /** How long silence is taken to mean nothing, where that differs (milliseconds). */
+  deadAfterMs?(): number;
   ping(): void;
   dead(why: string): void;
 }
@@ -57,7 +59,7 @@ export class Heartbeat {
     const slept = now - this.#dueAt > PING_AFTER_MS;
     if (slept) this.#heardAt = Math.max(this.#heardAt, now - DEAD_AFTER_MS + PING_AFTER_MS);
     const silentMs = now - this.#heardAt;
-    if (silentMs >= DEAD_AFTER_MS) {
+    if (silentMs >= (this.#options.deadAfterMs?.() ?? DEAD_AFTER_MS)) {
       this.#giveUp(`the peer was silent for ${Math.round(silentMs)} ms`);
       return;
     }

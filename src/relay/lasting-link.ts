@@ -8,7 +8,7 @@ import { type LinkEnd, openRelayLink, type RelayLink, type RelayLinkOptions } fr
 const GAP_MS = 2_000;
 /** A link that lived this long was no part of a row of failures. */
 const SETTLED_MS = 5_000;
-const FIRST_RETRY_MS = 100;
+const FIRST_RETRY_MS = 50;
 /** While the relay shuts down its successor may appear any moment; a second link can wait. */
 const MAX_RETRY_MS = { handover: 1_000, partner: 30_000 } as const;
 
@@ -197,7 +197,7 @@ class Links implements LastingLink {
     while (!signal.aborted && this.#serving.size < this.#wanted && this.#verdict === undefined) {
       if (this.#failures > 0) {
         const most = MAX_RETRY_MS[this.#serving.size > 0 ? 'partner' : 'handover'];
-        const delayMs = Math.min(most, FIRST_RETRY_MS * 2 ** this.#failures) * (0.5 + random() / 2);
+        const delayMs = Math.min(most, FIRST_RETRY_MS * 2 ** (this.#failures - 1)) * (0.5 + random() / 2);
         await sleep(clock, delayMs, signal).catch(() => {});
         if (signal.aborted) return;
       }

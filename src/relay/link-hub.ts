@@ -3,11 +3,13 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../core/clock.ts';
 import type { RequestHead } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
+import { RELAY_HEADER } from '../core/markers.ts';
 import type { Authorize } from './authorization.ts';
 import { decodeAccessFrame, EdgeGuard } from './edge-access.ts';
 import { FrameType } from './frame.ts';
 import { encodeHello, ownTerms } from './hello.ts';
 import { LinkError } from './link-error.ts';
+import { LinkGroup } from './link-group.ts';
 import { type Registered, registerLink } from './link-registration.ts';
 import { Mux } from './mux.ts';
 import { MuxLink } from './mux-link.ts';
@@ -39,12 +41,16 @@ export interface Applicant {
   readonly identity: string;
   readonly guard: EdgeGuard;
   readonly link: ServingLink;
+  /** Links of one agent that name the same group serve the name together. */
+  readonly group?: string;
   /** Tells the agent that it serves the name from now on. */
   acknowledge(publicUrl: URL, linkId: string): void;
 }
 
 /** What an admitted link has to say later. */
 export interface Admission {
+  /** Decides who may call: the link's own, or that of the group it joined. */
+  readonly guard: EdgeGuard;
   /** Nothing new may come, and the name is free. */
   release(): void;
   /** The link is gone; the name is kept for its reconnect. */
@@ -169,6 +175,7 @@ export class LinkHub {
     const { clock, streamsPerLink } = this.#options;
     const own = ownTerms(streamsPerLink);
     const guard = new EdgeGuard(hello.access, clock);
+    const group = hello.group === undefined ? {} : { group: hello.group };
     let admission: Admission | undefined;
     const mux = new Mux({
       wire,
@@ -177,7 +184,7 @@ export class LinkHub {
       sendWindow: hello.window,
       maxStreams: Math.min(own.maxStreams, hello.maxStreams),
       maxFrame: hello.maxFrame,
-      onAccess: (payload) => guard.set(decodeAccessFrame(payload)),
+      onAccess: (payload) => (admission?.guard ?? guard).set(decodeAccessFrame(payload)),
       // Whatever the reason, the agent means it: nothing new goes to it.
       onGoaway: () => admission?.release(),
       onClosed: (error) => admission?.ended(error.message),
@@ -187,8 +194,9 @@ export class LinkHub {
       identity,
       guard,
       link: new MuxLink(mux),
+      ...group,
       acknowledge(publicUrl, link) {
-        const payload = encodeHello({ ...own, publicUrl: publicUrl.href, link });
+        const payload = encodeHello({ ...own, publicUrl: publicUrl.href, link, ...group });
         wire.frame(FrameType.hello, 0, payload, 0, payload.length, false);
       },
     });
@@ -199,14 +207,24 @@ export class LinkHub {
    *
    * @returns how to take the name back; undefined when the applicant was refused
    */
-  admit({ name, identity, guard, link, acknowledge }: Applicant): Admission | undefined {
+  admit(applicant: Applicant): Admission | undefined {
+    const { name, identity, guard, link, group, acknowledge } = applicant;
     const { clock, log, publicUrl } = this.#options;
     if (this.#draining) {
       link.close('overloaded', 'the relay is shutting down');
       return undefined;
     }
     const linkId = randomUUID();
-    const holder: NameHolder = { name, identity, link, guard, linkId, openedAt: clock.now() };
+    const partner = this.#partnerOf(applicant);
+    if (partner !== undefined) {
+      partner.link.add(link);
+      this.#links.add(link);
+      acknowledge(publicUrl(name), linkId);
+      log.info({ name, link: linkId, partner: partner.holder.linkId }, 'link registered');
+      return this.#admission(link, linkId, partner.holder);
+    }
+    const serving = group === undefined ? link : new LinkGroup(group, link);
+    const holder: NameHolder = { name, identity, link: serving, guard, linkId, openedAt: clock.now() };
     const claimed = this.names.claim(name, holder);
     if (claimed === 'taken') {
       link.close('nameTaken', `somebody else holds the name ${name}`);
@@ -220,13 +238,32 @@ export class LinkHub {
     log.info({ name, link: linkId, replaced, dialect, access: accessOf(guarded) }, 'link registered');
     this.names.wake(name);
     if (claimed.replaced !== undefined) this.#retire(claimed.replaced.link);
+    return this.#admission(link, linkId, holder);
+  }
+
+  /** The links of the same agent that hold the name already. */
+  #partnerOf({ name, identity, group }: Applicant): { holder: NameHolder; link: LinkGroup } | undefined {
+    const holder = this.names.find(name);
+    if (holder?.identity !== identity || !(holder.link instanceof LinkGroup)) return undefined;
+    return holder.link.id === group ? { holder, link: holder.link } : undefined;
+  }
+
+  #admission(link: ServingLink, linkId: string, holder: NameHolder): Admission {
+    const leave = (forGood: boolean) => {
+      if (holder.link instanceof LinkGroup) {
+        holder.link.remove(link);
+        if (holder.link.size > 0) return;
+      }
+      this.names.release(holder.name, holder, forGood);
+    };
     return {
+      guard: holder.guard,
       // An agent that leaves while we shut down has moved on: its name comes back elsewhere.
-      release: () => this.names.release(name, holder, !this.#draining),
+      release: () => leave(!this.#draining),
       ended: (detail) => {
         this.#links.delete(link);
-        this.names.release(name, holder, false);
-        log.info({ name, link: linkId, detail }, 'link ended');
+        leave(false);
+        this.#options.log.info({ name: holder.name, link: linkId, detail }, 'link ended');
         if (this.#links.size === 0) this.#onEmpty?.();
       },
     };
@@ -253,7 +290,7 @@ function turnAway(socket: Socket, status: string, text: string): void {
   socket.on('error', () => socket.destroy());
   socket.resume();
   socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`,
+    `HTTP/1.1 ${status}\r\n${RELAY_HEADER}: no-link\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`,
   );
   socket.once('finish', () => socket.destroy());
 }

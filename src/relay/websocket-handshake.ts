@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { RELAY_HEADER } from '../core/markers.ts';
 
 /** Reserved path of the relay's port: no tunnel name starts with an underscore. */
 export const LINK_PATH = '/_tunneld/link';
@@ -12,11 +13,21 @@ export function createKey(): string {
   return randomBytes(16).toString('base64');
 }
 
-export function upgradeRequest(relayUrl: URL, key: string): string {
+/** Where on a relay an agent registers. */
+export interface LinkEndpoint {
+  readonly path: string;
+  readonly subprotocol?: string;
+}
+
+export const LINK_ENDPOINT: LinkEndpoint = { path: LINK_PATH, subprotocol: SUBPROTOCOL };
+
+export function upgradeRequest(relayUrl: URL, key: string, endpoint = LINK_ENDPOINT): string {
   const base = relayUrl.pathname.replace(/\/+$/, '');
+  const { path, subprotocol } = endpoint;
+  const protocol = subprotocol === undefined ? '' : `Sec-WebSocket-Protocol: ${subprotocol}\r\n`;
   return (
-    `GET ${base}${LINK_PATH} HTTP/1.1\r\nHost: ${relayUrl.host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-    `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Protocol: ${SUBPROTOCOL}\r\n\r\n`
+    `GET ${base}${path} HTTP/1.1\r\nHost: ${relayUrl.host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+    `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n${protocol}\r\n`
   );
 }
 
@@ -37,30 +48,40 @@ export function acceptUpgrade(
   return {
     answer:
       'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
-      `Sec-WebSocket-Accept: ${acceptKey(key)}\r\n${protocol}\r\n`,
+      // The marker tells an agent that whatever it speaks, its own protocol is understood too.
+      `Sec-WebSocket-Accept: ${acceptKey(key)}\r\n${RELAY_HEADER}: link\r\n${protocol}\r\n`,
   };
 }
 
-/** What the client makes of the answer's head: undefined when the handshake succeeded, else why not. */
-export function checkUpgradeAnswer(headText: string, key: string): { status: number; refusal?: string } {
+/** What the client makes of the answer's head. */
+export interface UpgradeAnswer {
+  /** 0: not HTTP. */
+  readonly status: number;
+  /** Why the handshake failed; absent when it succeeded. */
+  readonly refusal?: string;
+  /** A tunneld relay says so of itself. */
+  readonly ours: boolean;
+}
+
+export function checkUpgradeAnswer(headText: string, key: string): UpgradeAnswer {
   const [startLine = '', ...lines] = headText.split('\r\n');
   const status = Number(/^HTTP\/1\.1 (\d{3})(?: |$)/.exec(startLine)?.[1]);
-  if (!Number.isInteger(status)) return { status: 0, refusal: 'the answer is not HTTP/1.1' };
-  if (status !== 101) return { status, refusal: `it answered ${status}` };
+  if (!Number.isInteger(status)) return { status: 0, ours: false, refusal: 'the answer is not HTTP/1.1' };
   const headers = new Map<string, string>();
   for (const line of lines) {
     const colon = line.indexOf(':');
     if (colon > 0) headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
   }
-  if (headers.get('upgrade')?.toLowerCase() !== 'websocket') {
-    return { status, refusal: 'the upgrade is not to websocket' };
-  }
-  if (headers.get('sec-websocket-accept') !== acceptKey(key)) {
-    return { status, refusal: 'Sec-WebSocket-Accept does not match' };
-  }
+  const ours = headers.has(RELAY_HEADER);
+  const refusal = status === 101 ? brokenUpgrade(headers, key) : `it answered ${status}`;
+  return refusal === undefined ? { status, ours } : { status, ours, refusal };
+}
+
+function brokenUpgrade(headers: ReadonlyMap<string, string>, key: string): string | undefined {
+  if (headers.get('upgrade')?.toLowerCase() !== 'websocket') return 'the upgrade is not to websocket';
+  if (headers.get('sec-websocket-accept') !== acceptKey(key)) return 'Sec-WebSocket-Accept does not match';
   // Nothing we did not offer may be in force: an extension would change every frame.
-  if (headers.has('sec-websocket-extensions')) return { status, refusal: 'it chose an extension' };
-  return { status };
+  return headers.has('sec-websocket-extensions') ? 'it chose an extension' : undefined;
 }
 
 function acceptKey(key: string): string {

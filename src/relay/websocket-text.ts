@@ -42,6 +42,8 @@ export class TextSocket {
   onText: ((text: string) => void) | undefined;
   /** Bytes of any kind arrived. */
   onHeard: (() => void) | undefined;
+  /** The peer answered a ping; it has read everything that was sent before it. */
+  onPong: ((payload: string) => void) | undefined;
   /** The backlog is short again. */
   onRelaxed: (() => void) | undefined;
   /**
@@ -69,6 +71,7 @@ export class TextSocket {
   #linger: Timer | undefined;
   #progressAt: number;
   #spoke = false;
+  #sent = 0;
 
   /**
    * @param masking `none` on the relay's side, else the agent's
@@ -110,6 +113,11 @@ export class TextSocket {
   /** Bytes the socket has not taken yet. */
   get unsentBytes(): number {
     return this.#socket.writableLength;
+  }
+
+  /** Everything that was sent so far (bytes). */
+  get sentBytes(): number {
+    return this.#sent;
   }
 
   /** How long the oldest unsent byte has been waiting without any progress (milliseconds). */
@@ -157,9 +165,13 @@ export class TextSocket {
     }
   }
 
-  /** Asks whether the peer is there; any conforming one answers by itself. */
-  ping(): void {
-    if (!this.#closed) this.#write(controlFrame(Opcode.ping, Buffer.alloc(0), this.#mask()));
+  /**
+   * Asks whether the peer is there; any conforming one answers by itself.
+   *
+   * @param payload what it shall answer with, at most 125 bytes
+   */
+  ping(payload = ''): void {
+    if (!this.#closed) this.#write(controlFrame(Opcode.ping, Buffer.from(payload), this.#mask()));
   }
 
   /** Says goodbye: what was sent so far still goes out, then the socket ends. */
@@ -181,7 +193,13 @@ export class TextSocket {
 
   #write(bytes: Buffer): void {
     this.#spoke = true;
-    if (this.#waiting++ === 0) this.#progressAt = this.#clock.monotonic();
+    this.#sent += bytes.length;
+    if (this.#waiting++ === 0) {
+      this.#progressAt = this.#clock.monotonic();
+      // The few messages of one small answer leave in one write.
+      this.#socket.cork();
+      process.nextTick(() => this.#socket.uncork());
+    }
     this.#socket.write(bytes, this.#onWritten);
     if (this.#socket.writableLength > CONGESTED_BYTES) this.#congested = true;
   }
@@ -242,7 +260,8 @@ export class TextSocket {
     // RFC 6455 §5.5.2: a ping is answered, except when the peer does not read anyway.
     if (opcode === Opcode.ping && this.#socket.writableLength < CONGESTED_BYTES) {
       this.#socket.write(controlFrame(Opcode.pong, payload, this.#mask()));
-    } else if (opcode === Opcode.close) {
+    } else if (opcode === Opcode.pong) this.onPong?.(payload.toString('latin1'));
+    else if (opcode === Opcode.close) {
       const code = payload.length < 2 ? 1005 : payload.readUInt16BE(0);
       const echo = payload.length < 2 ? Buffer.alloc(0) : Buffer.from(payload.subarray(0, 2));
       this.#finish(echo, { code, reason: payload.subarray(2).toString() });

@@ -20,10 +20,10 @@ export interface RelaySettings {
   /** Files in PEM. Read again when they change. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly trustedProxies: BlockList;
-  /** Clients of mcp-tunnel and mcpr may serve (default), without access tokens: to whoever calls. */
-  readonly mcpTunnelAgents?: boolean;
   /** Connections of trusted proxies begin with a PROXY header. */
   readonly proxyProtocol: boolean;
+  /** Clients of mcp-tunnel and mcpr may serve: without access tokens, to whoever knows the address. */
+  readonly mcpTunnelAgents: boolean;
   /** Loopback port of health checks and metrics; undefined is none. */
   readonly adminPort: number | undefined;
   readonly limits: {

@@ -35,7 +35,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     publicUrl,
     authorize: authorizeOf(settings, clock, log),
     enforceAccess: true,
-    mcpTunnelAgents: settings.mcpTunnelAgents ?? true,
+    mcpTunnelAgents: settings.mcpTunnelAgents,
     trustedProxies,
     proxyProtocol: settings.proxyProtocol,
     limits,

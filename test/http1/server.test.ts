@@ -516,6 +516,56 @@ describe("the server's deadlines", () => {
     await waitFor(() => reasons.length === 1);
     expect(reasons).toEqual(['caller-stalled']);
   });
+
+  it('end such a caller although more and more waits for it', async () => {
+    const reasons: string[] = [];
+    let exchange: Exchange | undefined;
+    const { connect, clock } = await withFakeClock((incoming) => {
+      exchange = incoming;
+      incoming.onClose = (reason) => void reasons.push(reason);
+      incoming.respond(responseHead(200, [], { kind: 'stream' }));
+      while (incoming.write(Buffer.alloc(1_000_000)) !== Flow.paused);
+    });
+    const client = connect();
+    client.socket.pause();
+    client.send(GET);
+    await waitFor(() => exchange);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    for (let minute = 0; minute < 3; minute++) {
+      exchange?.write(Buffer.from(': still there\n\n'));
+      await clock.advance(60_000);
+    }
+    expect(reasons).toEqual(['caller-stalled']);
+  });
+
+  it('never end a caller that takes little at a time', async () => {
+    const reasons: string[] = [];
+    const { connect, clock } = await withFakeClock((exchange) => {
+      exchange.onClose = (reason) => void reasons.push(reason);
+      // Always the same amount waits.
+      const go = () => {
+        while (exchange.write(Buffer.alloc(100_000)) !== Flow.paused);
+      };
+      exchange.onDrain = go;
+      exchange.respond(responseHead(200, [], { kind: 'stream' }));
+      go();
+    });
+    const client = connect();
+    let taken = 0;
+    client.socket.removeAllListeners('data').on('data', (bytes: Buffer) => {
+      taken += bytes.length;
+    });
+    client.send(GET);
+    for (let minute = 0; minute < 5; minute++) {
+      const before = taken;
+      client.socket.resume();
+      await waitFor(() => taken - before > 5_000_000);
+      client.socket.pause();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await clock.advance(100_000);
+    }
+    expect(reasons).toEqual([]);
+  });
 });
 
 describe('draining the server', () => {

@@ -1,14 +1,21 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Exchange } from '../../src/core/exchange.ts';
 import { Secret } from '../../src/core/secret.ts';
+import { FrameType } from '../../src/relay/frame.ts';
+import { encodeHello, ownTerms } from '../../src/relay/hello.ts';
 import { type LastingLink, type LastingLinkOptions, openLastingLink } from '../../src/relay/lasting-link.ts';
 import type { LinkEnd } from '../../src/relay/relay-link.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
+import { FaultProxy } from '../helpers/fault-proxy.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { startProgram } from '../helpers/program.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { waitFor } from '../helpers/wait-for.ts';
+import { fakeRelay } from './fake-relay.ts';
 import { head, say, startRelay } from './relay-harness.ts';
 
 const TOKEN = 'the-token-of-this-agent';
@@ -96,13 +103,12 @@ describe('a relay that asks its agent to dial again', () => {
       exchange.request.target === '/events' ? stream.accept(exchange) : say('ok')(exchange),
     );
     const reader = lines((await fetch(`http://127.0.0.1:${port}/figma/events`)).body);
-    // Ready, and waiting for the port.
-    const starting = startProgram({ program: 'relay.ts', args: [String(port)] });
+    // Waits for the port.
+    await using _next = await startProgram({ program: 'relay.ts', args: [String(port)] });
     const visits = visitor(`http://127.0.0.1:${port}/figma/call`);
     await waitFor(() => visits.statuses.length > 50);
     const seen = reader.lines.length;
     process.kill(old.pid, 'SIGTERM');
-    await using _next = await starting;
     const moved = visits.statuses.length;
     await waitFor(() => visits.statuses.length > moved + 50);
     // The stream goes on through the old process, which waits for it.
@@ -151,10 +157,91 @@ describe('a relay that asks its agent to dial again', () => {
     await waitFor(() => relay.server.tunnels[0]?.link !== links);
     links = relay.server.tunnels[0]?.link;
     await shedAndWait();
-    await clock.advance(100);
+    await clock.advance(37);
     expect(relay.server.tunnels[0]?.link).toBe(links);
-    await clock.advance(100);
+    await clock.advance(1);
     await waitFor(() => relay.server.tunnels[0]?.link !== links);
+  });
+});
+
+describe('two links of one agent', () => {
+  it('share the calls; when one breaks the other takes them at once and it comes back', async () => {
+    const relay = await startRelay();
+    const paths = await twoPaths(relay.port);
+    const open: Exchange[] = [];
+    const { end } = await serve(
+      paths.port,
+      (exchange) => (exchange.request.target === '/slow' ? void open.push(exchange) : say('quick')(exchange)),
+      { links: 2 },
+    );
+    await waitFor(() => relay.server.stats.links === 2);
+    expect(relay.server.tunnels).toHaveLength(1);
+    const slow = [1, 2, 3, 4].map(async () => (await fetch(`${relay.url}/figma/slow`)).status);
+    await waitFor(() => open.length === 4);
+    paths.cut(1);
+    await waitFor(() => relay.server.stats.links === 1);
+    const startedAt = performance.now();
+    for (let call = 0; call < 20; call++) {
+      expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('quick');
+    }
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    for (const exchange of open) say('slow')(exchange);
+    expect((await Promise.all(slow)).sort()).toEqual([200, 200, 502, 502]);
+    await waitFor(() => relay.server.stats.links === 2);
+    // It makes no difference which one it is.
+    paths.cut(0);
+    await waitFor(() => relay.server.stats.links === 1);
+    expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('quick');
+    await waitFor(() => relay.server.stats.links === 2);
+    expect(end()).toBeUndefined();
+  });
+
+  it('are both replaced when the relay sheds, and both end with their tunnel', async () => {
+    const relay = await startRelay();
+    const { link, end } = await serve(relay.port, say('x'), { links: 2 });
+    await waitFor(() => relay.server.stats.links === 2);
+    await relay.server.shed({ reason: 'rebalancing', perSecond: 10 });
+    await waitFor(() => relay.server.stats.links === 4);
+    await waitFor(() => relay.server.stats.links === 2);
+    expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('x');
+    expect(end()).toBeUndefined();
+    await link.close();
+    await waitFor(() => relay.server.stats.links === 0);
+    expect((await fetch(`${relay.url}/figma/`)).status).toBe(404);
+  });
+
+  it('make way for another agent together', async () => {
+    const relay = await startRelay();
+    const first = await serve(relay.port, say('first'), { links: 2 });
+    await waitFor(() => relay.server.stats.links === 2);
+    await serve(relay.port, say('second'), { links: 2 });
+    await waitFor(() => first.end() !== undefined);
+    expect(first.end()).toMatchObject({ code: 'RELAY_SUPERSEDED' });
+    await waitFor(() => relay.server.stats.links === 2);
+    expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('second');
+  });
+
+  it('know one list of who may call', async () => {
+    const relay = await startRelay({ enforceAccess: true });
+    const access = { tokens: [{ sha256: sha256('first') }], query: false, preflight: false };
+    const { link } = await serve(relay.port, say('x'), { links: 2, access });
+    await waitFor(() => relay.server.stats.links === 2);
+    link.setAccess({ ...access, tokens: [{ sha256: sha256('second') }] });
+    const ask = async (token: string) =>
+      (await fetch(`${relay.url}/figma/`, { headers: { authorization: `Bearer ${token}` } })).status;
+    await waitFor(async () => (await ask('second')) === 200);
+    expect(await ask('first')).toBe(401);
+  });
+
+  it('are one where the relay knows of no groups', async () => {
+    const relay = await fakeRelay(
+      encodeHello({ ...ownTerms(10), publicUrl: 'http://127.0.0.1/figma', link: 'l' }),
+    );
+    const { end } = await serve(relay.port, say('x'), { links: 2 });
+    relay.request(1, 'http 127.0.0.1 x\r\nGET / HTTP/1.1\r\nHost: x');
+    await waitFor(() => relay.frames.some(({ type }) => type === FrameType.response));
+    expect(relay.frames.filter(({ type }) => type === FrameType.hello)).toHaveLength(1);
+    expect(end()).toBeUndefined();
   });
 });
 
@@ -204,6 +291,40 @@ describe('a peer that is stopped', () => {
     process.kill(agent.pid, 'SIGCONT');
   });
 });
+
+/** One port, from where each connection takes the emptier of two ways. */
+async function twoPaths(target: number): Promise<{ port: number; cut(path: 0 | 1): void }> {
+  const first = await FaultProxy.listen({ host: '127.0.0.1', port: target });
+  const second = await FaultProxy.listen({ host: '127.0.0.1', port: target });
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = connect((first.connections <= second.connections ? first : second).port, '127.0.0.1');
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => other.destroy());
+      socket.pipe(other);
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(async () => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    await Promise.all([first.close(), second.close()]);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    cut: (path) => (path === 0 ? first : second).cut(),
+  };
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
 
 /** Calls again and again, each time over a new connection; one that was not taken at all is tried again. */
 function visitor(url: string): {

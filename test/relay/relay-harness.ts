@@ -56,9 +56,9 @@ export async function startRelay(options: RelayOptions = {}): Promise<RelayHarne
     ...(options.byHost
       ? { routing: { kind: 'host' }, publicUrl: new URL('http://relay.test') }
       : { routing: { kind: 'path' } }),
-    ...(options.enforceAccess ? { enforceAccess: true } : {}),
     ...(options.onVisit ? { onVisit: options.onVisit } : {}),
     authorize: options.authorize ?? anyToken,
+    enforceAccess: options.enforceAccess ?? false,
     ...(options.limits ? { limits: options.limits } : {}),
     clock: options.clock ?? systemClock,
     log: quiet,

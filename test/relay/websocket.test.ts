@@ -140,7 +140,7 @@ describe('the handshake and framing with the ws package at the other end', () =>
         const end = head.indexOf('\r\n\r\n');
         if (end < 0) return;
         opened = true;
-        expect(checkUpgradeAnswer(head.slice(0, end), key)).toEqual({ status: 101 });
+        expect(checkUpgradeAnswer(head.slice(0, end), key)).toEqual({ status: 101, ours: false });
         socket.write(message(sent, 0x12345678));
         decoder.push(Buffer.from(head.slice(end + 4), 'latin1'));
       });

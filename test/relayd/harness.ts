@@ -42,6 +42,7 @@ export async function startTestRelay(settings: Partial<RelaySettings> = {}): Pro
       tls: undefined,
       trustedProxies: new BlockList(),
       proxyProtocol: false,
+      mcpTunnelAgents: true,
       adminPort: undefined,
       limits: { requestsPerAddress: 0, requestsPerTunnel: 0, connectionsPerAddress: 256 },
       drainMs: 2_000,

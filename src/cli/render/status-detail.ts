@@ -19,6 +19,7 @@ export function statusDetail(status: TunnelStatus, now: number, paint: Paint): r
     ['local', legText(health.local, now)],
     ['public', legText(health.public, now)],
     ['session', session === undefined ? undefined : sessionText(session, now)],
+    ...(session?.notes ?? []).map((note) => ['note', note] as const),
     ['requests', `${requests.total} so far, ${requests.active} in flight`],
     [
       'replaced',

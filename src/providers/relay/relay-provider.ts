@@ -1,7 +1,9 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Secret } from '../../core/secret.ts';
 import { openLastingLink } from '../../relay/lasting-link.ts';
+import { openMcpTunnelLink } from '../../relay/mcp-tunnel/dialled-link.ts';
 import type { OpenContext, OpenRequest, TunnelProvider, TunnelSession } from '../provider.ts';
+import { Dialects } from './dialects.ts';
 
 export interface RelayProviderOptions {
   /** Asked at every attempt: the embedded relay's port is known only once it listens. */
@@ -15,17 +17,50 @@ export interface RelayProviderOptions {
   readonly random?: () => number;
 }
 
-/** Public URLs from a tunneld relay, embedded or elsewhere. Requests enter the gateway in process. */
+/**
+ * Public URLs from a relay, embedded or elsewhere, of tunneld or of mcp-tunnel. Requests enter the
+ * gateway in process.
+ */
 export class RelayProvider implements TunnelProvider {
   readonly kind = 'relay';
   readonly inProcess = true;
   readonly #options: RelayProviderOptions;
+  readonly #dialects = new Dialects();
 
   constructor(options: RelayProviderOptions) {
     this.#options = options;
   }
 
-  async open(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
+  open(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
+    return this.#dialects.open({
+      tunneld: () => this.#openLink(request, context),
+      'mcp-tunnel': () => this.#openMcpTunnelLink(request, context),
+    });
+  }
+
+  async #openMcpTunnelLink(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
+    const link = await openMcpTunnelLink({
+      relayUrl: this.#options.relayUrl(),
+      name: this.#options.name ?? request.name,
+      token: this.#options.token,
+      accept: (exchange) => request.accept(exchange),
+      announce: (publicUrl) => request.announce?.(publicUrl),
+      signal: context.signal,
+      clock: this.#options.clock,
+      log: context.log,
+    });
+    return {
+      publicUrl: link.publicUrl,
+      expiresAt: undefined,
+      closed: link.closed,
+      get notes() {
+        return link.notes;
+      },
+      close: () => link.close(),
+    };
+  }
+
+  async #openLink(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
     const { token, clock, name, links = 1, random = Math.random } = this.#options;
     const access = request.access?.current();
     const link = await openLastingLink({

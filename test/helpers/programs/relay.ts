@@ -1,6 +1,6 @@
 /**
- * `relay.ts PORT`: an open relay that routes by path. While somebody else has the port it tries again,
- * as the next process of a rolling restart does. SIGTERM drains it.
+ * `relay.ts PORT`: an open relay that routes by path. While somebody else has the port it says that it
+ * listens and tries again, as the next process of a rolling restart does. SIGTERM drains it.
  */
 import { BlockList } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,7 +13,7 @@ import { endWithParent } from '../end-with-parent.ts';
 endWithParent();
 const port = Number(process.argv[2]);
 const relay = await listen();
-process.stdout.write(`{"listening":${relay.port}}\n`);
+ready();
 process.once('SIGTERM', () => void relay.stop().then(() => process.exit()));
 
 async function listen(): Promise<RunningRelay> {
@@ -28,6 +28,8 @@ async function listen(): Promise<RunningRelay> {
           auth: { kind: 'open' },
           tls: undefined,
           trustedProxies: new BlockList(),
+          proxyProtocol: false,
+          mcpTunnelAgents: true,
           adminPort: undefined,
           limits: { requestsPerAddress: 0, requestsPerTunnel: 0, connectionsPerAddress: 1_000 },
           drainMs: 10_000,
@@ -37,7 +39,12 @@ async function listen(): Promise<RunningRelay> {
       );
     } catch (error) {
       if (!(error instanceof TunneldError) || error.code !== 'PORT_IN_USE') throw error;
+      ready();
       await delay(5);
     }
   }
+}
+
+function ready(): void {
+  process.stdout.write(`{"listening":${port}}\n`);
 }

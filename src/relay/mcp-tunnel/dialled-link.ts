@@ -1,0 +1,145 @@
+import type { Socket } from 'node:net';
+import type { Clock } from '../../core/clock.ts';
+import { TunneldError } from '../../core/errors.ts';
+import type { Exchange } from '../../core/exchange.ts';
+import type { Logger } from '../../core/log.ts';
+import type { Secret } from '../../core/secret.ts';
+import { dialWebSocket } from '../agent-dial.ts';
+import type { LinkEnd } from '../relay-link.ts';
+import { TextSocket } from '../websocket-text.ts';
+import { encodeRegisterRequest, type RegisterAck } from './messages.ts';
+import { type Registrant, registrationRefusal, registrationStep } from './registration.ts';
+import { ServedLink } from './served-link.ts';
+
+/** From the first SYN to the relay's acknowledgement; the relay itself would wait for ever. */
+const OPEN_TIMEOUT_MS = 10_000;
+/** These relays acknowledge a name before they route it: until then it is not reachable. */
+const ROUTED_AFTER_MS = 100;
+/** Where agents register, under the relay's URL. */
+const REGISTER_ENDPOINT = { path: '/_tunnel/register' };
+
+export interface McpTunnelLinkOptions {
+  readonly relayUrl: URL;
+  readonly name: string;
+  readonly token: Secret;
+  /** Takes each request, in process. */
+  accept(exchange: Exchange): void;
+  /** Told the public URL before the first `accept`. */
+  announce?(publicUrl: URL): void;
+  /** Gives up the attempt; of no effect once the link is open. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface McpTunnelLink {
+  readonly publicUrl: URL;
+  /** Settles when the link is gone. Never rejects. */
+  readonly closed: Promise<LinkEnd>;
+  /** What this relay cannot do; more is known once the first request came. */
+  readonly notes: readonly string[];
+  /** Ends the link and everything on it. Idempotent; resolves after `closed`. */
+  close(): Promise<void>;
+}
+
+/**
+ * Dials a relay of mcp-tunnel or mcpr, registers `name` and serves it.
+ *
+ * @throws {ForeignEndpointError} when what answers is none, or is a tunneld relay, which is better
+ *   spoken to in its own protocol
+ * @throws {TunneldError} `RELAY_UNREACHABLE`, `TUNNEL_OPEN_TIMEOUT`, `CREDENTIAL_REJECTED`,
+ *   `RELAY_NAME_DENIED`, `RELAY_PROTOCOL`; the signal's reason when aborted, once the socket is gone
+ */
+export async function openMcpTunnelLink(options: McpTunnelLinkOptions): Promise<McpTunnelLink> {
+  const { signal, clock, relayUrl } = options;
+  signal.throwIfAborted();
+  const attempt = new RegistrationAttempt(options);
+  const timer = clock.setTimer(() => {
+    attempt.fail(
+      new TunneldError('TUNNEL_OPEN_TIMEOUT', `The relay ${relayUrl.host} gave no public URL in time`),
+    );
+  }, OPEN_TIMEOUT_MS);
+  const onAbort = () => attempt.fail(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await attempt.opened;
+  } catch (error) {
+    await attempt.released();
+    throw error;
+  } finally {
+    timer.cancel();
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** From dialling to the relay's acknowledgement. */
+class RegistrationAttempt {
+  readonly opened: Promise<McpTunnelLink>;
+  readonly #options: McpTunnelLinkOptions;
+  readonly #registrant: Registrant;
+  readonly #socket: Socket;
+  #settled = false;
+  #resolve: (link: McpTunnelLink) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+
+  constructor(options: McpTunnelLinkOptions) {
+    this.#options = options;
+    this.#registrant = { relay: options.relayUrl.host, name: options.name };
+    this.opened = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#socket = dialWebSocket({
+      relayUrl: options.relayUrl,
+      endpoint: REGISTER_ENDPOINT,
+      wire: (socket, masking) => new TextSocket(socket, masking, options.clock),
+      refuse: ({ ours }) => (ours ? 'it is a tunneld relay' : undefined),
+      onOpen: (wire) => this.#register(wire),
+      onFailed: (error) => this.fail(error),
+    });
+  }
+
+  fail(error: unknown): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#reject(error);
+    this.#socket.destroy();
+  }
+
+  /** Resolves when the socket is gone. */
+  released(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#socket.closed) resolve();
+      else this.#socket.once('close', () => resolve());
+    });
+  }
+
+  #register(wire: TextSocket): void {
+    const { name, token } = this.#options;
+    wire.onClosed = (end) => this.fail(registrationRefusal(end, this.#registrant));
+    wire.onText = (text) => {
+      const step = this.#settled ? undefined : registrationStep(text, this.#registrant);
+      if (step?.kind === 'registered') this.#registered(wire, step.ack);
+      else if (step?.kind === 'reply') wire.send(step.text);
+      else if (step?.kind === 'failed') this.fail(step.error);
+    };
+    wire.send(encodeRegisterRequest({ token: token.reveal(), subdomain: name }));
+  }
+
+  #registered(wire: TextSocket, { subdomain, url }: RegisterAck): void {
+    const { relayUrl, name, clock, log } = this.#options;
+    if (!URL.canParse(url) || !/^https?:/.test(url)) {
+      const message = `The relay ${relayUrl.host} sent a public URL that is not one`;
+      this.fail(new TunneldError('RELAY_PROTOCOL', message));
+      return;
+    }
+    log.info({ name, subdomain, claimed: url }, 'registered with a relay of the mcp-tunnel protocol');
+    const link = new ServedLink(wire, new URL(url), this.#options);
+    this.#options.announce?.(link.publicUrl);
+    clock.setTimer(() => {
+      if (this.#settled) return;
+      this.#settled = true;
+      this.#resolve(link);
+    }, ROUTED_AFTER_MS);
+  }
+}
