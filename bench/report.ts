@@ -1,4 +1,5 @@
 import type { Results } from './results.ts';
+import { table } from './table.ts';
 import type { TargetCheck } from './targets.ts';
 
 /** The run as Markdown: read on a terminal, and pasted into docs/performance.md as it is. */
@@ -97,14 +98,4 @@ function targetTable(checks: readonly TargetCheck[]): string {
       met ? 'met' : `missed by ${((measured / limit - 1) * 100).toFixed(0)} %`,
     ]),
   );
-}
-
-function table(title: string, head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((_, column) =>
-    Math.max(...[head, ...rows].map((row) => (row[column] ?? '').length)),
-  );
-  const line = (row: readonly string[]) =>
-    `| ${row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join(' | ')} |`;
-  const rule = `|${widths.map((width, i) => (i === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`;
-  return [`### ${title}`, '', line(head), rule, ...rows.map(line)].join('\n');
 }

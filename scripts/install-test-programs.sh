@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs what the tests need, where that is possible: a container engine, which they start themselves
-# on a socket of their own; an SSH client, which they put in an image; debootstrap, which makes the
-# small system that the tests of the service boot; the shells that take our completion scripts; the
-# servers our guides put in front of a relay; and an ACME server, for certificates of a relay's own.
+# on a socket of their own, and compose; an SSH client, which they put in an image; debootstrap, which
+# makes the small system that the tests of the service boot; the shells that take our completion
+# scripts; the servers our guides put in front of a relay; and an ACME server, for certificates of a
+# relay's own.
 set -euo pipefail
 PATH="$PATH:/usr/sbin"
 
 missing=()
-for program in dockerd ssh debootstrap zsh fish nginx caddy haproxy pebble; do
+for program in dockerd docker-compose ssh debootstrap zsh fish nginx caddy haproxy pebble; do
   command -v "$program" >/dev/null || missing+=("$program")
 done
 if [ "${#missing[@]}" -eq 0 ]; then
@@ -28,4 +29,4 @@ if [ ! -e "$policy" ]; then
 fi
 apt-get update -qq || echo 'apt-get update failed; trying with what is known'
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-  docker.io openssh-client debootstrap zsh fish nginx-light caddy haproxy pebble
+  docker.io docker-compose openssh-client debootstrap zsh fish nginx-light caddy haproxy pebble

@@ -8,16 +8,21 @@ const SMALL_POST = 'p'.repeat(2_048);
 const EVENT_EVERY_MS = 10;
 
 const listeners = new Set<http.ServerResponse>();
+const idle = new Set<http.ServerResponse>();
 
 const server = http.createServer((request, response) => {
   const { pathname } = new URL(request.url ?? '/', 'http://origin');
   if (pathname === '/sse' || pathname === '/idle') {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
     response.write(': open\n\n');
-    if (pathname === '/sse') listeners.add(response);
-    response.on('close', () => listeners.delete(response));
+    const kind = pathname === '/sse' ? listeners : idle;
+    kind.add(response);
+    response.on('close', () => kind.delete(response));
     return;
   }
+  // A server that hangs with the request half read.
+  if (pathname === '/stuck') return;
+  if (pathname === '/end-idle') for (const open of idle) open.end();
   request.resume();
   request.on('end', () => {
     const body = pathname === '/bulk' ? BULK : request.method === 'POST' ? SMALL_POST : SMALL_GET;

@@ -14,10 +14,10 @@ const log = createLogger('error');
 const linkToken = new Secret('bench-link-token-of-no-importance');
 
 /** The parts as the daemon puts them together, without what is around them (logs, probes, status). */
-export function newGateway(): Gateway {
+export function newGateway(tunnel = NAME): Gateway {
   const port = Number(process.env['ORIGIN_PORT']);
   const gateway = new Gateway({
-    tunnel: NAME,
+    tunnel,
     instance: 'bench',
     upstream: { protocol: 'http:', host: '127.0.0.1', port, hostHeader: `localhost:${port}` },
     access: { insecurePublic: false, queryToken: false, origins: [] },

@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { isIP } from 'node:net';
+import { join, resolve } from 'node:path';
+import { resolvePaths } from '../config/paths.ts';
 import { closeFile } from '../config/private-files.ts';
 import { isReference, resolveSecret } from '../config/secrets.ts';
 import { TunneldError } from '../core/errors.ts';
@@ -97,6 +99,7 @@ class Assembly {
     const publicUrl = this.#publicUrl();
     const auth = this.#auth();
     const tls = this.#tls();
+    const acme = this.#acme(publicUrl);
     const trustedProxies = this.#trustedProxies();
     if (publicUrl === undefined || auth === undefined || trustedProxies === undefined) return undefined;
     if (values['proxy-protocol'] && trustedProxies.rules.length === 0) {
@@ -105,7 +108,10 @@ class Assembly {
         'needs --trusted-proxies: whose PROXY headers are to be believed?',
       );
     }
-    const adminPort = values['admin-port'];
+    const { 'admin-port': adminPort, 'redirect-port': redirectPort } = values;
+    if (redirectPort !== 0 && publicUrl.protocol !== 'https:') {
+      return this.#wrong('redirect-port', `leads to https, which ${publicUrl.href} is not`);
+    }
     return {
       host: values.host ?? '0.0.0.0',
       port: values.port,
@@ -113,6 +119,8 @@ class Assembly {
       publicUrl,
       auth,
       tls,
+      acme,
+      redirectPort: redirectPort === 0 ? undefined : redirectPort,
       trustedProxies,
       proxyProtocol: values['proxy-protocol'],
       mcpTunnelAgents: values['mcp-tunnel-agents'] === 'serve',
@@ -207,6 +215,30 @@ class Assembly {
     if (cert !== undefined && key !== undefined) return { cert, key };
     if (cert !== undefined) return this.#wrong('tls-cert', 'needs --tls-key');
     return key === undefined ? undefined : this.#wrong('tls-key', 'needs --tls-cert');
+  }
+
+  #acme(publicUrl: URL | undefined): RelaySettings['acme'] {
+    const { acme, 'acme-directory': directory, 'acme-email': email, 'acme-folder': folder } = this.#values;
+    const stray = (['acme-directory', 'acme-email', 'acme-folder'] as const).find((name) =>
+      this.#given.has(name),
+    );
+    if (!acme) return stray === undefined ? undefined : this.#wrong(stray, 'needs --acme');
+    if (this.#given.has('tls-cert'))
+      return this.#wrong('acme', 'excludes --tls-cert: certificates come from one place');
+    if (!/^https:/.test(directory) || !URL.canParse(directory)) {
+      return this.#wrong('acme-directory', `"${directory}" is not an https URL`);
+    }
+    if (email !== undefined && !/^[^\s@,]+@[^\s@,]+$/.test(email)) {
+      return this.#wrong('acme-email', `"${email}" is not an address of mail`);
+    }
+    if (
+      publicUrl !== undefined &&
+      (publicUrl.protocol !== 'https:' || isIP(publicUrl.hostname.replace(/[[\]]/g, '')) !== 0)
+    ) {
+      return this.#wrong('acme', `is for https and a host with a name, which ${publicUrl.href} has not`);
+    }
+    const kept = folder ?? join(resolvePaths(this.#env).stateDir, 'relay-certificates');
+    return { directory: new URL(directory), email, folder: resolve(kept) };
   }
 
   #trustedProxies(): RelaySettings['trustedProxies'] | undefined {

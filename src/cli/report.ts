@@ -1,9 +1,9 @@
 import { ERROR_CATALOGUE, type ErrorCode, TunneldError } from '../core/errors.ts';
+import { stateWord, troubleOf } from '../core/readiness.ts';
 import type { LegReport, TunnelStatus } from '../core/status.ts';
 import { ExitCode } from './command.ts';
 import type { CliIo } from './io.ts';
 import { describeFailure } from './render/failure.ts';
-import { stateWord, troubleOf } from './render/status-line.ts';
 import type { Settled } from './settle.ts';
 
 /**

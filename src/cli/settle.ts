@@ -1,9 +1,9 @@
 import { TunneldError } from '../core/errors.ts';
+import { isServing, stateWord, troubleOf } from '../core/readiness.ts';
 import type { TunnelStatus, Verdict } from '../core/status.ts';
 import type { DaemonClient } from './daemon-client.ts';
 import type { CliIo } from './io.ts';
 import { printable } from './render/printable.ts';
-import { isServing, stateWord, troubleOf } from './render/status-line.ts';
 import { snapshots } from './snapshots.ts';
 
 /** What waiting for a tunnel came to. */

@@ -1,8 +1,8 @@
+import { stateWord, troubleOf } from '../core/readiness.ts';
 import type { TunnelStatus } from '../core/status.ts';
 import type { DaemonClient } from './daemon-client.ts';
 import type { CliIo } from './io.ts';
 import { printableJson } from './render/printable.ts';
-import { stateWord, troubleOf } from './render/status-line.ts';
 import { statusLines } from './render/status-lines.ts';
 import { snapshots } from './snapshots.ts';
 

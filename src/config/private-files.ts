@@ -16,15 +16,19 @@ export function prepareFolders(paths: Paths): string[] {
   ];
 }
 
-/** Sets a file that holds a secret to mode 0600, where it may. Returns the note to show when it was looser. */
+/**
+ * Sets a file that holds a secret to mode 0600. Returns the note to show when it was looser.
+ *
+ * One that is not ours to close (a container's secret: root's, on a read-only mount) stays as it is.
+ */
 export function closeFile(path: string): string[] {
   const mode = statSync(path).mode & 0o777;
   if ((mode & 0o077) === 0) return [];
   try {
     chmodSync(path, 0o600);
   } catch (cause) {
-    // Somebody else's file, or a read-only mount, as containers get their secrets: theirs to decide.
-    return [`${path} holds secrets and is open to others (mode ${octal(mode)}): ${reasonOf(cause)}`];
+    if (!['EPERM', 'EROFS'].includes((cause as NodeJS.ErrnoException).code ?? '')) throw cause;
+    return [`${path} holds secrets, is open to others (mode ${octal(mode)}), and is not ours to close`];
   }
   return [`${path} holds secrets and was open to others (mode ${octal(mode)}); it is 600 now`];
 }

@@ -65,6 +65,8 @@ export interface DaemonInfo {
   /** Things worth saying at every `daemon status`: a state file kept aside, a looser mode mended. */
   readonly notes: readonly string[];
   readonly tunnels: { readonly total: number; readonly healthy: number };
+  /** It was asked to stop, and lets exchanges in flight finish: no more changes, answers still. */
+  readonly stopping?: boolean;
 }
 
 export interface UpResult {

@@ -15,6 +15,8 @@ export interface ControlServerOptions {
   /** tunneld's own version, for messages about a mismatch. */
   readonly version: string;
   readonly log: Logger;
+  /** The daemon drains. What it is told then would be lost, or keep it from ending. */
+  readonly stopping?: () => boolean;
 }
 
 /**
@@ -34,7 +36,9 @@ export async function startControlServer(options: ControlServerOptions): Promise
   });
   app.addHook('onRequest', async (request, reply) => {
     reply.header(PROTOCOL_HEADER, PROTOCOL_VERSION);
-    if (request.url.startsWith('/v')) assertSameProtocol(request, options.version);
+    if (!request.url.startsWith('/v')) return;
+    assertSameProtocol(request, options.version);
+    if (request.method !== 'GET' && options.stopping?.() === true) throw stopping();
   });
   addRoutes(app, options.api, streams);
 
@@ -104,6 +108,13 @@ function assertSameProtocol(request: FastifyRequest, version: string): void {
   throw new TunneldError(
     'PROTOCOL_MISMATCH',
     `The daemon (${version}) speaks control protocol ${PROTOCOL_VERSION}, and this command ${theirs ?? 'none'}`,
+  );
+}
+
+function stopping(): TunneldError {
+  return new TunneldError(
+    'DAEMON_STOPPING',
+    `The daemon (pid ${process.pid}) was asked to stop, and is ending`,
   );
 }
 

@@ -70,6 +70,12 @@ export const ERROR_CATALOGUE = {
     summary: 'Another daemon of this user is already running.',
     remedy: 'Use the running one, or stop it first with `tunneld daemon stop`.',
   },
+  DAEMON_STOPPING: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'The daemon is ending, and takes no more changes.',
+    remedy: 'Wait until it has ended (`tunneld daemon stop` waits), then run the command again.',
+  },
   PROTOCOL_MISMATCH: {
     retryable: false,
     exitCode: 4,
@@ -194,6 +200,13 @@ export const ERROR_CATALOGUE = {
     exitCode: 1,
     summary: 'The relay said something the protocol does not allow.',
     remedy: 'Check that both ends run a supported version; docs/relay-protocol.md says which.',
+  },
+  CERTIFICATE_FAILED: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'A certificate authority gave the relay no certificate.',
+    remedy:
+      'Make sure that the name leads to this relay from the internet: port 443, or port 80 with --redirect-port. It is tried again.',
   },
   TUNNEL_UNHEALTHY: {
     retryable: true,

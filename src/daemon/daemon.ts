@@ -63,6 +63,7 @@ export class Daemon implements DaemonApi, MetricsSource {
   readonly #definitions: Definitions;
   #config: Config;
   #configError: ReportedError | undefined;
+  #stopping = false;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
@@ -113,7 +114,12 @@ export class Daemon implements DaemonApi, MetricsSource {
         total: statuses.length,
         healthy: statuses.filter(({ health }) => health.verdict === 'healthy').length,
       },
+      ...(this.#stopping ? { stopping: true } : {}),
     };
+  }
+
+  get stopping(): boolean {
+    return this.#stopping;
   }
 
   list(): readonly TunnelStatus[] {
@@ -255,6 +261,7 @@ export class Daemon implements DaemonApi, MetricsSource {
 
   /** Lets exchanges in flight finish (at most `drainMs`), then releases everything. */
   async close(drainMs: number): Promise<void> {
+    this.#stopping = true;
     const tunnels = [...this.#tunnels.values()];
     await Promise.allSettled(tunnels.map((tunnel) => tunnel.drain(drainMs)));
     await Promise.allSettled(tunnels.map((tunnel) => tunnel.close('the daemon stops')));

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { TunneldError } from '../core/errors.ts';
-import type { TunnelStatus } from '../core/status.ts';
+import { STOPPING, unreadiness } from '../core/readiness.ts';
 import type { MetricsSource } from './metrics.ts';
 import { portInUse } from './port-in-use.ts';
 
@@ -59,11 +59,9 @@ export async function startHealthEndpoint(options: HealthEndpointOptions): Promi
       );
       return reply.code(404).send({ ready: false, error: { code, message, remedy } });
     }
-    // Asked about all, a tunnel that is down on purpose is no reason to complain.
-    const ready = tunnels.every(
-      (tunnel) => isReady(tunnel) || (name === undefined && tunnel.desired === 'down'),
-    );
-    return reply.code(ready ? 200 : 503).send({ ready, tunnels });
+    const reasons = [...(source.stopping ? [STOPPING] : []), ...unreadiness(tunnels, name !== undefined)];
+    const ready = reasons.length === 0;
+    return reply.code(ready ? 200 : 503).send({ ready, reasons, tunnels });
   });
   app.get('/metrics', async (_request, reply) => {
     metrics ??= import('./metrics.ts').then(({ createMetrics }) => createMetrics(source));
@@ -86,10 +84,6 @@ export async function startHealthEndpoint(options: HealthEndpointOptions): Promi
       await app.close();
     },
   };
-}
-
-function isReady({ state, health }: TunnelStatus): boolean {
-  return state === 'up' && (health.verdict === 'healthy' || health.verdict === 'degraded');
 }
 
 /** The histogram counts nanoseconds from sample to sample, and is not a number before its first. */

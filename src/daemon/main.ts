@@ -34,6 +34,7 @@ process.on('unhandledRejection', (error) => crash(error));
 onSignal('SIGTERM', () => stop('SIGTERM'));
 onSignal('SIGINT', () => stop('SIGINT'));
 onSignal('SIGHUP', () => {
+  if (stopping) return;
   running?.log.info({}, 'config reload asked for');
   const reload = async () => await running?.daemon.reload();
   void (notifier === undefined ? reload() : notifier.reloading(reload));
@@ -46,7 +47,10 @@ try {
     env,
     clock: systemClock,
     random: Math.random,
-    onStop: () => stop('control'),
+    // Unlike a second signal, a second command that asks does not cut the drain short.
+    onStop: () => {
+      if (!stopping) stop('control');
+    },
   });
   notifier?.ready(running.daemon);
   announceReady(readyFd, { version: VERSION, socket: paths.socket });

@@ -8,6 +8,8 @@ export interface MetricsSource {
   /** Log lines lost to a disk that did not keep up. */
   readonly droppedLogLines: number;
   now(): number;
+  /** It was asked to end, and drains. */
+  readonly stopping: boolean;
 }
 
 /**

@@ -119,14 +119,21 @@ async function assemble(
   releases.push(() => health.close());
   healthUrl = health.url;
 
+  let control: Awaited<ReturnType<typeof startControlServer>> | undefined;
+  releases.push(() => control?.close());
+  // Before the socket goes: whoever asks while it drains is told so.
   releases.push(() => daemon.close(config.daemon.drainTimeout));
   await daemon.start();
   void removeOrphans({ store, env, log, tunnels: () => daemon.list() }).catch((error: unknown) => {
     log.error({ err: error }, 'looking for containers left behind failed');
   });
-  const control = await startControlServer({ socket: paths.socket, api: daemon, version: VERSION, log });
-  // Before the drain: what is asked of a daemon that ends would be lost.
-  releases.push(() => control.close());
+  control = await startControlServer({
+    socket: paths.socket,
+    api: daemon,
+    version: VERSION,
+    log,
+    stopping: () => daemon.stopping,
+  });
   const watch = watchConfig(paths.configFile, () => void daemon.reload(), { clock });
   releases.push(() => watch.close());
   const wake = detectWake(clock, (lostMs) => {

@@ -3,6 +3,7 @@ import type { TlsOptions } from 'node:tls';
 import type { Clock } from '../core/clock.ts';
 import type { Exchange, Peer, RequestHead, ResponseHead } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
+import type { TlsChallenges } from './challenge-front.ts';
 
 export interface Http1ServerOptions {
   /** Called once for each request, in order; the next one of a connection waits for its end. */
@@ -14,6 +15,8 @@ export interface Http1ServerOptions {
   readonly log: Logger;
   /** Speak TLS; plain TCP when absent. */
   readonly tls?: TlsOptions;
+  /** Answers to authorities that look whether a name leads here; with `tls`. */
+  readonly tlsChallenges?: TlsChallenges;
   /**
    * Offered every request that asks for an upgrade, before `handler`. Answering true takes the
    * socket: the server forgets it, and `buffered` holds the bytes that came after the head.

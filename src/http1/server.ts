@@ -27,9 +27,10 @@ export class Http1Server {
   constructor(options: Http1ServerOptions) {
     this.#options = options;
     this.#limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
-    const { tls, proxyHeaders, clock, log } = options;
+    const { tls, tlsChallenges: challenges, proxyHeaders, clock, log } = options;
     const { connections: most, headTimeoutMs: timeoutMs } = this.#limits;
-    this.#tls = tls && new TlsFront({ tls, most, timeoutMs, pass: (socket) => this.#accept(socket) });
+    const accept = (socket: Socket) => this.#accept(socket);
+    this.#tls = tls && new TlsFront({ tls, challenges, most, timeoutMs, clock, pass: accept });
     const pass = (socket: Socket) => this.#enter(socket);
     this.#gate = proxyHeaders && new ProxyGate({ ...proxyHeaders, most, timeoutMs, clock, log, pass });
     // Half-open, because closing is ours to time: an answer must not be cut by the caller's FIN.

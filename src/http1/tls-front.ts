@@ -1,9 +1,13 @@
 import type { Socket } from 'node:net';
 import { createServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from 'node:tls';
+import type { Clock } from '../core/clock.ts';
+import { ChallengeFront, type TlsChallenges } from './challenge-front.ts';
 import { originOf, setOrigin } from './socket-origin.ts';
 
 export interface TlsFrontOptions {
   readonly tls: TlsOptions;
+  readonly challenges: TlsChallenges | undefined;
+  readonly clock: Clock;
   /** Handshakes at once. */
   readonly most: number;
   /** From the connection to the end of the handshake (milliseconds). */
@@ -16,12 +20,14 @@ export interface TlsFrontOptions {
 export class TlsFront {
   readonly #options: TlsFrontOptions;
   readonly #server: TlsServer;
+  readonly #challenges: ChallengeFront | undefined;
   /** By the other end: what Node gives back after the handshake is another object. */
   readonly #handshakes = new Map<string, Socket>();
 
   constructor(options: TlsFrontOptions) {
     this.#options = options;
-    const { tls, timeoutMs } = options;
+    const { tls, timeoutMs, challenges, clock } = options;
+    this.#challenges = challenges && new ChallengeFront(challenges, timeoutMs, clock);
     this.#server = createServer(
       { ...tls, handshakeTimeout: timeoutMs, allowHalfOpen: true, noDelay: true },
       (socket) => this.#pass(socket),
@@ -40,11 +46,16 @@ export class TlsFront {
     }
     this.#handshakes.set(key, socket);
     socket.once('close', () => this.#forget(key, socket));
-    this.#server.emit('connection', socket);
+    if (this.#challenges === undefined) this.#shakeHands(socket);
+    else this.#challenges.enter(socket, (visitor) => this.#shakeHands(visitor));
   }
 
   close(): void {
     for (const socket of this.#handshakes.values()) socket.destroy();
+  }
+
+  #shakeHands(socket: Socket): void {
+    this.#server.emit('connection', socket);
   }
 
   #pass(socket: TLSSocket): void {

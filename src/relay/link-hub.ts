@@ -15,6 +15,7 @@ import { Mux } from './mux.ts';
 import { MuxLink } from './mux-link.ts';
 import { type NameHolder, NameRegistry } from './name-registry.ts';
 import type { ServingLink } from './serving-link.ts';
+import { WaitingRoom } from './waiting-room.ts';
 import { acceptUpgrade } from './websocket-handshake.ts';
 
 /** How long the exchanges of a link may go on after its successor took over. */
@@ -62,13 +63,14 @@ export class LinkHub {
   readonly names: NameRegistry;
   readonly #options: LinkHubOptions;
   readonly #links = new Set<ServingLink>();
-  readonly #pending = new Set<Socket>();
+  readonly #pending: WaitingRoom;
   #draining = false;
   #onEmpty: (() => void) | undefined;
 
   constructor(options: LinkHubOptions) {
     this.#options = options;
     this.names = new NameRegistry(options.clock, options.returnsMs);
+    this.#pending = new WaitingRoom(options.pendingLinks);
   }
 
   get links(): number {
@@ -87,8 +89,8 @@ export class LinkHub {
 
   /** Takes over a socket whose request asks for a link of our own protocol. */
   accept(request: RequestHead, socket: Socket, buffered: Buffer): void {
-    this.upgrade(request, socket, async () => {
-      const registered = await registerLink(socket, buffered, this.#options);
+    this.upgrade(request, socket, async (spoke) => {
+      const registered = await registerLink(socket, buffered, { ...this.#options, spoke });
       return () => this.#serve(registered);
     });
   }
@@ -96,26 +98,23 @@ export class LinkHub {
   /**
    * Upgrades a socket to WebSocket if there is room for another link.
    *
-   * @param register gives what makes the link serve; on a `LinkError` it has closed the socket
+   * @param register gives what makes the link serve, and says when the agent `spoke`; on a
+   *   `LinkError` it has closed the socket
    */
-  upgrade(request: RequestHead, socket: Socket, register: () => Promise<() => void>): void {
-    const { links, pendingLinks } = this.#options;
-    const full = this.#links.size >= links || this.#pending.size >= pendingLinks;
-    if (this.#draining || full) {
-      turnAway(socket, '503 Service Unavailable', 'no room for another link\n');
-      return;
-    }
+  upgrade(request: RequestHead, socket: Socket, register: (spoke: () => void) => Promise<() => void>): void {
     const upgrade = acceptUpgrade((name) => request.get(name));
     if ('refusal' in upgrade) {
       turnAway(socket, '400 Bad Request', `${upgrade.refusal}\n`);
       return;
     }
+    if (this.#draining || this.#links.size >= this.#options.links || !this.#pending.enter(socket)) {
+      turnAway(socket, '503 Service Unavailable', 'no room for another link\n');
+      return;
+    }
     socket.write(upgrade.answer, 'latin1');
-    this.#pending.add(socket);
-    socket.once('close', () => this.#pending.delete(socket));
-    register().then(
+    register(() => this.#pending.spoke(socket)).then(
       (serve) => {
-        this.#pending.delete(socket);
+        this.#pending.leave(socket);
         serve();
       },
       (err: unknown) => {
@@ -165,7 +164,7 @@ export class LinkHub {
 
   close(): void {
     this.#draining = true;
-    for (const socket of this.#pending) socket.destroy();
+    this.#pending.close();
     for (const link of [...this.#links]) link.close('draining', 'the relay is shutting down');
     this.names.close();
   }

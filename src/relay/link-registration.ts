@@ -27,7 +27,12 @@ export interface Registered {
 export async function registerLink(
   socket: Socket,
   buffered: Buffer,
-  context: { readonly clock: Clock; readonly authorize: Authorize },
+  context: {
+    readonly clock: Clock;
+    readonly authorize: Authorize;
+    /** Told when the HELLO is here. */
+    spoke?(): void;
+  },
 ): Promise<Registered> {
   const hello = await new Promise<AgentHello & { wire: LinkSocket }>((resolve, reject) => {
     let greeted = false;
@@ -36,6 +41,7 @@ export async function registerLink(
         // Until it is answered, an agent has nothing to say but HELLO.
         if (greeted || type !== FrameType.hello) throw new LinkError('protocol', 'expected one HELLO first');
         greeted = true;
+        context.spoke?.();
         timer.cancel();
         resolve({ ...decodeAgentHello(payload), wire: link });
       },

@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
 import { RELAY_HEADER } from '../core/markers.ts';
+import type { TlsChallenges } from '../http1/challenge-front.ts';
 import { isOAuthPath } from '../http1/refusal-text.ts';
 import { Http1Server } from '../http1/server.ts';
 import type { ServerLimits } from '../http1/server-options.ts';
@@ -55,8 +56,9 @@ const HANDOVER_MS = 1_000;
 const DEFAULT_RELAY_LIMITS = {
   headBytes: 16_384,
   connections: 4_096,
-  links: 1_024,
-  pendingLinks: 64,
+  links: 4_096,
+  // More than one address may have connections, so that it takes several to fill it.
+  pendingLinks: 512,
   streamsPerLink: 1_024,
   requestsPerAddress: 0,
   requestsPerTunnel: 0,
@@ -75,6 +77,8 @@ export interface RelayServerOptions {
   readonly publicUrl?: URL;
   /** Speaks TLS itself; plain TCP when absent. */
   readonly tls?: TlsOptions;
+  /** For certificates of our own making; with `tls`. */
+  readonly tlsChallenges?: TlsChallenges;
   /** Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. */
   readonly trustedProxies?: BlockList;
   /** Connections of these proxies begin with a PROXY header. */
@@ -158,6 +162,7 @@ export class RelayServer {
         return isTrusted(address, trusted) ? undefined : addressKey(address);
       },
       ...(options.tls === undefined ? {} : { tls: options.tls }),
+      ...(options.tlsChallenges === undefined ? {} : { tlsChallenges: options.tlsChallenges }),
       ...(options.proxyProtocol ? { proxyHeaders: { trusts: (at) => isTrusted(at, trusted) } } : {}),
       limits,
       clock,
@@ -198,6 +203,14 @@ export class RelayServer {
       dialect: link.dialect,
       access: accessOf(link.guarded),
     }));
+  }
+
+  /** The host is the base domain's, or that of a tunnel which is served now. */
+  serves(host: string): boolean {
+    const domain = this.#base.hostname;
+    if (host === domain) return true;
+    const name = this.#nameInHost(host)?.name;
+    return name !== undefined && this.#hub.names.find(name) !== undefined;
   }
 
   /** Certificate and key for connections from now on. */

@@ -12,7 +12,7 @@ import {
 import { nextMask } from './websocket-mask.ts';
 
 /** What the libraries of the official peers take by default; they close the connection above it. */
-export const MAX_MESSAGE_BYTES = 64 * 1_048_576;
+const MAX_MESSAGE_BYTES = 64 * 1_048_576;
 /** A longer message leaves in several frames, well below the 16 MiB those libraries take in one. */
 const SPLIT_BYTES = 1_048_576;
 /** Unsent bytes above which producers wait, and below which they go on. */

@@ -19,6 +19,12 @@ export interface RelaySettings {
   readonly auth: RelayAuth;
   /** Files in PEM. Read again when they change. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** Certificates from an authority that speaks ACME, instead of from files. */
+  readonly acme?:
+    | { readonly directory: URL; readonly email: string | undefined; readonly folder: string }
+    | undefined;
+  /** A listener without TLS that sends visitors to the one with it; undefined is none. */
+  readonly redirectPort?: number | undefined;
   readonly trustedProxies: BlockList;
   /** Connections of trusted proxies begin with a PROXY header. */
   readonly proxyProtocol: boolean;

@@ -7,7 +7,7 @@ import { RelayServer } from '../relay/relay-server.ts';
 import { type AdminEndpoint, startAdminEndpoint } from './admin-endpoint.ts';
 import { authorizeAnybody, authorizeByProvider, authorizeFromList } from './authorizers.ts';
 import type { RelaySettings } from './settings.ts';
-import { readTls, watchTls } from './tls-files.ts';
+import { createTlsSide } from './tls-side.ts';
 import { VisitCounts } from './visit-counts.ts';
 
 /** After a restart the agents are back within a moment; until then a visitor should not hear 404. */
@@ -26,8 +26,9 @@ export interface RunningRelay {
  * @throws {TunneldError} `PORT_IN_USE`, `USAGE` (a certificate that cannot be used)
  */
 export async function startRelay(settings: RelaySettings, clock: Clock, log: Logger): Promise<RunningRelay> {
-  const { host, port, routing, publicUrl, trustedProxies, limits, drainMs, tls, adminPort } = settings;
+  const { host, port, routing, publicUrl, trustedProxies, limits, drainMs, adminPort } = settings;
   const visits = new VisitCounts();
+  const tlsSide = createTlsSide(settings, clock, log);
   const server = new RelayServer({
     host,
     port,
@@ -46,27 +47,19 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
       visits.note(visit);
       logVisit(log, visit);
     },
-    ...(tls === undefined ? {} : { tls: readTls(tls) }),
+    ...tlsSide.listener,
   });
   const bound = await server.listen();
   let admin: AdminEndpoint | undefined;
   try {
     admin = adminPort === undefined ? undefined : await startAdminEndpoint(adminPort, server, visits);
+    await tlsSide.start(server);
   } catch (error) {
+    await admin?.close();
+    await tlsSide.stop();
     await server.close();
     throw error;
   }
-  const unwatch =
-    tls === undefined
-      ? () => {}
-      : watchTls(
-          tls,
-          (next) => {
-            server.setTls(next);
-            log.info({ cert: tls.cert }, 'certificate read again');
-          },
-          (err) => log.warn({ err }, 'certificate not read again'),
-        );
   log.info(
     { port: bound.port, publicUrl: publicUrl.href, routing, auth: settings.auth.kind },
     'relay started',
@@ -76,7 +69,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     adminUrl: admin?.url,
     async stop() {
       log.info({ drainMs }, 'relay draining');
-      unwatch();
+      await tlsSide.stop();
       await server.drain(drainMs);
       await admin?.close();
       log.info({}, 'relay stopped');

@@ -18,7 +18,11 @@ export const SSH_IMAGE = 'pinggy/pinggy:test';
  * Tests that need a real engine. Without one they are skipped, visibly; with
  * `TUNNELD_REQUIRE_ENGINE=1` its absence is a failure.
  */
-export function describeWithEngine(name: string, body: (engine: () => TestEngine) => void): void {
+export function describeWithEngine(
+  name: string,
+  body: (engine: () => TestEngine) => void,
+  options: EngineOptions = {},
+): void {
   if (MISSING !== undefined && process.env['TUNNELD_REQUIRE_ENGINE'] === '1') {
     it(`${name}: needs a container engine`, () => expect.fail(MISSING));
     return;
@@ -26,7 +30,7 @@ export function describeWithEngine(name: string, body: (engine: () => TestEngine
   describe.skipIf(MISSING !== undefined)(MISSING === undefined ? name : `${name} (${MISSING})`, () => {
     let engine: TestEngine | undefined;
     beforeAll(async () => {
-      engine = await TestEngine.create();
+      engine = await TestEngine.create(options);
     }, 60_000);
     afterAll(async () => {
       await engine?.[Symbol.asyncDispose]();
@@ -38,21 +42,28 @@ export function describeWithEngine(name: string, body: (engine: () => TestEngine
   });
 }
 
+interface EngineOptions {
+  /** How it keeps images; `vfs` works everywhere, and copies all of an image at every step of a build. */
+  readonly storage?: 'vfs' | 'best';
+}
+
 /** A dockerd of our own on a private socket, which can be stopped and started again. */
 export class TestEngine implements AsyncDisposable {
   readonly folder: string;
   readonly socket: string;
   readonly docker: Docker;
+  readonly #storage: readonly string[];
   #process: ChildProcess | undefined;
 
-  private constructor() {
+  private constructor({ storage = 'vfs' }: EngineOptions) {
+    this.#storage = storage === 'vfs' ? ['--storage-driver=vfs'] : [];
     this.folder = mkdtempSync(join(tmpdir(), 'tnl-engine-'));
     this.socket = join(this.folder, 'docker.sock');
     this.docker = new Docker({ socketPath: this.socket });
   }
 
-  static async create(): Promise<TestEngine> {
-    const engine = new TestEngine();
+  static async create(options: EngineOptions): Promise<TestEngine> {
+    const engine = new TestEngine(options);
     await engine.start();
     await importSshImage(engine);
     return engine;
@@ -67,7 +78,7 @@ export class TestEngine implements AsyncDisposable {
   async start(...more: readonly string[]): Promise<void> {
     const under = (name: string) => join(this.folder, name);
     const options = ['--data-root', under('data'), '--exec-root', under('exec'), '--pidfile', under('pid')];
-    const network = ['--iptables=false', '--bridge=none', '--storage-driver=vfs'];
+    const network = ['--iptables=false', '--bridge=none', ...this.#storage];
     this.#process = spawn(DOCKERD ?? '', [...options, '-H', `unix://${this.socket}`, ...network, ...more], {
       stdio: 'ignore',
     });
@@ -111,20 +122,30 @@ function missing(): string | undefined {
 }
 
 async function importSshImage(engine: TestEngine): Promise<void> {
+  await importPrograms(engine, SSH_IMAGE, ['/usr/bin/ssh', '/bin/sh'], 'ENTRYPOINT ["/usr/bin/ssh"]');
+}
+
+/** An image of this machine's own programs: no registry can be asked for one. Node is where PATH finds it. */
+export async function importPrograms(
+  engine: TestEngine,
+  image: string,
+  programs: readonly string[],
+  changes = 'CMD ["/bin/sh"]',
+): Promise<void> {
   const root = join(engine.folder, 'image');
-  const programs = ['/usr/bin/ssh', '/bin/sh'];
-  const libraries = execFileSync('ldd', programs, { encoding: 'utf8' }).match(/(?<=\s)\/\S+(?= \()/g) ?? [];
+  const libraries =
+    execFileSync('ldd', [...programs], { encoding: 'utf8' }).match(/(?<=\s)\/\S+(?= \()/g) ?? [];
   for (const file of new Set([...programs, ...libraries])) {
-    mkdirSync(dirname(join(root, file)), { recursive: true });
-    cpSync(realpathSync(file), join(root, file));
+    const place = join(root, file === process.execPath ? '/usr/local/bin/node' : file);
+    mkdirSync(dirname(place), { recursive: true });
+    cpSync(realpathSync(file), place);
   }
   for (const folder of ['etc', 'tmp', 'root']) mkdirSync(join(root, folder), { recursive: true });
   writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
   writeFileSync(join(root, 'etc/group'), 'root:x:0:\n');
 
-  const [repo, tag] = SSH_IMAGE.split(':');
+  const [repo, tag] = image.split(':');
   const tar = spawn('tar', ['-C', root, '-c', '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const changes = 'ENTRYPOINT ["/usr/bin/ssh"]';
   const answer = await engine.docker.importImage(tar.stdout, { repo, tag, changes });
   for await (const _ of answer);
   rmSync(root, { recursive: true, force: true });

@@ -1,7 +1,12 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { readProxyHeader } from '../../src/http1/proxy-header.ts';
+import { Http1Server } from '../../src/http1/server.ts';
+import { FakeClock } from '../helpers/fake-clock.ts';
 import { proxyV2 } from '../helpers/proxy-v2.ts';
+import { quiet } from '../helpers/quiet.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+import { RawClient } from './raw-client.ts';
 
 const text = (line: string) => Buffer.from(line, 'latin1');
 const v4 = [203, 0, 113, 7, 192, 0, 2, 1, 0xd4, 0x31, 0x01, 0xbb];
@@ -111,4 +116,26 @@ it('no bytes at all make anything but an answer or a refusal', () => {
     { numRuns: 2_000 },
   );
   expect.assertions(expect.getState().assertionCalls);
+});
+
+it('a trusted proxy that keeps its header to itself is cut off in time', async () => {
+  const clock = new FakeClock();
+  const server = new Http1Server({
+    handler: (exchange) => exchange.abort('unexpected'),
+    peerOf: () => ({ address: '', scheme: 'http', host: '', via: 'local' }),
+    proxyHeaders: { trusts: () => true },
+    limits: { headTimeoutMs: 10_000 },
+    clock,
+    log: quiet,
+  });
+  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+  onTestFinished(() => server.close());
+  const client = new RawClient(port);
+  await waitFor(() => clock.pending === 2);
+  client.send('PROXY TCP4 ');
+  await clock.advance(9_999);
+  expect(client.closed).toBe(false);
+  await clock.advance(1);
+  await waitFor(() => client.ended || client.closed);
+  expect(client.received).toBe('');
 });

@@ -181,14 +181,41 @@ describe('the relay’s side of registration', () => {
     expect(clock.pending).toBe(1);
   });
 
-  it('turns sockets away beyond its limit of unregistered ones', async () => {
+  it('lets the silent socket that waited longest make room beyond its limit of unregistered ones', async () => {
     const relay = await startRelay({ limits: { pendingLinks: 2 } });
-    rawAgent(relay.port);
+    const first = rawAgent(relay.port);
+    await waitFor(() => relay.server.stats.pendingLinks === 1);
     rawAgent(relay.port);
     await waitFor(() => relay.server.stats.pendingLinks === 2);
     const third = rawAgent(relay.port);
-    await waitFor(() => third.text().startsWith('HTTP/1.1 503'));
+    await waitFor(() => first.socket.closed);
+    await waitFor(() => third.text().startsWith('HTTP/1.1 101'));
     expect(relay.server.stats.pendingLinks).toBe(2);
+  });
+
+  it('registers an agent while strangers ask for links without a pause and say nothing', async () => {
+    const relay = await startRelay({ limits: { pendingLinks: 4 } });
+    const strangers = Array.from({ length: 20 }, () => rawAgent(relay.port));
+    await waitFor(() => strangers.every(({ text }) => text() !== ''));
+    await relay.link('figma', say('ok'));
+    expect(relay.server.stats).toMatchObject({ links: 1 });
+    expect(strangers.every(({ text }) => text().startsWith('HTTP/1.1 101'))).toBe(true);
+  });
+
+  it('turns sockets away when all before them said who they are and wait for an answer', async () => {
+    const relay = await startRelay({ limits: { pendingLinks: 2 }, authorize: () => new Promise(() => {}) });
+    const abort = new AbortController();
+    const agents = ['one', 'two'].map((name) => open(relay.port, { name, signal: abort.signal }));
+    const asked = Promise.allSettled(agents);
+    await waitFor(() => relay.server.stats.pendingLinks === 2);
+    const third = await waitFor(async () => {
+      const stranger = rawAgent(relay.port);
+      await waitFor(() => stranger.text() !== '');
+      return stranger.text().startsWith('HTTP/1.1 503') ? stranger : undefined;
+    });
+    expect(third.text()).toContain('no room for another link');
+    abort.abort(new Error('enough'));
+    await asked;
   });
 
   it('tells the agents to go when it drains, and lets calls finish', async () => {

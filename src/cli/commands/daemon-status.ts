@@ -29,7 +29,9 @@ export const daemonStatus: Command = {
       ['fix', info.configError?.remedy],
       ...info.notes.map((note): [string, string] => ['note', note]),
     ];
-    io.out(`${io.paint.bold('running')}  pid ${info.pid}, for ${uptime}`);
+    io.out(
+      `${io.paint.bold(info.stopping === true ? 'stopping' : 'running')}  pid ${info.pid}, for ${uptime}`,
+    );
     for (const [label, text] of facts) {
       if (text !== undefined) io.out(`  ${io.paint.dim(label.padEnd(8))} ${printable(text)}`);
     }

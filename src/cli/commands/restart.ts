@@ -1,8 +1,8 @@
+import { stateWord } from '../../core/readiness.ts';
 import { type Command, ExitCode, type ParsedArgs } from '../command.ts';
 import type { CliIo } from '../io.ts';
 import { usage } from '../parse.ts';
 import { printableJson } from '../render/printable.ts';
-import { stateWord } from '../render/status-line.ts';
 import { reportUnsettled } from '../report.ts';
 import { settle } from '../settle.ts';
 import { WAIT_OPTIONS, waitOf } from '../wait-option.ts';

@@ -1,8 +1,8 @@
+import { isFine } from '../../core/readiness.ts';
 import type { TunnelStatus } from '../../core/status.ts';
 import { type Command, ExitCode } from '../command.ts';
 import type { DaemonClient } from '../daemon-client.ts';
 import { printableJson } from '../render/printable.ts';
-import { isFine } from '../render/status-line.ts';
 import { loadLines, statusLines } from '../render/status-lines.ts';
 
 export const status: Command = {

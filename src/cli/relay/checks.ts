@@ -75,7 +75,8 @@ async function provider(auth: RelayAuth & { kind: 'provider' }, clock: Clock): P
   }
 }
 
-function certificate({ tls, publicUrl, routing }: RelaySettings, now: number): Outcome {
+function certificate({ tls, acme, publicUrl, routing }: RelaySettings, now: number): Outcome {
+  if (acme !== undefined) return ok(`ordered from ${acme.directory.host}`);
   if (tls === undefined) {
     return publicUrl.protocol === 'https:'
       ? skipped('none: a proxy in front has to end TLS')

@@ -7,6 +7,7 @@ import {
   secret,
   secrets,
   text,
+  textOr,
   type ValueKind,
   whole,
   words,
@@ -57,6 +58,23 @@ export const RELAY_SETTINGS = {
     summary: 'Speak TLS with this certificate (PEM), read again on change',
   },
   'tls-key': { ...text, value: 'file', summary: 'Its key (PEM)' },
+  acme: { ...onOff, summary: 'Get certificates from an authority, and agree to its terms' },
+  'acme-email': { ...text, value: 'address', summary: 'Where the authority may write to' },
+  'acme-directory': {
+    ...textOr('https://acme-v02.api.letsencrypt.org/directory'),
+    value: 'url',
+    summary: "The authority's ACME directory; default: Let's Encrypt",
+  },
+  'acme-folder': {
+    ...text,
+    value: 'folder',
+    summary: 'Keep the certificates here; default: relay-certificates in the state folder',
+  },
+  'redirect-port': {
+    ...whole(0, 65_535),
+    value: 'port',
+    summary: 'Listen here without TLS (80) and send visitors to https; default: 0, none',
+  },
   'trusted-proxies': {
     ...words,
     value: 'networks',

@@ -19,6 +19,10 @@ export interface ValueKind<T> {
 
 export const text: ValueKind<string | undefined> = { fallback: undefined, read: ([word]) => word };
 
+export function textOr(fallback: string): ValueKind<string> {
+  return { fallback, read: ([word = fallback]) => word };
+}
+
 /** A secret: the value itself, `env:NAME` or `file:PATH`. */
 export const secret: ValueKind<string | undefined> = { ...text, secret: true };
 

@@ -1,9 +1,9 @@
+import { stateWord } from '../../core/readiness.ts';
 import type { TunnelStatus } from '../../core/status.ts';
 import type { Paint } from '../io.ts';
 import type { Settled } from '../settle.ts';
 import { clientConfig, TOKEN_PLACEHOLDER } from './client-config.ts';
 import { printable } from './printable.ts';
-import { stateWord } from './status-line.ts';
 
 /** One tunnel that `up` brought up, or tried to. */
 export interface Arrival {

@@ -1,8 +1,8 @@
+import { stateWord } from '../../core/readiness.ts';
 import type { LegReport, TunnelStatus } from '../../core/status.ts';
 import type { Paint } from '../io.ts';
 import { age } from './age.ts';
 import { printable } from './printable.ts';
-import { stateWord } from './status-line.ts';
 import { remarks } from './status-table.ts';
 
 /** `tunneld status <name>`: everything the daemon knows of one tunnel, both legs included. */

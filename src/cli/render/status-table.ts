@@ -1,8 +1,8 @@
+import { isFine, stateWord, troubleOf } from '../../core/readiness.ts';
 import type { TunnelStatus } from '../../core/status.ts';
 import type { Paint } from '../io.ts';
 import { age } from './age.ts';
 import { printable } from './printable.ts';
-import { isFine, stateWord, troubleOf } from './status-line.ts';
 import { table } from './table.ts';
 
 /** `tunneld status`: a row a tunnel, and under an unhealthy one its cause and what to do. */

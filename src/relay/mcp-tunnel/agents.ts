@@ -52,8 +52,8 @@ export class McpTunnelAgents {
   /** Takes over a socket whose request is for `REGISTER_PATH`. */
   accept(request: RequestHead, socket: Socket, buffered: Buffer, address: string): void {
     const { hub, authorize, clock } = this.#options;
-    hub.upgrade(request, socket, async () => {
-      const registered = await registerAgent(socket, buffered, { authorize, clock, address });
+    hub.upgrade(request, socket, async (spoke) => {
+      const registered = await registerAgent(socket, buffered, { authorize, clock, address, spoke });
       return () => this.#serve(registered);
     });
   }

@@ -8,7 +8,7 @@ import type { OwnAnswer, OwnFailure } from './own-answer.ts';
 import type { Sender, SendTurns } from './send-turns.ts';
 
 /** What a relay of this generation takes unless its operator says otherwise (body bytes). */
-export const MAX_ANSWER_BYTES = 10_485_760;
+const MAX_ANSWER_BYTES = 10_485_760;
 
 /** The first generation's answer: kept until it is whole, then sent in one message. */
 export class BufferedAnswer implements AnswerWriter, Sender {

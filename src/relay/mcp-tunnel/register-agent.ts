@@ -26,6 +26,8 @@ export interface RegistrationContext {
   readonly authorize: Authorize;
   /** Where the agent dials from. */
   readonly address: string;
+  /** Called once it said who it is. */
+  spoke(): void;
 }
 
 /**
@@ -37,7 +39,7 @@ export interface RegistrationContext {
 export async function registerAgent(
   socket: Socket,
   buffered: Buffer,
-  { clock, authorize, address }: RegistrationContext,
+  { clock, authorize, address, spoke }: RegistrationContext,
 ): Promise<RegisteredAgent> {
   const wire = new TextSocket(socket, 'none', clock, MAX_REGISTRATION_BYTES);
   let allowed = MAX_REGISTRATION_BYTES;
@@ -50,6 +52,7 @@ export async function registerAgent(
   socket.on('data', receive);
   if (buffered.length > 0) receive(buffered);
   const { token, subdomain: requested = '' } = await asked;
+  spoke();
   let answer = await authorize({ name: requested, token, address });
   if (!answer.ok && answer.offer !== undefined && !wire.closed) {
     const { patterns, pick } = answer.offer;

@@ -44,7 +44,7 @@ export interface Visitor {
   }>;
 }
 
-export const TOKEN = '2f1c7f4e-token-of-the-tests';
+const TOKEN = '2f1c7f4e-token-of-the-tests';
 
 export async function startOldRelay(
   options: {

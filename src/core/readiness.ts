@@ -1,4 +1,4 @@
-import type { TunnelStatus } from '../../core/status.ts';
+import type { TunnelStatus } from './status.ts';
 
 /** State and verdict as one word pair: `up/healthy`, `backing-off`, `stopped`. */
 export function stateWord({ state, health }: TunnelStatus): string {
@@ -29,3 +29,31 @@ export function troubleOf(status: TunnelStatus): Trouble | undefined {
   }
   return health.cause === '' ? undefined : { why: health.cause, fix: health.remedy };
 }
+
+/** One thing that keeps the daemon from being ready, in the words of `tunneld status`. */
+export interface Reason extends Trouble {
+  /** The tunnel, or `daemon`: no tunnel may have that name. */
+  readonly name: string;
+  readonly state: string;
+}
+
+/**
+ * Why these tunnels do not serve; empty when they do. What `tunneld ready` and `/readyz` answer.
+ *
+ * @param strict a tunnel that is down on purpose is a reason too: it was asked for by name
+ */
+export function unreadiness(tunnels: readonly TunnelStatus[], strict: boolean): readonly Reason[] {
+  const failing = tunnels.filter((tunnel) => !(strict ? isServing(tunnel) : isFine(tunnel)));
+  return failing.map((tunnel) => {
+    const trouble = troubleOf(tunnel) ?? { why: '', fix: '' };
+    return { name: tunnel.name, state: stateWord(tunnel), ...trouble };
+  });
+}
+
+/** Of a daemon that was asked to stop: its tunnels may still answer, and not for long. */
+export const STOPPING: Reason = {
+  name: 'daemon',
+  state: 'stopping',
+  why: 'it finishes what is in flight, and ends',
+  fix: '',
+};

@@ -1,0 +1,80 @@
+import type { AttackJob, AttackOutcome } from '../programs/load-attacker.ts';
+import type { CallsJob, CallsOutcome } from '../programs/load-visitors.ts';
+import type { Findings } from './findings.ts';
+import type { LoadScale } from './scale.ts';
+import { withPeak } from './watch.ts';
+import type { World } from './world.ts';
+
+/** What a caller notices of an attack (milliseconds): nothing it would call a hang. */
+const P99_BOUND_MS = 250;
+/** How much the relay may grow by meanwhile (MB). */
+const RELAY_GROWTH_MB = 96;
+const AGENTS_GROWTH_MB = 128;
+const GOOD = { connections: 50, tunnels: 8, everyMs: 100, slowReaders: 0 } as const;
+
+interface Attack {
+  readonly verb: string;
+  readonly name: string;
+  readonly job: AttackJob;
+  /** What the first word to such a socket may be. */
+  readonly allowed: readonly string[];
+  readonly lawful?: boolean;
+}
+
+/** Attacks of several kinds, one after the other, beside a caller who goes on calling. */
+export async function loadAttacks(world: World, scale: LoadScale, found: Findings) {
+  const { sockets, perSecond, durationMs, uploads } = scale.attack;
+  const many = { sockets, perSecond, durationMs };
+  const few = { sockets: uploads, perSecond, durationMs };
+  const attacks: readonly Attack[] = [
+    { verb: 'register', name: 'register flood', job: many, allowed: ['101', '503'] },
+    {
+      verb: 'registerFromOne',
+      name: 'register flood of one address',
+      job: many,
+      allowed: ['101', '429', '503'],
+    },
+    // At once, because its end is a deadline's.
+    { verb: 'slowloris', name: 'slowloris', job: { ...many, durationMs: 11_000 }, allowed: ['408', '503'] },
+    { verb: 'bodies', name: 'bodies without a token', job: few, allowed: ['401', '429'] },
+    { verb: 'stuck', name: 'bodies to a server that hangs', job: few, allowed: ['none'], lawful: true },
+  ];
+  for (const [index, attack] of attacks.entries()) {
+    await withstand(world, attack, scale.tunnels + index, found);
+  }
+}
+
+async function withstand(world: World, attack: Attack, newTunnel: number, found: Findings) {
+  const { relay, agents, visitors, attacker } = world;
+  const { verb, name, job, lawful } = attack;
+  const before = { relay: await relay.sample(), agents: await agents.sample() };
+  const good: CallsJob = { ...GOOD, durationMs: job.durationMs };
+  const { result, peak } = await withPeak(relay, agents.pid, async () => {
+    const attacked = attacker.ask<AttackOutcome>(verb, job);
+    const called = visitors.ask<CallsOutcome>('calls', good);
+    // In the middle of it all somebody comes home.
+    const dialled = new Promise((resolve) => setTimeout(resolve, job.durationMs / 2)).then(() =>
+      agents.ask<number>('dial', { from: newTunnel, to: newTunnel + 1 }).catch(() => Number.NaN),
+    );
+    return { attacked: await attacked, called: await called, dialMs: await dialled };
+  });
+  const { attacked, called, dialMs } = result;
+  const answers = Object.entries(attacked.answers).map(([status, count]) => `${count} x ${status}`);
+  found.notes.push(
+    `${name}: ${attacked.opened} sockets, answered ${answers.join(', ')}; the last was gone ` +
+      `${(attacked.clearedMs / 1_000).toFixed(1)} s later; beside it calls had p50 ${called.p50Ms.toFixed(1)} ms, ` +
+      `p99 ${called.p99Ms.toFixed(1)} ms, and an agent registered in ${dialMs.toFixed(0)} ms; at most ` +
+      `${peak.connections} connections and ${peak.pendingLinks} links that had not registered`,
+  );
+  const strange = Object.entries(attacked.answers)
+    .filter(([status]) => status !== 'none' && !attack.allowed.includes(status))
+    .reduce((sum, [, count]) => sum + count, 0);
+  found.exactly(`${name}: sockets answered otherwise`, strange, 0);
+  if (!lawful) found.exactly(`${name}: sockets the relay did not end`, attacked.left, 0);
+  found.exactly(`${name}: good calls that failed`, called.errors, 0);
+  found.atMost(`${name}: p99 of good calls`, called.p99Ms, P99_BOUND_MS, 'ms');
+  found.atMost(`${name}: an agent registers`, Number.isNaN(dialMs) ? Infinity : dialMs, 2_000, 'ms');
+  const grown = (peakRss: number, rss: number) => (peakRss - rss) / 1_048_576;
+  found.atMost(`${name}: relay grew by`, grown(peak.relayRss, before.relay.rss), RELAY_GROWTH_MB, 'MB');
+  found.atMost(`${name}: agents grew by`, grown(peak.agentsRss, before.agents.rss), AGENTS_GROWTH_MB, 'MB');
+}

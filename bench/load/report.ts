@@ -1,0 +1,24 @@
+import { table } from '../table.ts';
+import type { Findings } from './findings.ts';
+import type { Sample } from './processes.ts';
+
+/** The run as Markdown. */
+export function loadReport({ checks, moments, notes }: Findings): string {
+  const missed = checks.filter(({ met }) => !met).length;
+  const promises = table(
+    'Promises',
+    ['what', 'measured', 'bound', ''],
+    checks.map(({ what, measured, bound, met }) => [what, measured, bound, met ? 'kept' : 'NOT KEPT']),
+  );
+  const held = table(
+    'What the processes held',
+    ['when', 'relay RSS MB', 'heap', 'sockets', 'timers', 'agents RSS MB', 'heap', 'sockets', 'timers'],
+    moments.map(({ when, relay, agents }) => [when, ...numbers(relay), ...numbers(agents)]),
+  );
+  const summary = missed === 0 ? 'Every promise was kept.' : `${missed} promises were not kept.`;
+  return [promises, held, notes.map((note) => `- ${note}`).join('\n'), summary].join('\n\n');
+}
+
+function numbers({ rss, heapUsed, sockets, timers }: Sample): readonly string[] {
+  return [(rss / 1_048_576).toFixed(1), (heapUsed / 1_048_576).toFixed(1), String(sockets), String(timers)];
+}

@@ -1,0 +1,53 @@
+import type { Socket } from 'node:net';
+
+/**
+ * Sockets that asked for a link and have not registered yet. Their number is bounded, and nobody can
+ * shut the agents out by filling it: whoever waited longest without a word makes room for the next.
+ */
+export class WaitingRoom {
+  readonly #limit: number;
+  /** In the order they came; those that said who they are are not among them. */
+  readonly #silent = new Set<Socket>();
+  readonly #waiting = new Set<Socket>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** @returns false when there is no room, and nobody who could make any */
+  enter(socket: Socket): boolean {
+    if (this.#waiting.size >= this.#limit && !this.#sendOneAway()) return false;
+    this.#waiting.add(socket);
+    this.#silent.add(socket);
+    socket.once('close', () => this.leave(socket));
+    return true;
+  }
+
+  /** It said who it is, and waits for us now. */
+  spoke(socket: Socket): void {
+    this.#silent.delete(socket);
+  }
+
+  leave(socket: Socket): void {
+    this.#waiting.delete(socket);
+    this.#silent.delete(socket);
+  }
+
+  close(): void {
+    for (const socket of this.#waiting) socket.destroy();
+  }
+
+  #sendOneAway(): boolean {
+    for (const socket of this.#silent) {
+      // Not when `close` comes: the next one may ask before that.
+      this.leave(socket);
+      socket.destroy();
+      return true;
+    }
+    return false;
+  }
+}

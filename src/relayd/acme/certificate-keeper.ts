@@ -1,0 +1,186 @@
+import type { SecureContext } from 'node:tls';
+import type { Clock, Timer } from '../../core/clock.ts';
+import { TunneldError } from '../../core/errors.ts';
+import type { Logger } from '../../core/log.ts';
+import { type HeldCertificate, holdCertificate } from './held-certificate.ts';
+
+/** Gets a certificate for one host: key and chain in PEM. */
+export interface Issuer {
+  /** @throws {Error} whatever the reason: the network, the authority, a name that leads elsewhere */
+  issue(host: string): Promise<string>;
+}
+
+/** Where certificates outlive the process. */
+export interface CertificateStore {
+  certificate(host: string): string | undefined;
+  saveCertificate(host: string, pem: string): void;
+}
+
+export interface CertificateKeeperOptions {
+  readonly issuer: Issuer;
+  readonly store: CertificateStore;
+  /** The relay's own host, which has a certificate from the start. */
+  readonly domain: string;
+  /** The host is the relay's own, or of a tunnel that is served now. Others get no certificate. */
+  serves(host: string): boolean;
+  readonly clock: Clock;
+  /** From 0 to 1. */
+  random(): number;
+  readonly log: Logger;
+}
+
+/** Authorities count too, and turn away for a week whoever asks too often. */
+const MAX_NEW_HOSTS_PER_HOUR = 20;
+const MAX_ORDERS_AT_ONCE = 4;
+const HOUR_MS = 3_600_000;
+const LOOK_EVERY_MS = HOUR_MS;
+/** After a failure, doubling: five failures of a name in an hour are what an authority bears with. */
+const FIRST_RETRY_MS = 5 * 60_000;
+const LAST_RETRY_MS = 24 * HOUR_MS;
+
+/**
+ * Has a certificate for each host that is served: from the store, or from the issuer when a visitor
+ * first asks. Renews them with a third of their life left; a failure leaves the old one in place.
+ */
+export class CertificateKeeper {
+  readonly #options: CertificateKeeperOptions;
+  readonly #held = new Map<string, HeldCertificate & { readonly renewAt: number }>();
+  readonly #orders = new Map<string, Promise<void>>();
+  readonly #failures = new Map<string, { readonly count: number; readonly retryAt: number }>();
+  /** When certificates for new hosts were ordered in the last hour (monotonic). */
+  #newOrders: number[] = [];
+  #timer: Timer | undefined;
+  #retry: Timer | undefined;
+  #stopped = false;
+
+  constructor(options: CertificateKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Orders what is missing. Visitors must be able to reach the relay by now, and the authority is one. */
+  start(): void {
+    const { domain } = this.#options;
+    if (this.#load(domain) === undefined) void this.#order(domain);
+    this.#lookAgain();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#retry?.cancel();
+  }
+
+  /** The certificate to show to who asks for this host; undefined when there is none to be had. */
+  async contextFor(servername: string): Promise<SecureContext | undefined> {
+    const host = servername.toLowerCase();
+    const { serves, clock } = this.#options;
+    const held = this.#held.get(host);
+    if (held !== undefined && held.notAfter > clock.now()) return held.context;
+    if (!serves(host)) return held?.context;
+    const stored = held ?? this.#load(host);
+    if (stored === undefined || stored.notAfter <= clock.now()) await this.#order(host);
+    return this.#held.get(host)?.context;
+  }
+
+  /** One order at a time for each host; whoever comes meanwhile waits for the same one. */
+  #order(host: string): Promise<void> {
+    const running = this.#orders.get(host);
+    if (running !== undefined) return running;
+    if (this.#stopped || this.#orders.size >= MAX_ORDERS_AT_ONCE || !this.#mayOrder(host))
+      return Promise.resolve();
+    const order = this.#obtain(host).finally(() => this.#orders.delete(host));
+    this.#orders.set(host, order);
+    return order;
+  }
+
+  async #obtain(host: string): Promise<void> {
+    const { issuer, log } = this.#options;
+    try {
+      const pem = await issuer.issue(host);
+      const held = this.#hold(host, pem);
+      this.#failures.delete(host);
+      log.info({ host, notAfter: new Date(held.notAfter).toISOString() }, 'certificate issued');
+      this.#save(host, pem);
+    } catch (cause) {
+      this.#failed(host, cause);
+    }
+  }
+
+  #save(host: string, pem: string): void {
+    try {
+      this.#options.store.saveCertificate(host, pem);
+    } catch (err) {
+      // It works until the next start, which then orders another one.
+      this.#options.log.warn({ err, host }, 'certificate not kept on disk');
+    }
+  }
+
+  #mayOrder(host: string): boolean {
+    const now = this.#options.clock.monotonic();
+    if ((this.#failures.get(host)?.retryAt ?? now) > now) return false;
+    if (host === this.#options.domain || this.#held.has(host)) return true;
+    this.#newOrders = this.#newOrders.filter((at) => now - at < HOUR_MS);
+    if (this.#newOrders.length >= MAX_NEW_HOSTS_PER_HOUR) {
+      this.#options.log.warn({ host }, 'certificate not ordered: too many new names in this hour');
+      return false;
+    }
+    this.#newOrders.push(now);
+    return true;
+  }
+
+  #failed(host: string, cause: unknown): void {
+    const { clock, log, domain, serves } = this.#options;
+    const count = (this.#failures.get(host)?.count ?? 0) + 1;
+    const waitMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (count - 1));
+    // Names come and go: those that nobody serves any more are not worth remembering.
+    for (const known of this.#failures.keys()) if (!serves(known)) this.#failures.delete(known);
+    this.#failures.set(host, { count, retryAt: clock.monotonic() + waitMs });
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const { code, message, remedy } = new TunneldError(
+      'CERTIFICATE_FAILED',
+      `No certificate for ${host}: ${reason}`,
+    );
+    log.warn({ host, code, remedy, retryInMs: waitMs }, message);
+    // Nobody else may come by to ask for this one: without it no agent connects.
+    if (host !== domain || this.#stopped) return;
+    this.#retry?.cancel();
+    this.#retry = clock.setTimer(() => void this.#order(domain), waitMs);
+  }
+
+  #load(host: string): HeldCertificate | undefined {
+    const pem = this.#options.store.certificate(host);
+    if (pem === undefined) return undefined;
+    try {
+      return this.#hold(host, pem);
+    } catch (err) {
+      this.#options.log.warn({ err, host }, 'stored certificate not usable');
+      return undefined;
+    }
+  }
+
+  #hold(host: string, pem: string): HeldCertificate {
+    const held = holdCertificate(pem, host);
+    const life = held.notAfter - held.notBefore;
+    // Not all of them at once, where they were ordered at once.
+    const renewAt = held.notAfter - life / 3 - this.#options.random() * (life / 20);
+    this.#held.set(host, { ...held, renewAt });
+    return held;
+  }
+
+  #lookAgain(): void {
+    this.#timer = this.#options.clock.setTimer(() => {
+      void this.#renew().finally(() => {
+        if (!this.#stopped) this.#lookAgain();
+      });
+    }, LOOK_EVERY_MS);
+  }
+
+  async #renew(): Promise<void> {
+    const { clock, serves } = this.#options;
+    for (const [host, { renewAt }] of [...this.#held]) {
+      // It is in the store, should somebody serve it again.
+      if (!serves(host)) this.#held.delete(host);
+      else if (renewAt <= clock.now()) await this.#order(host);
+    }
+  }
+}

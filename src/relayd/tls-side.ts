@@ -1,0 +1,130 @@
+import type { TlsOptions } from 'node:tls';
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
+import type { TlsChallenges } from '../http1/challenge-front.ts';
+import type { Http1Server } from '../http1/server.ts';
+import type { RelayServer } from '../relay/relay-server.ts';
+import { AcmeIssuer } from './acme/acme-issuer.ts';
+import { CertificateFolder } from './acme/certificate-folder.ts';
+import { CertificateKeeper } from './acme/certificate-keeper.ts';
+import { ChallengeAnswers } from './acme/challenge-answers.ts';
+import { createRedirectServer } from './redirect-server.ts';
+import type { RelaySettings } from './settings.ts';
+import { readTls, watchTls } from './tls-files.ts';
+
+/** Where certificates come from. */
+export interface TlsSide {
+  /** For the relay's own listener. */
+  readonly listener: { readonly tls?: TlsOptions; readonly tlsChallenges?: TlsChallenges };
+  /**
+   * The relay listens: begins what needs that.
+   *
+   * @throws {TunneldError} `PORT_IN_USE`
+   */
+  start(server: RelayServer): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Certificates from files or from an authority, or none; and the listener that sends visitors there.
+ *
+ * @throws {TunneldError} `USAGE` (files that cannot be used), `STATE_UNWRITABLE` (the folder)
+ */
+export function createTlsSide(settings: RelaySettings, clock: Clock, log: Logger): TlsSide {
+  const answers = new ChallengeAnswers();
+  const certificates = certificatesOf(settings, answers, clock, log);
+  const { redirectPort, host } = settings;
+  let redirect: Http1Server | undefined;
+  return {
+    listener: certificates === undefined ? {} : { tls: certificates.tls, tlsChallenges: answers },
+    async start(server) {
+      if (redirectPort !== undefined) {
+        const challengeAnswer = (at: string, token: string) => answers.textFor(at, token);
+        redirect = createRedirectServer({ ...settings, challengeAnswer, clock, log });
+        await redirect.listen({ host, port: redirectPort });
+      }
+      certificates?.start(server);
+    },
+    async stop() {
+      certificates?.stop();
+      await redirect?.close();
+    },
+  };
+}
+
+interface Certificates {
+  readonly tls: TlsOptions;
+  start(server: RelayServer): void;
+  stop(): void;
+}
+
+function certificatesOf(
+  settings: RelaySettings,
+  answers: ChallengeAnswers,
+  clock: Clock,
+  log: Logger,
+): Certificates | undefined {
+  const { tls, acme } = settings;
+  if (acme !== undefined) return ordered({ ...settings, acme }, answers, clock, log);
+  return tls === undefined ? undefined : fromFiles(tls, log);
+}
+
+function fromFiles(files: NonNullable<RelaySettings['tls']>, log: Logger): Certificates {
+  let unwatch = () => {};
+  return {
+    tls: readTls(files),
+    start(server) {
+      unwatch = watchTls(
+        files,
+        (next) => {
+          server.setTls(next);
+          log.info({ cert: files.cert }, 'certificate read again');
+        },
+        (err) => log.warn({ err }, 'certificate not read again'),
+      );
+    },
+    stop: () => unwatch(),
+  };
+}
+
+function ordered(
+  { acme, publicUrl, redirectPort }: RelaySettings & { readonly acme: NonNullable<RelaySettings['acme']> },
+  answers: ChallengeAnswers,
+  clock: Clock,
+  log: Logger,
+): Certificates {
+  const store = new CertificateFolder(acme.folder);
+  const challenge = redirectPort === undefined ? ('tls-alpn-01' as const) : ('http-01' as const);
+  let server: RelayServer | undefined;
+  const keeper = new CertificateKeeper({
+    issuer: new AcmeIssuer({
+      directory: acme.directory,
+      email: acme.email,
+      challenge,
+      answers,
+      folder: store,
+    }),
+    store,
+    domain: publicUrl.hostname,
+    serves: (host) => server?.serves(host) ?? false,
+    clock,
+    random: Math.random,
+    log,
+  });
+  return {
+    tls: {
+      minVersion: 'TLSv1.2',
+      SNICallback: (servername, done) => {
+        keeper.contextFor(servername).then(
+          (context) => done(context === undefined ? new Error('no certificate') : null, context),
+          (error: Error) => done(error),
+        );
+      },
+    },
+    start(started) {
+      server = started;
+      keeper.start();
+    },
+    stop: () => keeper.stop(),
+  };
+}
