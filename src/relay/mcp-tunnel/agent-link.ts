@@ -40,6 +40,8 @@ export interface AgentLinkOptions {
 export class AgentLink implements ServingLink {
   readonly guarded = false;
   readonly returns = false;
+  /** Path in front of what the agent is asked for, where tunnels are told apart by path. */
+  pathPrefix = '';
   readonly #options: AgentLinkOptions;
   readonly #wire: TextSocket;
   readonly #visits = new Map<string, AgentVisit>();
@@ -82,6 +84,7 @@ export class AgentLink implements ServingLink {
       refuse(exchange, OVERLOADED);
     } else {
       const visit = new AgentVisit(exchange, target, {
+        pathPrefix: this.pathPrefix,
         clock,
         limits,
         budget,

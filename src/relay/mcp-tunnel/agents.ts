@@ -74,6 +74,7 @@ export class McpTunnelAgents {
       guard: new EdgeGuard(undefined, clock),
       link,
       acknowledge(publicUrl) {
+        link.pathPrefix = publicUrl.pathname.replace(/\/$/, '');
         // Where the name is the host, clients expect no path at all.
         const url = publicUrl.href.replace(/\/$/, '');
         wire.send(encodeRegisterAck({ subdomain: name, url }));

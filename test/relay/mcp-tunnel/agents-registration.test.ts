@@ -40,11 +40,13 @@ describe('a client of mcp-tunnel', () => {
 
   it('gets the URL by path where the relay routes by path', async () => {
     const relay = await startOldRelay({ routing: 'path' });
-    const local = await startLocal((request, response) => response.end(request.url));
+    const local = await startLocal((request, response) =>
+      response.end(`${request.headers['x-forwarded-prefix']} ${request.url}`),
+    );
     const client = await startClientP2({ ...relay.as('myapp'), localPort: local.port });
     expect(client.url).toBe('https://tunnel.test/myapp');
     const { text } = await visit(relay.port, 'tunnel.test', '/myapp/mcp', {}).answer;
-    expect(text).toBe('/mcp');
+    expect(text).toBe('/myapp /mcp');
   });
 
   it.each(['test', 'my-token', 'any'])(
@@ -83,12 +85,23 @@ describe('a client of mcp-tunnel', () => {
     await waitFor(() => relay.server.stats.pendingLinks === 0);
   });
 
-  it('is counted with the sockets that have not registered', async () => {
+  it('is counted with the sockets that have not registered, and makes room while it is silent', async () => {
     const relay = await startOldRelay({ limits: { pendingLinks: 1 } });
-    const first = new WebSocket(`ws://127.0.0.1:${relay.port}/_tunnel/register`);
-    onTestFinished(() => first.terminate());
+    const silent = new WebSocket(`ws://127.0.0.1:${relay.port}/_tunnel/register`);
+    const closed = new Promise((resolve) => silent.once('close', resolve));
     await waitFor(() => relay.server.stats.pendingLinks === 1);
-    await expect(registerOldClient(relay.as('myapp'), ignore)).rejects.toThrow('503');
+    expect((await registerOldClient(relay.as('myapp'), ignore)).subdomain).toBe('myapp');
+    await closed;
+  });
+
+  it('is not sent away for another one once it said who it is', async () => {
+    const authorize = authorizeFromList(() => parseGrants('alice:a,b', 'test'));
+    const relay = await startOldRelay({ authorize, limits: { pendingLinks: 1 } });
+    const ws = new WebSocket(`ws://127.0.0.1:${relay.port}/_tunnel/register`);
+    onTestFinished(() => ws.terminate());
+    ws.once('open', () => ws.send('{"token":"alice"}'));
+    await new Promise<void>((resolve) => ws.once('message', () => resolve()));
+    await expect(registerOldClient(relay.as('a', { token: 'alice' }), ignore)).rejects.toThrow('503');
   });
 
   it('is not known where the operator does not want it', async () => {
@@ -337,6 +350,22 @@ describe('a relay with clients of mcp-tunnel', () => {
     expect((await running.answer).text).toBe('half whole');
     await drained;
     expect((await client.closed).code).toBe(1001);
+  });
+
+  it('does not wait for them when they have nothing to finish', async () => {
+    const clock = new FakeClock();
+    const relay = await startOldRelay({ clock });
+    const client = await registerOldClient(relay.as('myapp'), ignore);
+    await relay.server.drain(60_000);
+    expect((await client.closed).code).toBe(1001);
+  });
+
+  it('leaves them where they are when it asks agents to dial again, which they cannot', async () => {
+    const relay = await startOldRelay();
+    const local = await startLocal((_request, response) => response.end('still here'));
+    await startClientP2({ ...relay.as('myapp'), localPort: local.port });
+    await relay.server.shed({ reason: 'balance', perSecond: 10 });
+    expect((await relay.visit('myapp', '/').answer).text).toBe('still here');
   });
 });
 
