@@ -52,8 +52,9 @@ export class McpTunnelAgents {
   /** Takes over a socket whose request is for `REGISTER_PATH`. */
   accept(request: RequestHead, socket: Socket, buffered: Buffer, address: string): void {
     const { hub, authorize, clock } = this.#options;
-    hub.upgrade(request, socket, async (spoke) => {
-      const registered = await registerAgent(socket, buffered, { authorize, clock, address, spoke });
+    hub.upgrade(request, socket, async (spoke, asked) => {
+      const context = { authorize, clock, address, spoke, asked };
+      const registered = await registerAgent(socket, buffered, context);
       return () => this.#serve(registered);
     });
   }

@@ -94,14 +94,32 @@ describe('a client of mcp-tunnel', () => {
     await closed;
   });
 
-  it('is not sent away for another one once it said who it is', async () => {
+  it('makes room for others while it thinks about an offer', async () => {
     const authorize = authorizeFromList(() => parseGrants('alice:a,b', 'test'));
     const relay = await startOldRelay({ authorize, limits: { pendingLinks: 1 } });
-    const ws = new WebSocket(`ws://127.0.0.1:${relay.port}/_tunnel/register`);
-    onTestFinished(() => ws.terminate());
-    ws.once('open', () => ws.send('{"token":"alice"}'));
-    await new Promise<void>((resolve) => ws.once('message', () => resolve()));
-    await expect(registerOldClient(relay.as('a', { token: 'alice' }), ignore)).rejects.toThrow('503');
+    const slow = new Promise<void>((resolve, reject) => {
+      const choose = () => {
+        resolve();
+        return undefined;
+      };
+      registerOldClient(relay.as(undefined, { token: 'alice', choose }), ignore).catch(reject);
+    });
+    await slow;
+    expect((await registerOldClient(relay.as('a', { token: 'alice' }), ignore)).subdomain).toBe('a');
+  });
+
+  it('is not sent away for another one while it waits for the relay', async () => {
+    let answer: (() => void) | undefined;
+    const authorize: Authorize = () =>
+      new Promise((resolve) => {
+        answer = () => resolve({ ok: true, identity: 'a', name: 'a' });
+      });
+    const relay = await startOldRelay({ authorize, limits: { pendingLinks: 1 } });
+    const first = registerOldClient(relay.as('a'), ignore);
+    await waitFor(() => answer);
+    await expect(registerOldClient(relay.as('a'), ignore)).rejects.toThrow('503');
+    answer?.();
+    expect((await first).subdomain).toBe('a');
   });
 
   it('is not known where the operator does not want it', async () => {
