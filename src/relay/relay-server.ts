@@ -173,7 +173,7 @@ export class RelayServer {
           // Any other method is told so like every request that is no handshake.
           if (request.method !== 'GET') return false;
           const { address } = visitorOf(socket, request, trusted);
-          this.#agents.accept(request, socket, buffered, address);
+          this.#agents.accept(request, socket, buffered, addressKey(address));
           return true;
         }
         if (!isLinkPath(request.target) || this.#nameInHost(request.get('host')) !== undefined) return false;

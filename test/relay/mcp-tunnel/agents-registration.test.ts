@@ -85,6 +85,18 @@ describe('a client of mcp-tunnel', () => {
     await waitFor(() => relay.server.stats.pendingLinks === 0);
   });
 
+  it('is forgotten at once when it leaves before it registers', async () => {
+    const clock = new FakeClock();
+    const relay = await startOldRelay({ clock });
+    const before = clock.pending;
+    const ws = new WebSocket(`ws://127.0.0.1:${relay.port}/_tunnel/register`);
+    await new Promise((resolve) => ws.once('open', resolve));
+    expect(clock.pending).toBeGreaterThan(before);
+    ws.terminate();
+    await waitFor(() => relay.server.stats.pendingLinks === 0);
+    await waitFor(() => clock.pending === before);
+  });
+
   it('is counted with the sockets that have not registered, and makes room while it is silent', async () => {
     const relay = await startOldRelay({ limits: { pendingLinks: 1 } });
     const silent = new WebSocket(`ws://127.0.0.1:${relay.port}/_tunnel/register`);
