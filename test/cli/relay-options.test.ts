@@ -56,6 +56,7 @@ describe('what `tunneld relay` is told', () => {
     ['--domain a.example', 'who may register'],
     ['--domain a.example --open --static-token a:b', '--open: excludes --static-token'],
     ['--domain a.example --auth-url http://127.0.0.1:1', '--auth-url: needs --auth-secret'],
+    ['--domain a.example --open --auth-secret env:X', '--auth-secret: needs --auth-url'],
     ['--domain a.example --static-token secret', 'is not TOKEN:NAME'],
     ['--domain a.example --open --tls-cert x', '--tls-cert: needs --tls-key'],
     [
@@ -84,6 +85,23 @@ describe('what `tunneld relay` is told', () => {
     const env = { TUNNELD_RELAY_MAX_RESPONSE_BODY: written };
     const { settings } = await read('--domain a.example --open', env);
     expect(settings.limits.maxResponseBodyBytes).toBe(bytes);
+  });
+
+  it.each([
+    ['0.1', 0.1],
+    ['1/100', 0.01],
+    ['5%', 0.05],
+    ['0', 0],
+    ['1', 1],
+  ])('takes %s for a share of %f', async (written, share) => {
+    const { settings } = await read(`--domain a.example --open --log-sample ${written}`);
+    expect(settings.logSample).toBe(share);
+  });
+
+  it.each(['2', '1/0', 'half', '-1', '0/0'])('takes %s for no share', async (written) => {
+    await expect(read(`--domain a.example --open --log-sample=${written}`)).rejects.toThrow(
+      'Expected a share',
+    );
   });
 
   it('suggests what a misspelt variable was meant to be', async () => {
