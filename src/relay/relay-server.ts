@@ -1,7 +1,7 @@
-import { BlockList } from 'node:net';
+import { BlockList, type Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import type { Clock } from '../core/clock.ts';
-import type { Exchange } from '../core/exchange.ts';
+import type { Exchange, Peer, RequestHead } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
 import { RELAY_HEADER } from '../core/markers.ts';
 import type { TlsChallenges } from '../http1/challenge-front.ts';
@@ -165,7 +165,7 @@ export class RelayServer {
     }
     this.#http = new Http1Server({
       handler: (exchange) => this.#handle(exchange),
-      peerOf: (socket, request) => visitorOf(socket, request, this.#trusted),
+      peerOf: (socket, request) => this.#visitor(socket, request),
       // A proxy's connections are everybody's.
       limitedAddressOf: (socket) => {
         const address = addressOf(socket);
@@ -185,12 +185,12 @@ export class RelayServer {
         if (this.#agents !== undefined && isRegisterPath(request.target)) {
           // Any other method is told so like every request that is no handshake.
           if (request.method !== 'GET') return false;
-          const { address } = visitorOf(socket, request, this.#trusted);
+          const { address } = this.#visitor(socket, request);
           this.#agents.accept(request, socket, buffered, address);
           return true;
         }
         if (!isLinkPath(request.target) || this.#nameInHost(request.get('host')) !== undefined) return false;
-        this.#hub.accept(request, socket, buffered, visitorOf(socket, request, this.#trusted).address);
+        this.#hub.accept(request, socket, buffered, this.#visitor(socket, request).address);
         return true;
       },
     });
@@ -302,6 +302,11 @@ export class RelayServer {
     const url = new URL(this.#base);
     url.hostname = `${name}.${url.hostname}`;
     return url;
+  }
+
+  #visitor(socket: Socket, request: RequestHead): Peer {
+    const scheme = this.#base.protocol === 'https:' ? 'https' : 'http';
+    return visitorOf(socket, request, this.#trusted, scheme);
   }
 
   #nameInHost(host: string | undefined): Route | undefined {

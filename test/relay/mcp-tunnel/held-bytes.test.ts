@@ -120,14 +120,14 @@ describe('a request that is held until it is whole', () => {
     const visit = new AgentVisit(visitor, '/', {
       pathPrefix: '',
       clock: new FakeClock(),
-      limits: { streams: 1, requestBodyBytes: 100, answerBodyBytes: 100, answerQueueBytes: 100 },
+      limits: { streams: 1, requestBodyBytes: 100, answerBodyBytes: 100_000, answerQueueBytes: 100 },
       budget,
       ask: ({ body }) => void asked.push(body ?? Buffer.alloc(0)),
       cancel: () => {},
       done: () => {},
     });
     visit.start();
-    return { visitor, budget, asked };
+    return { visitor, budget, asked, visit };
   };
 
   it('gives its room back when it is sent', () => {
@@ -143,6 +143,14 @@ describe('a request that is held until it is whole', () => {
     visitor.sink?.data(Buffer.from('12345678'));
     visitor.sink?.data(Buffer.from('345'));
     expect([visitor.status, asked.length, left(budget, 10)]).toEqual([503, 0, 10]);
+  });
+
+  it('is answered with 503 when its answer is in one piece for which there is no room', () => {
+    const { visitor, budget, visit } = start(69_999);
+    visitor.sink?.end();
+    const headers = new Map<string, string>();
+    visit.take({ kind: 'response', id: visit.id, status: 200, headers, body: Buffer.alloc(70_000) });
+    expect([visitor.status, left(budget, 69_999)]).toEqual([503, 69_999]);
   });
 
   it('gives its room back when its visitor goes', () => {
