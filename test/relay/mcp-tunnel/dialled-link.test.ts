@@ -503,6 +503,34 @@ describe('a quiet link to a relay of mcp-tunnel', () => {
     expect(ended).toBe(false);
   });
 
+  it('may take its time to read what was sent, which its pongs wait behind, but not for ever', async () => {
+    const clock = new FakeClock();
+    const relay = await startRelay({ clock });
+    const proxy = await FaultProxy.listen({ host: '127.0.0.1', port: relay.port });
+    onTestFinished(() => proxy.close());
+    let exchange: Exchange | undefined;
+    const accept: Accept = (accepted) => {
+      exchange = accepted;
+    };
+    const opening = dial({ url: new URL(`http://127.0.0.1:${proxy.port}`) }, { clock, accept });
+    await waitFor(() => relay.tunnels.size === 1);
+    await clock.advance(100);
+    const link = await opening;
+    visit(relay);
+    await waitFor(() => exchange !== undefined);
+    proxy.faults.stalled = true;
+    exchange?.respond(head(200));
+    exchange?.write(Buffer.alloc(1_048_576));
+    let ended = false;
+    void link.closed.then(() => {
+      ended = true;
+    });
+    for (let second = 0; second < 30; second++) await clock.advance(1_000);
+    expect(ended).toBe(false);
+    for (let second = 0; second < 35; second++) await clock.advance(1_000);
+    expect(await link.closed).toMatchObject({ reason: 'lost' });
+  });
+
   it('is taken for lost within 20 s when the relay is gone without a word', async () => {
     const clock = new FakeClock();
     const relay = await startRelay({ clock });
