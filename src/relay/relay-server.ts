@@ -190,7 +190,7 @@ export class RelayServer {
           return true;
         }
         if (!isLinkPath(request.target) || this.#nameInHost(request.get('host')) !== undefined) return false;
-        this.#hub.accept(request, socket, buffered, visitorOf(socket, request, this.#trusted).address);
+        this.#hub.accept(request, socket, buffered, this.#visitor(socket, request).address);
         return true;
       },
     });
