@@ -17,9 +17,13 @@ import { type NameHolder, NameRegistry } from './name-registry.ts';
 import type { ServingLink } from './serving-link.ts';
 import { WaitingRoom } from './waiting-room.ts';
 import { acceptUpgrade } from './websocket-handshake.ts';
+import { WindowBudget } from './window-budget.ts';
 
 /** How long the exchanges of a link may go on after its successor took over. */
 const SUPERSEDED_GRACE_MS = 10_000;
+
+/** What the windows of downloads may grow by, those of all tunnels together. */
+const GROWTH_BYTES = 134_217_728;
 
 export interface LinkHubOptions {
   readonly authorize: Authorize;
@@ -67,6 +71,7 @@ export class LinkHub {
   readonly names: NameRegistry;
   readonly #options: LinkHubOptions;
   readonly #links = new Set<ServingLink>();
+  readonly #budget = new WindowBudget(GROWTH_BYTES);
   readonly #pending: WaitingRoom;
   #draining = false;
   #onEmpty: (() => void) | undefined;
@@ -180,6 +185,7 @@ export class LinkHub {
       wire,
       clock,
       receiveWindow: own.window,
+      budget: this.#budget,
       sendWindow: hello.window,
       maxStreams: Math.min(own.maxStreams, hello.maxStreams),
       maxFrame: hello.maxFrame,
@@ -198,6 +204,7 @@ export class LinkHub {
       acknowledge(publicUrl, link) {
         const payload = encodeHello({ ...own, publicUrl: publicUrl.href, link, ...group });
         wire.frame(FrameType.hello, 0, payload, 0, payload.length, false);
+        mux.measure();
       },
     });
   }
