@@ -107,10 +107,14 @@ export class LinkHub {
   /**
    * Upgrades a socket to WebSocket if there is room for another link.
    *
-   * @param register gives what makes the link serve, and says when the agent `spoke`; on a
-   *   `LinkError` it has closed the socket
+   * @param register gives what makes the link serve, and says when the agent `spoke` and when we
+   *   wait for more of it; on a `LinkError` it has closed the socket
    */
-  upgrade(request: RequestHead, socket: Socket, register: (spoke: () => void) => Promise<() => void>): void {
+  upgrade(
+    request: RequestHead,
+    socket: Socket,
+    register: (spoke: () => void, asked: () => void) => Promise<() => void>,
+  ): void {
     const upgrade = acceptUpgrade((name) => request.get(name));
     if ('refusal' in upgrade) {
       turnAway(socket, '400 Bad Request', `${upgrade.refusal}\n`);
@@ -121,7 +125,10 @@ export class LinkHub {
       return;
     }
     socket.write(upgrade.answer, 'latin1');
-    register(() => this.#pending.spoke(socket)).then(
+    register(
+      () => this.#pending.spoke(socket),
+      () => this.#pending.listens(socket),
+    ).then(
       (serve) => {
         this.#pending.leave(socket);
         serve();
@@ -149,7 +156,11 @@ export class LinkHub {
   /** Asks every agent to dial elsewhere; what is in flight goes on. */
   drain(): void {
     this.#draining = true;
-    for (const link of this.#links) link.goaway('draining', 'the relay is shutting down');
+    for (const link of this.#links) {
+      link.goaway('draining', 'the relay is shutting down');
+      // Nobody will come in its place, so nothing is won by waiting for more.
+      if (!link.returns) link.whenIdle(() => link.close('draining', 'the relay is shutting down'));
+    }
   }
 
   /** Resolves once no link is left, or after `timeoutMs` (milliseconds). */
