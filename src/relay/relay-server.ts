@@ -1,13 +1,13 @@
-import { BlockList } from 'node:net';
+import { BlockList, type Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import type { Clock } from '../core/clock.ts';
-import type { Exchange } from '../core/exchange.ts';
+import type { Exchange, Peer, RequestHead } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
 import { RELAY_HEADER } from '../core/markers.ts';
 import type { TlsChallenges } from '../http1/challenge-front.ts';
 import { isOAuthPath } from '../http1/refusal-text.ts';
 import { Http1Server } from '../http1/server.ts';
-import type { ServerLimits } from '../http1/server-options.ts';
+import type { RefusedRequest, ServerLimits } from '../http1/server-options.ts';
 import { addressOf } from '../http1/socket-origin.ts';
 import { addressKey } from './address-key.ts';
 import type { Authorize } from './authorization.ts';
@@ -91,6 +91,8 @@ export interface RelayServerOptions {
   readonly onVisit?: (visit: Visit) => void;
   /** A name has a link, for the first time or anew. */
   readonly onRegistered?: (name: string) => void;
+  /** Told of what was refused before it was a request: a broken or slow head, one connection too many. */
+  readonly onRefused?: (refused: RefusedRequest) => void;
   readonly authorize: Authorize;
   /** After the start, visitors of names that may yet come back from an earlier relay wait (milliseconds). */
   readonly returnsMs?: number;
@@ -163,7 +165,7 @@ export class RelayServer {
     }
     this.#http = new Http1Server({
       handler: (exchange) => this.#handle(exchange),
-      peerOf: (socket, request) => visitorOf(socket, request, this.#trusted),
+      peerOf: (socket, request) => this.#visitor(socket, request),
       // A proxy's connections are everybody's.
       limitedAddressOf: (socket) => {
         const address = addressOf(socket);
@@ -175,17 +177,20 @@ export class RelayServer {
       limits,
       clock,
       log,
-      answerRefused: answerBroken,
+      answerRefused: (refused) => {
+        options.onRefused?.(refused);
+        return answerBroken(refused);
+      },
       onUpgrade: (request, socket, buffered) => {
         if (this.#agents !== undefined && isRegisterPath(request.target)) {
           // Any other method is told so like every request that is no handshake.
           if (request.method !== 'GET') return false;
-          const { address } = visitorOf(socket, request, this.#trusted);
+          const { address } = this.#visitor(socket, request);
           this.#agents.accept(request, socket, buffered, address);
           return true;
         }
         if (!isLinkPath(request.target) || this.#nameInHost(request.get('host')) !== undefined) return false;
-        this.#hub.accept(request, socket, buffered, visitorOf(socket, request, this.#trusted).address);
+        this.#hub.accept(request, socket, buffered, this.#visitor(socket, request).address);
         return true;
       },
     });
@@ -299,6 +304,11 @@ export class RelayServer {
     return url;
   }
 
+  #visitor(socket: Socket, request: RequestHead): Peer {
+    const scheme = this.#base.protocol === 'https:' ? 'https' : 'http';
+    return visitorOf(socket, request, this.#trusted, scheme);
+  }
+
   #nameInHost(host: string | undefined): Route | undefined {
     if (this.#options.routing.kind !== 'host') return undefined;
     return routeHost(host ?? '', '', this.#base.hostname);
@@ -315,14 +325,13 @@ export class RelayServer {
     const waitSeconds = this.#perAddress.take(addressKey(exchange.peer.address));
     if (waitSeconds > 0) refuse(exchange, { ...TOO_MANY_OF_ADDRESS, retryAfterSeconds: waitSeconds });
     else if (this.#agents !== undefined && isRegisterPath(target)) refuseRegistration(exchange);
-    else if (route !== undefined) this.#toTunnel(exchange, route, byHost);
+    else if (route !== undefined) this.#toTunnel(exchange, route);
     else this.#answerItself(exchange);
   }
 
-  #toTunnel(exchange: Exchange, route: Route, byHost: boolean): void {
+  #toTunnel(exchange: Exchange, route: Route): void {
     const holder = this.#hub.names.find(route.name);
     if (holder !== undefined) this.#admit(exchange, holder, route);
-    else if (!byHost && isOAuthPath(exchange.request.target)) refuseDiscovery(exchange);
     else this.#awaitTunnel(exchange, route);
   }
 
@@ -375,8 +384,13 @@ export class RelayServer {
   /** Nobody serves the name now. One that was live a moment ago gets time to reconnect. */
   #awaitTunnel(exchange: Exchange, route: Route): void {
     const { names } = this.#hub;
-    const refuseMissing = () =>
-      refuse(exchange, names.remembers(route.name) ? TUNNEL_OFFLINE : UNKNOWN_TUNNEL);
+    const refuseMissing = () => {
+      const byPath = this.#options.routing.kind === 'path';
+      if (names.remembers(route.name)) refuse(exchange, TUNNEL_OFFLINE);
+      // `/register` is a name as well as a path of OAuth.
+      else if (byPath && isOAuthPath(exchange.request.target)) refuseDiscovery(exchange);
+      else refuse(exchange, UNKNOWN_TUNNEL);
+    };
     const stop = names.wait(route.name, (holder) => {
       exchange.onClose = undefined;
       if (holder === undefined) refuseMissing();

@@ -74,6 +74,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     returnsMs: settings.returnsMs ?? RETURNS_MS,
     clock,
     log,
+    onRefused: (refused) => visits.noteRefused(refused),
     onVisit: (visit) => {
       visits.note(visit);
       tunnels.note(visit);
