@@ -32,6 +32,11 @@ export class Problems {
     this.#log.error({ ...known, detail }, `${what} not read again`);
   }
 
+  /** One that is in the log already. */
+  note(what: Reread, error: Error): void {
+    this.#found.set(what, error.message);
+  }
+
   solved(what: Reread): void {
     this.#found.delete(what);
   }

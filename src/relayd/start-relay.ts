@@ -111,6 +111,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
       const useCertificate = tlsSide.prepare(next.tls);
       auth.replace(next.auth);
       server.reconfigure(next.limits, next.trustedProxies);
+      tlsSide.reconfigure(next.limits, next.trustedProxies);
       useCertificate();
       accessLog.share = next.logSample ?? 1;
       const waiting = awaitingRestart(settings, next);

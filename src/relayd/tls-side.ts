@@ -2,14 +2,13 @@ import type { TlsOptions } from 'node:tls';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { TlsChallenges } from '../http1/challenge-front.ts';
-import type { Http1Server } from '../http1/server.ts';
 import type { RelayServer } from '../relay/relay-server.ts';
 import { AcmeIssuer } from './acme/acme-issuer.ts';
 import { CertificateFolder } from './acme/certificate-folder.ts';
 import { CertificateKeeper } from './acme/certificate-keeper.ts';
 import { ChallengeAnswers } from './acme/challenge-answers.ts';
 import type { Problems } from './problems.ts';
-import { createRedirectServer } from './redirect-server.ts';
+import { RedirectServer } from './redirect-server.ts';
 import type { RelaySettings } from './settings.ts';
 import { readTls, type TlsFiles, watchTls } from './tls-files.ts';
 
@@ -29,6 +28,8 @@ export interface TlsSide {
    * @throws {TunneldError} `USAGE` (files that cannot be used)
    */
   prepare(files: RelaySettings['tls']): () => void;
+  /** For connections and requests from now on. */
+  reconfigure(limits: RelaySettings['limits'], trustedProxies: RelaySettings['trustedProxies']): void;
   stop(): Promise<void>;
 }
 
@@ -46,13 +47,13 @@ export function createTlsSide(
   const answers = new ChallengeAnswers();
   const certificates = certificatesOf(settings, answers, problems, clock, log);
   const { redirectPort, host } = settings;
-  let redirect: Http1Server | undefined;
+  let redirect: RedirectServer | undefined;
   return {
     listener: certificates === undefined ? {} : { tls: certificates.tls, tlsChallenges: answers },
     async start(server) {
       if (redirectPort !== undefined) {
         const challengeAnswer = (at: string, token: string) => answers.textFor(at, token);
-        redirect = createRedirectServer({ ...settings, challengeAnswer, clock, log });
+        redirect = new RedirectServer({ ...settings, challengeAnswer, clock, log });
         await redirect.listen({ host, port: redirectPort });
       }
       certificates?.start(server);
@@ -63,6 +64,9 @@ export function createTlsSide(
       // For after the restart they have to be right as well.
       readTls(files);
       return NOTHING;
+    },
+    reconfigure(limits, trustedProxies) {
+      redirect?.reconfigure(limits, trustedProxies);
     },
     async stop() {
       certificates?.stop();
@@ -89,7 +93,7 @@ function certificatesOf(
   log: Logger,
 ): Certificates | undefined {
   const { tls, acme } = settings;
-  if (acme !== undefined) return ordered({ ...settings, acme }, answers, clock, log);
+  if (acme !== undefined) return ordered({ ...settings, acme }, answers, problems, clock, log);
   return tls === undefined ? undefined : fromFiles(tls, problems, log);
 }
 
@@ -129,6 +133,7 @@ function fromFiles(first: TlsFiles, problems: Problems, log: Logger): Certificat
 function ordered(
   { acme, publicUrl, redirectPort }: RelaySettings & { readonly acme: NonNullable<RelaySettings['acme']> },
   answers: ChallengeAnswers,
+  problems: Problems,
   clock: Clock,
   log: Logger,
 ): Certificates {
@@ -146,6 +151,10 @@ function ordered(
     store,
     domain: publicUrl.hostname,
     serves: (host) => server?.serves(host) ?? false,
+    onOwn: (problem) => {
+      if (problem === undefined) problems.solved('certificate');
+      else problems.note('certificate', problem);
+    },
     clock,
     random: Math.random,
     log,

@@ -18,6 +18,7 @@ function keeper({ stored = {} as Record<string, string>, random = 0 } = {}) {
   const issued: { readonly host: string; readonly pem: string }[] = [];
   const asked: { readonly host: string; readonly at: number }[] = [];
   const logged: Record<string, unknown>[] = [];
+  const own: (string | undefined)[] = [];
   const saved = new Map(Object.entries(stored));
   const world = {
     served: new Set([DOMAIN]),
@@ -42,11 +43,12 @@ function keeper({ stored = {} as Record<string, string>, random = 0 } = {}) {
     },
     domain: DOMAIN,
     serves: (host) => world.served.has(host),
+    onOwn: (problem) => void own.push(problem?.code),
     clock,
     random: () => random,
     log: createLogger('info', { write: (line) => void logged.push(JSON.parse(line)) }),
   });
-  return { keeper: made, clock, issued, asked, logged, saved, world };
+  return { keeper: made, clock, issued, asked, logged, own, saved, world };
 }
 
 function pemFor(host: string, now: number, days = 90): string {
@@ -134,7 +136,7 @@ describe('the keeper of certificates', () => {
   });
 
   it('shows the old one while the renewal fails, tries less and less often, and says what to do', async () => {
-    const { keeper: made, clock, asked, issued, logged, world } = keeper();
+    const { keeper: made, clock, asked, issued, logged, own, world } = keeper();
     made.start();
     await clock.advance(59 * DAY);
     world.failing = true;
@@ -150,7 +152,9 @@ describe('the keeper of certificates', () => {
       msg: expect.stringContaining('did not reach this relay'),
     });
     world.failing = false;
+    expect(own.at(-1)).toBe('CERTIFICATE_FAILED');
     await clock.advance(2 * DAY);
+    expect(own.at(-1)).toBeUndefined();
     expect(await shownBy(await made.contextFor(DOMAIN))).toBe(fingerprint(issued[1]?.pem));
     made.stop();
   });
