@@ -34,6 +34,8 @@ export interface LinkHubOptions {
   readonly clock: Clock;
   readonly log: Logger;
   publicUrl(name: string): URL;
+  /** A name has a link, for the first time or anew. */
+  onRegistered?(name: string): void;
 }
 
 /** An agent whose credential is good. */
@@ -42,6 +44,8 @@ export interface Applicant {
   readonly identity: string;
   readonly guard: EdgeGuard;
   readonly link: ServingLink;
+  /** Where it dialled from. */
+  readonly address?: string | undefined;
   /** Links of one agent that name the same group serve the name together. */
   readonly group?: string;
   /** Tells the agent that it serves the name from now on. */
@@ -88,10 +92,10 @@ export class LinkHub {
   }
 
   /** Takes over a socket whose request asks for a link of our own protocol. */
-  accept(request: RequestHead, socket: Socket, buffered: Buffer): void {
+  accept(request: RequestHead, socket: Socket, buffered: Buffer, address: string): void {
     this.upgrade(request, socket, async (spoke) => {
       const registered = await registerLink(socket, buffered, { ...this.#options, spoke });
-      return () => this.#serve(registered);
+      return () => this.#serve(registered, address);
     });
   }
 
@@ -166,7 +170,7 @@ export class LinkHub {
   }
 
   /** An agent of our own protocol is registered. */
-  #serve({ wire, hello, name, identity }: Registered): void {
+  #serve({ wire, hello, name, identity }: Registered, address: string): void {
     const { clock, streamsPerLink } = this.#options;
     const own = ownTerms(streamsPerLink);
     const guard = new EdgeGuard(hello.access, clock);
@@ -189,6 +193,7 @@ export class LinkHub {
       identity,
       guard,
       link: new MuxLink(mux),
+      address,
       ...group,
       acknowledge(publicUrl, link) {
         const payload = encodeHello({ ...own, publicUrl: publicUrl.href, link, ...group });
@@ -203,7 +208,7 @@ export class LinkHub {
    * @returns how to take the name back; undefined when the applicant was refused
    */
   admit(applicant: Applicant): Admission | undefined {
-    const { name, identity, guard, link, group, acknowledge } = applicant;
+    const { name, identity, guard, link, address, group, acknowledge } = applicant;
     const { clock, log, publicUrl } = this.#options;
     if (this.#draining) {
       link.close('overloaded', 'the relay is shutting down');
@@ -219,7 +224,8 @@ export class LinkHub {
       return this.#admission(link, linkId, partner.holder);
     }
     const serving = group === undefined ? link : new LinkGroup(group, link);
-    const holder: NameHolder = { name, identity, link: serving, guard, linkId, openedAt: clock.now() };
+    const openedAt = clock.now();
+    const holder: NameHolder = { name, identity, link: serving, guard, linkId, openedAt, address };
     const claimed = this.names.claim(name, holder);
     if (claimed === 'taken') {
       link.close('nameTaken', `somebody else holds the name ${name}`);
@@ -231,6 +237,7 @@ export class LinkHub {
     const { dialect, guarded } = link;
     const replaced = claimed.replaced !== undefined;
     log.info({ name, link: linkId, replaced, dialect, access: accessOf(guarded) }, 'link registered');
+    this.#options.onRegistered?.(name);
     this.names.wake(name);
     if (claimed.replaced !== undefined) this.#retire(claimed.replaced.link);
     return this.#admission(link, linkId, holder);

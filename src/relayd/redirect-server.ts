@@ -34,7 +34,7 @@ export function createRedirectServer(options: RedirectOptions): Http1Server {
       if (waitSeconds > 0) refuse(exchange, { ...TOO_MANY, retryAfterSeconds: waitSeconds });
       else redirect(exchange, options);
     },
-    peerOf: (socket, request) => visitorOf(socket, request, trustedProxies),
+    peerOf: (socket, request) => visitorOf(socket, request, trustedProxies, 'http'),
     limitedAddressOf: (socket) => {
       const address = addressOf(socket);
       return trusts(address) ? undefined : addressKey(address);

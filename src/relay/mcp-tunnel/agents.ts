@@ -54,11 +54,11 @@ export class McpTunnelAgents {
     const { hub, authorize, clock } = this.#options;
     hub.upgrade(request, socket, async (spoke) => {
       const registered = await registerAgent(socket, buffered, { authorize, clock, address, spoke });
-      return () => this.#serve(registered);
+      return () => this.#serve(registered, address);
     });
   }
 
-  #serve({ wire, name, identity }: RegisteredAgent): void {
+  #serve({ wire, name, identity }: RegisteredAgent, address: string): void {
     const { hub, clock } = this.#options;
     let admission: Admission | undefined;
     const link = new AgentLink({
@@ -73,6 +73,7 @@ export class McpTunnelAgents {
       identity,
       guard: new EdgeGuard(undefined, clock),
       link,
+      address,
       acknowledge(publicUrl) {
         // Where the name is the host, clients expect no path at all.
         const url = publicUrl.href.replace(/\/$/, '');
