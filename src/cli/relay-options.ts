@@ -123,7 +123,7 @@ class Assembly {
       redirectPort: redirectPort === 0 ? undefined : redirectPort,
       trustedProxies,
       proxyProtocol: values['proxy-protocol'],
-      mcpTunnelAgents: true,
+      mcpTunnelAgents: values['mcp-tunnel-agents'] === 'serve',
       adminPort: adminPort === 0 ? undefined : adminPort,
       adminSocket: values['admin-socket'],
       logSample: values['log-sample'],

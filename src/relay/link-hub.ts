@@ -17,9 +17,13 @@ import { type NameHolder, NameRegistry } from './name-registry.ts';
 import type { ServingLink } from './serving-link.ts';
 import { WaitingRoom } from './waiting-room.ts';
 import { acceptUpgrade } from './websocket-handshake.ts';
+import { WindowBudget } from './window-budget.ts';
 
 /** How long the exchanges of a link may go on after its successor took over. */
 const SUPERSEDED_GRACE_MS = 10_000;
+
+/** What the windows of downloads may grow by, those of all tunnels together. */
+const GROWTH_BYTES = 134_217_728;
 
 export interface LinkHubOptions {
   readonly authorize: Authorize;
@@ -67,6 +71,7 @@ export class LinkHub {
   readonly names: NameRegistry;
   readonly #options: LinkHubOptions;
   readonly #links = new Set<ServingLink>();
+  readonly #budget = new WindowBudget(GROWTH_BYTES);
   readonly #pending: WaitingRoom;
   #draining = false;
   #onEmpty: (() => void) | undefined;
@@ -102,10 +107,14 @@ export class LinkHub {
   /**
    * Upgrades a socket to WebSocket if there is room for another link.
    *
-   * @param register gives what makes the link serve, and says when the agent `spoke`; on a
-   *   `LinkError` it has closed the socket
+   * @param register gives what makes the link serve, and says when the agent `spoke` and when we
+   *   wait for more of it; on a `LinkError` it has closed the socket
    */
-  upgrade(request: RequestHead, socket: Socket, register: (spoke: () => void) => Promise<() => void>): void {
+  upgrade(
+    request: RequestHead,
+    socket: Socket,
+    register: (spoke: () => void, asked: () => void) => Promise<() => void>,
+  ): void {
     const upgrade = acceptUpgrade((name) => request.get(name));
     if ('refusal' in upgrade) {
       turnAway(socket, '400 Bad Request', `${upgrade.refusal}\n`);
@@ -116,7 +125,10 @@ export class LinkHub {
       return;
     }
     socket.write(upgrade.answer, 'latin1');
-    register(() => this.#pending.spoke(socket)).then(
+    register(
+      () => this.#pending.spoke(socket),
+      () => this.#pending.listens(socket),
+    ).then(
       (serve) => {
         this.#pending.leave(socket);
         serve();
@@ -144,7 +156,11 @@ export class LinkHub {
   /** Asks every agent to dial elsewhere; what is in flight goes on. */
   drain(): void {
     this.#draining = true;
-    for (const link of this.#links) link.goaway('draining', 'the relay is shutting down');
+    for (const link of this.#links) {
+      link.goaway('draining', 'the relay is shutting down');
+      // Nobody will come in its place, so nothing is won by waiting for more.
+      if (!link.returns) link.whenIdle(() => link.close('draining', 'the relay is shutting down'));
+    }
   }
 
   /** Resolves once no link is left, or after `timeoutMs` (milliseconds). */
@@ -180,6 +196,7 @@ export class LinkHub {
       wire,
       clock,
       receiveWindow: own.window,
+      budget: this.#budget,
       sendWindow: hello.window,
       maxStreams: Math.min(own.maxStreams, hello.maxStreams),
       maxFrame: hello.maxFrame,
@@ -198,6 +215,7 @@ export class LinkHub {
       acknowledge(publicUrl, link) {
         const payload = encodeHello({ ...own, publicUrl: publicUrl.href, link, ...group });
         wire.frame(FrameType.hello, 0, payload, 0, payload.length, false);
+        mux.measure();
       },
     });
   }

@@ -31,6 +31,11 @@ export class LinkSocket {
   onClosed: ((error: LinkError) => void) | undefined;
   /** Send at once instead of once a loop turn: cheaper while there is nothing to batch with. */
   eager = true;
+  /** So many bytes may be sent in all before producers wait, and the next PING should leave. */
+  sendUntil = Number.POSITIVE_INFINITY;
+  markAt = Number.POSITIVE_INFINITY;
+  /** Called when `markAt` is reached; sets the next one. */
+  onMark: (() => void) | undefined;
   /** Set by whoever kept a piece of the bytes being received; their buffer must not be reused. */
   kept = false;
 
@@ -41,6 +46,8 @@ export class LinkSocket {
   #slab: Buffer | undefined;
   #fill = SLAB_START;
   readonly #inFlight: Buffer[] = [];
+  /** Bytes that left the slab. */
+  #flushed = 0;
   #scheduled = false;
   #congested = false;
   #closed = false;
@@ -73,9 +80,24 @@ export class LinkSocket {
     });
   }
 
-  /** Unsent bytes are so many that producers should hold theirs back. */
+  /** Producers should hold their bytes back. */
   get congested(): boolean {
+    return this.#congested || this.sent >= this.sendUntil;
+  }
+
+  /** The socket does not take what it is given: even what is small and urgent waits. */
+  get blocked(): boolean {
     return this.#congested;
+  }
+
+  /** So many bytes wait that the peer seems not to read at all. */
+  get overfull(): boolean {
+    return this.#socket.writableLength > 2 * CONGESTED_BYTES;
+  }
+
+  /** Bytes of all frames so far. */
+  get sent(): number {
+    return this.#flushed + this.#fill - SLAB_START;
   }
 
   get closed(): boolean {
@@ -156,6 +178,7 @@ export class LinkSocket {
 
   #leave(): void {
     this.#spoke = true;
+    if (this.sent >= this.markAt) this.onMark?.();
     const backlog = this.#socket.writableLength + this.#fill - SLAB_START;
     if (backlog > CONGESTED_BYTES) this.#congested = true;
     if (this.#fill - SLAB_START >= BATCH_BYTES) this.#flush();
@@ -179,6 +202,7 @@ export class LinkSocket {
     this.#slab = undefined;
     const end = this.#fill;
     this.#fill = SLAB_START;
+    this.#flushed += end - SLAB_START;
     if (this.#closed) {
       returnSlab(slab);
       return;

@@ -3,6 +3,7 @@ import { ByteQueue } from './byte-queue.ts';
 import { FrameType } from './frame.ts';
 import { LinkError } from './link-error.ts';
 import type { Mux } from './mux.ts';
+import { MAX_GROWN_WINDOW_BYTES } from './window-budget.ts';
 
 /** Why a stream was reset, as it travels in RST. Numbers are permanent. */
 export const ResetCode = {
@@ -45,12 +46,19 @@ export class MuxStream {
   #sendCredit: number;
   /** Bytes we let the peer send. */
   #receiveCredit: number;
+  /** Bytes we let it have under way; grows while the reader keeps up and the way is long. */
+  #window: number;
+  #grown = 0;
+  #creditedAt = 0;
   /** Consumed bytes not yet returned as credit. */
   #owed = 0;
   /** Bytes handed to a receiver that paused on them: owed once it resumes. */
   #held = 0;
   #paused = false;
   #queue: ByteQueue | undefined;
+  /** Bytes sent past those who wait, and in which round. */
+  #ahead = 0;
+  #aheadRound = 0;
   /** Output that had to wait. */
   #waiting: Buffer[] | undefined;
   #waitingHeads: { type: number; text: string }[] | undefined;
@@ -67,6 +75,7 @@ export class MuxStream {
     this.#opened = mux.answers;
     this.#sendCredit = sendCredit;
     this.#receiveCredit = receiveCredit;
+    this.#window = receiveCredit;
   }
 
   /** Nothing can be sent or received any more. */
@@ -85,7 +94,7 @@ export class MuxStream {
   /** Sends REQ or RES: one frame for the whole of a small exchange. `end`: nothing follows. */
   sendHead(type: number, text: string, first: Buffer | undefined, end: boolean): Flow {
     if (this.#gone) return Flow.consumed;
-    if (this.#mux.wire.congested || this.#waiting !== undefined) {
+    if (this.#waiting !== undefined || this.#mustWait(text.length + (first?.length ?? 0))) {
       this.#waitingHeads ??= [];
       this.#waitingHeads.push({ type, text });
       this.#waiting ??= [];
@@ -206,7 +215,10 @@ export class MuxStream {
     this.#sendCredit += credit;
     if (this.#sendCredit > 0x7fffffff)
       throw new LinkError('protocol', `window overflow on stream ${this.id}`);
-    this.flush();
+    if (this.#waiting === undefined) return;
+    // New credit is no reason to go before those who wait for the wire.
+    if (this.#mux.wire.congested) this.#mux.waitForWire(this);
+    else this.flush();
   }
 
   onReset(code: number): void {
@@ -227,16 +239,23 @@ export class MuxStream {
     this.receiver?.broken(undefined, detail);
   }
 
-  /** Sends what waited, as far as the peer's credit and the wire allow. */
-  flush(): void {
+  /** Sends what waited, as far as the peer's credit and the wire allow, and about `most` bytes. */
+  flush(most = Number.POSITIVE_INFINITY): void {
     if (this.#waiting === undefined || this.#gone) return;
     if (this.#waitingHeads !== undefined && !this.#sendWaitingHeads(this.#waitingHeads)) return;
+    let left = most;
     while (this.#waiting.length > 0) {
       const chunk = this.#waiting[0] ?? NO_BYTES;
+      if (left <= 0) {
+        this.#mux.waitForWire(this);
+        return;
+      }
       const last = this.#endWaiting && this.#waiting.length === 1;
-      const sent = this.#transmit(chunk, last);
+      const sent = this.#transmit(chunk, last, left);
+      left -= sent;
       if (sent < chunk.length) {
         this.#waiting[0] = chunk.subarray(sent);
+        if (left <= 0) this.#mux.waitForWire(this);
         return;
       }
       this.#waiting.shift();
@@ -267,21 +286,38 @@ export class MuxStream {
     return true;
   }
 
-  /** Sends up to the credit. Returns how many bytes went. */
-  #transmit(chunk: Buffer, last: boolean): number {
+  /** Sends up to the credit and about `most`. Returns how many bytes went. */
+  #transmit(chunk: Buffer, last: boolean, most = Number.POSITIVE_INFINITY): number {
     let sent = 0;
-    while (sent < chunk.length) {
-      if (this.#mux.wire.congested) {
+    while (sent < chunk.length && sent < most) {
+      if (this.#mustWait(chunk.length)) {
         this.#mux.waitForWire(this);
         return sent;
       }
-      const next = Math.min(chunk.length, sent + this.#mux.maxFrame, sent + this.#sendCredit);
+      const next = Math.min(chunk.length, sent + this.#mux.pieceBytes, sent + this.#sendCredit);
       if (next === sent) return sent;
       this.#sendCredit -= next - sent;
       this.#mux.wire.frame(FrameType.data, this.id, chunk, sent, next, last && next === chunk.length);
       sent = next;
     }
     return sent;
+  }
+
+  /**
+   * Whether bytes are held back for the wire. Events and small answers are not, as long as its socket
+   * takes them: they would wait for bodies that are in no hurry. A body in small pieces gains little,
+   * since each stream may do this for a few of them only before all go on.
+   */
+  #mustWait(bytes: number): boolean {
+    const { wire, round } = this.#mux;
+    if (!wire.congested) return false;
+    if (wire.blocked) return true;
+    if (this.#aheadRound !== round) {
+      this.#aheadRound = round;
+      this.#ahead = 0;
+    }
+    this.#ahead += bytes;
+    return this.#ahead > AHEAD_BYTES;
   }
 
   /** Checks what arrived against the rules of the protocol. */
@@ -308,10 +344,26 @@ export class MuxStream {
   /** Credit goes back in halves of the window: a WIN for each chunk would double the frames. */
   #owe(bytes: number): void {
     this.#owed += bytes;
-    if (this.#gone || this.#remoteEnded || this.#owed < this.#mux.creditStep) return;
-    this.#receiveCredit += this.#owed;
-    this.#mux.sendWindow(this.id, this.#owed);
+    if (this.#gone || this.#remoteEnded || this.#owed < this.#window >>> 1) return;
+    const credit = this.#owed + this.#grow();
+    this.#receiveCredit += credit;
+    this.#mux.sendWindow(this.id, credit);
     this.#owed = 0;
+  }
+
+  /** Half a window was read. Doubles it if that took less than a round trip: the peer waits for us. */
+  #grow(): number {
+    const { budget, clock } = this.#mux;
+    if (budget === undefined) return 0;
+    const now = clock.monotonic();
+    const elapsedMs = now - this.#creditedAt;
+    this.#creditedAt = now;
+    const more = this.#window;
+    if (more * 2 > MAX_GROWN_WINDOW_BYTES || !this.#mux.heldBackByCredit(elapsedMs)) return 0;
+    if (!budget.take(more)) return 0;
+    this.#window += more;
+    this.#grown += more;
+    return more;
   }
 
   get #answerArrived(): boolean {
@@ -337,6 +389,7 @@ export class MuxStream {
   #leave(): void {
     if (this.#gone) return;
     this.#gone = true;
+    if (this.#grown > 0) this.#mux.budget?.giveBack(this.#grown);
     this.#waiting = undefined;
     this.#queue?.clear();
     this.#queue = undefined;
@@ -345,6 +398,8 @@ export class MuxStream {
 }
 
 const NO_BYTES = Buffer.alloc(0);
+/** What a stream may send past those who wait. */
+const AHEAD_BYTES = 16_384;
 
 /** Payload of REQ and RES: `u16 headLen | head | first body bytes`. */
 export function splitHead(payload: Buffer): { text: string; first: Buffer } {

@@ -2,18 +2,29 @@ import type { Clock } from '../core/clock.ts';
 import { type FrameReceiver, FrameType } from './frame.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { decodeGoaway, encodeGoaway, type GoawayReason, LinkError } from './link-error.ts';
+import { LinkPace } from './link-pace.ts';
 import type { LinkSocket } from './link-socket.ts';
 import { MuxStream, ResetCode, splitHead } from './mux-stream.ts';
+import type { WindowBudget } from './window-budget.ts';
 
 /** Ids are never reused on a link; long before they run out the link is replaced. */
 const LAST_STREAM_ID = 0xf0000000;
 const NO_BYTES = Buffer.alloc(0);
+/** What one of several waiting streams sends before the next has its turn. */
+const TURN_BYTES = 32_768;
+/** Windows grow only where the way itself takes this long: on one machine they are long enough. */
+const LONG_WAY_MS = 2;
+const LONG_WAY_PIECE_BYTES = 16_384;
+/** A peer that lives but did not answer a PING for this long does not count them as we do. */
+const UNANSWERED_MS = 8_000;
 
 export interface MuxOptions {
   readonly wire: LinkSocket;
   readonly clock: Clock;
   /** Body bytes the peer may send on a stream before we return credit. */
   readonly receiveWindow: number;
+  /** What windows may grow by, all streams together; absent: they keep their size. */
+  readonly budget?: WindowBudget;
   /** The same, as the peer announced it. */
   readonly sendWindow: number;
   /** Streams open at once. */
@@ -38,13 +49,18 @@ export class Mux implements FrameReceiver {
   readonly wire: LinkSocket;
   /** This side answers requests; the other one opens streams. */
   readonly answers: boolean;
-  /** Credit is returned in steps of this many bytes. */
-  readonly creditStep: number;
+  readonly clock: Clock;
+  readonly budget: WindowBudget | undefined;
+  /** Longest piece of a body in one frame: on a long way others go in between. */
+  pieceBytes: number;
+  /** Counts how often producers were let go on: who is small may go ahead once each time. */
+  round = 0;
   readonly maxFrame: number;
   readonly #options: MuxOptions;
   readonly #streams = new Map<number, MuxStream>();
   readonly #waitingForWire = new Set<MuxStream>();
   readonly #heartbeat: Heartbeat;
+  readonly #pace: LinkPace;
   readonly #small = Buffer.alloc(4);
   #lastId = 0;
   #closed = false;
@@ -54,16 +70,21 @@ export class Mux implements FrameReceiver {
     this.#options = options;
     this.wire = options.wire;
     this.answers = options.onRequest !== undefined;
-    this.creditStep = options.receiveWindow >>> 1;
+    this.pieceBytes = options.maxFrame;
+    this.clock = options.clock;
+    this.budget = options.budget;
+    this.#pace = new LinkPace(options.clock.monotonic());
     this.maxFrame = options.maxFrame;
     this.#heartbeat = new Heartbeat({
       clock: options.clock,
       spoke: () => this.wire.takeSpoke(),
       stalledMs: () => this.wire.stalledMs,
-      ping: () => this.wire.frame(FrameType.ping, 0, NO_BYTES, 0, 0, false),
+      ping: () => this.#ask(),
       dead: (why) => this.wire.destroy(new LinkError('closing', why)),
     });
     this.wire.receiver = this;
+    this.wire.onMark = () => this.#mark();
+    this.#followPace();
     this.wire.onHeard = () => this.#heartbeat.heard();
     this.wire.onRelaxed = () => this.#onRelaxed();
     this.wire.onClosed = (error) => this.#onClosed(error);
@@ -92,6 +113,11 @@ export class Mux implements FrameReceiver {
   whenIdle(callback: () => void): void {
     if (this.#streams.size === 0) callback();
     else this.#idle = callback;
+  }
+
+  /** Asks how long the way is while nothing else is on it. Registration must be over. */
+  measure(): void {
+    this.#mark();
   }
 
   goaway(reason: GoawayReason, detail: string): void {
@@ -124,9 +150,12 @@ export class Mux implements FrameReceiver {
         return;
       case FrameType.ping:
         // A peer that pings without reading would make us buffer its answers.
-        if (!this.wire.congested) this.wire.frame(FrameType.pong, 0, NO_BYTES, 0, 0, false);
+        if (!this.wire.overfull) this.wire.frame(FrameType.pong, 0, NO_BYTES, 0, 0, false);
         return;
       case FrameType.pong:
+        this.#pace.arrived(this.clock.monotonic());
+        this.#followPace();
+        if (!this.wire.congested) this.#onRelaxed();
         return;
       case FrameType.goaway: {
         const { reason, detail } = decodeGoaway(payload);
@@ -147,6 +176,18 @@ export class Mux implements FrameReceiver {
 
   waitForWire(stream: MuxStream): void {
     this.#waitingForWire.add(stream);
+    this.#pace.full(this.wire.sent);
+  }
+
+  /**
+   * A stream's reader took `bytes` in `elapsedMs`: whether they came as slowly as they did because the
+   * peer had to wait for credit.
+   */
+  heldBackByCredit(elapsedMs: number): boolean {
+    const { tripMs, shortestTripMs } = this.#pace;
+    if (this.#pace.waiting === 0) this.#mark();
+    if (tripMs === undefined || shortestTripMs === undefined) return false;
+    return shortestTripMs >= LONG_WAY_MS && elapsedMs < tripMs;
   }
 
   sendWindow(id: number, credit: number): void {
@@ -197,10 +238,39 @@ export class Mux implements FrameReceiver {
     return this.#streams.get(id);
   }
 
+  /** Who waits sends a piece each, in turn, until the wire is full again. */
   #onRelaxed(): void {
-    const waiting = [...this.#waitingForWire];
-    this.#waitingForWire.clear();
-    for (const stream of waiting) stream.flush();
+    this.round += 1;
+    for (const stream of this.#waitingForWire) {
+      if (this.wire.congested) return;
+      // To the end of the line, which this loop comes to.
+      this.#waitingForWire.delete(stream);
+      stream.flush(TURN_BYTES);
+    }
+  }
+
+  #mark(): void {
+    // Before the frame: it counts its own bytes, and must not ask for another.
+    this.#pace.mark(this.wire.sent, this.clock.monotonic());
+    this.wire.markAt = this.#pace.nextMark;
+    this.wire.frame(FrameType.ping, 0, NO_BYTES, 0, 0, false);
+  }
+
+  #followPace(): void {
+    const long = (this.#pace.shortestTripMs ?? 0) >= LONG_WAY_MS;
+    this.pieceBytes = long ? Math.min(LONG_WAY_PIECE_BYTES, this.maxFrame) : this.maxFrame;
+    this.wire.sendUntil = this.#pace.sendUntil;
+    this.wire.markAt = this.#pace.nextMark;
+  }
+
+  /** The heartbeat's question. */
+  #ask(): void {
+    if (this.#pace.waitingMs(this.clock.monotonic()) >= UNANSWERED_MS) {
+      this.#pace.giveUp();
+      this.#followPace();
+      this.#onRelaxed();
+    }
+    this.#mark();
   }
 
   #onClosed(error: LinkError): void {

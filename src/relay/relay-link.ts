@@ -16,11 +16,14 @@ import type { LinkSocket } from './link-socket.ts';
 import { Mux } from './mux.ts';
 import { type MuxStream, ResetCode } from './mux-stream.ts';
 import { readPeerLine } from './peer-line.ts';
+import { WindowBudget } from './window-budget.ts';
 
 /** From the first SYN to the relay's HELLO. */
 const OPEN_TIMEOUT_MS = 10_000;
 /** A request that left before the relay knew of the next link is still taken by the old one. */
 const RETIRE_AFTER_MS = 500;
+/** What the windows of uploads may grow by together. */
+const GROWTH_BYTES = 33_554_432;
 /** Requests in flight; also the relay's limit counts. */
 const MAX_STREAMS = 4_096;
 
@@ -207,6 +210,7 @@ function serve(wire: LinkSocket, hello: RelayHello, options: RelayLinkOptions): 
     wire,
     clock,
     receiveWindow: ownTerms(MAX_STREAMS).window,
+    budget: new WindowBudget(GROWTH_BYTES),
     sendWindow: hello.window,
     maxStreams: MAX_STREAMS,
     maxFrame: hello.maxFrame,
@@ -221,6 +225,7 @@ function serve(wire: LinkSocket, hello: RelayHello, options: RelayLinkOptions): 
       settle(byUs ? { reason: 'closed-by-us' } : linkEnd(name, error, goaway));
     },
   });
+  mux.measure();
   const end = () => {
     byUs = true;
     mux.close('closing', 'the tunnel was closed');

@@ -47,6 +47,13 @@ describe('what `tunneld relay` is told', () => {
     expect([plain.acme, plain.redirectPort]).toEqual([undefined, undefined]);
   });
 
+  it('lets the clients of mcp-tunnel serve unless they are refused in words', async () => {
+    const serve = await read('--domain a.example --open');
+    expect(serve.settings.mcpTunnelAgents).toBe(true);
+    const refuse = await read('--domain a.example --open', { TUNNELD_RELAY_MCP_TUNNEL_AGENTS: 'refuse' });
+    expect(refuse.settings.mcpTunnelAgents).toBe(false);
+  });
+
   it('is warned about when others can read it, or anybody may come', async () => {
     const literal = await read('--domain a.example --static-token secret:alice');
     expect(literal.warnings).toEqual([expect.stringContaining('--static-token with the secret itself')]);

@@ -6,6 +6,8 @@ export interface Faults {
   delayMs: number;
   /** Each way, for each connection (bytes a second). `Infinity` is no limit. */
   bytesPerSecond: number;
+  /** How much may wait in front of the bandwidth limit, each way (milliseconds); then nothing is read. */
+  queueMs: number;
   /** Bytes are read and kept, never passed on: the peer looks alive and is not (half-open). */
   stalled: boolean;
   /** The largest piece written at once (bytes): splits heads and frames at odd places. */
@@ -23,6 +25,7 @@ export class FaultProxy {
   readonly faults: Faults = {
     delayMs: 0,
     bytesPerSecond: Number.POSITIVE_INFINITY,
+    queueMs: Number.POSITIVE_INFINITY,
     stalled: false,
     maxPiece: Number.POSITIVE_INFINITY,
     refusing: false,
@@ -123,6 +126,7 @@ class Lane {
   #inFlightBytes = 0;
   #ended = false;
   #timer: NodeJS.Timeout | undefined;
+  #wake: NodeJS.Timeout | undefined;
   /** When the last byte let through would have left a link of the given bandwidth. */
   #lineFreeAt = 0;
 
@@ -140,6 +144,7 @@ class Lane {
 
   stop(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#wake);
     this.#queue.length = 0;
   }
 
@@ -153,7 +158,7 @@ class Lane {
       this.#to.write(next.bytes);
       next = this.#queue[0];
     }
-    if (this.#inFlightBytes < MAX_IN_FLIGHT_BYTES) this.#from.resume();
+    this.#readOn();
     if (next !== undefined) {
       if (this.#to.writableNeedDrain) return;
       this.#timer = setTimeout(() => this.pump(), Math.max(0, next.dueAt - performance.now()));
@@ -172,7 +177,21 @@ class Lane {
       this.#queue.push({ bytes, dueAt: this.#lineFreeAt + this.#faults.delayMs });
     }
     this.#inFlightBytes += chunk.length;
-    if (this.#inFlightBytes >= MAX_IN_FLIGHT_BYTES) this.#from.pause();
+    const waitMs = this.#lineFreeAt - now;
+    const full = this.#inFlightBytes >= MAX_IN_FLIGHT_BYTES;
+    if (full || waitMs > this.#faults.queueMs) this.#from.pause();
+    if (!full && waitMs > this.#faults.queueMs) this.#wakeIn(waitMs - this.#faults.queueMs / 2);
     this.pump();
+  }
+
+  #readOn(): void {
+    if (this.#inFlightBytes >= MAX_IN_FLIGHT_BYTES) return;
+    if (this.#lineFreeAt - performance.now() > this.#faults.queueMs / 2) return;
+    this.#from.resume();
+  }
+
+  #wakeIn(delayMs: number): void {
+    clearTimeout(this.#wake);
+    this.#wake = setTimeout(() => this.#readOn(), delayMs);
   }
 }

@@ -262,6 +262,8 @@ describe('a peer that is stopped', () => {
     await using relay = await startProgram({ program: 'relay.ts', args: [String(port)] });
     const clock = new FakeClock();
     const { end } = await serve(port, say('before'), { clock });
+    // Nothing is under way any more after this.
+    expect(await (await fetch(`http://127.0.0.1:${port}/figma/`)).text()).toBe('before');
     process.kill(relay.pid, 'SIGSTOP');
     await clock.advance(19_999);
     await waitFor(() => end() !== undefined);

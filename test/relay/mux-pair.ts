@@ -5,12 +5,15 @@ import type { GoawayReason, LinkError } from '../../src/relay/link-error.ts';
 import { LinkSocket } from '../../src/relay/link-socket.ts';
 import { Mux } from '../../src/relay/mux.ts';
 import type { MuxStream } from '../../src/relay/mux-stream.ts';
+import type { WindowBudget } from '../../src/relay/window-budget.ts';
 
 export interface MuxPairOptions {
   readonly clock: Clock;
   /** Both sides' receive window (bytes); the protocol's minimum does not hold here. */
   readonly window: number;
   readonly maxFrame: number;
+  /** Of the side that asks. */
+  readonly budget?: WindowBudget;
   readonly maxStreams?: number;
   /** Of the side that answers, where it differs. */
   readonly answererStreams?: number;
@@ -37,7 +40,12 @@ export function muxPair(options: MuxPairOptions): MuxPair {
   let kept: (() => void)[] = [];
   const side = (end: NodeJS.ReadWriteStream, asks: boolean): Mux => {
     // The multiplexer needs of a socket what any duplex stream has, and this.
-    const socket = Object.assign(end, { setNoDelay: () => socket }) as unknown as Socket;
+    // A copy is written: this pipe, unlike a socket, may call back before the bytes were read.
+    const write = end.write.bind(end);
+    const socket = Object.assign(end, {
+      setNoDelay: () => socket,
+      write: (bytes: Uint8Array, done?: (error?: Error | null) => void) => write(Buffer.from(bytes), done),
+    }) as unknown as Socket;
     const wire = new LinkSocket(socket, asks ? 'none' : 'random', options.clock, {
       frame: () => {},
       data: () => {},
@@ -58,6 +66,7 @@ export function muxPair(options: MuxPairOptions): MuxPair {
       sendWindow: options.window,
       maxStreams: (asks ? undefined : options.answererStreams) ?? options.maxStreams ?? 1_000,
       maxFrame: options.maxFrame,
+      ...(asks && options.budget ? { budget: options.budget } : {}),
       ...(asks ? {} : { onRequest: options.onRequest }),
       ...(options.onGoaway && asks ? { onGoaway: options.onGoaway } : {}),
       onClosed: (error) => {

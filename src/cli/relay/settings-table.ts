@@ -48,6 +48,11 @@ export const RELAY_SETTINGS = {
     summary: 'Sent to it as X-Relay-Secret; file:PATH, env:VARIABLE',
   },
   open: { ...onOff, summary: 'Anybody may register any free name' },
+  'mcp-tunnel-agents': {
+    ...oneOf(['serve', 'refuse']),
+    value: 'what',
+    summary: 'Clients of mcp-tunnel and mcpr, which have no access tokens: serve or refuse; default: serve',
+  },
   'tls-cert': {
     ...text,
     value: 'file',

@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest';
+import { LinkPace } from '../../src/relay/link-pace.ts';
+
+interface Way {
+  readonly rttMs: number;
+  readonly mbit: number;
+  /** Nothing moves during this part of each second (milliseconds). */
+  readonly stallMs?: number;
+  /** What the sender has for the link (bytes a millisecond); endless when absent. */
+  readonly offered?: number;
+  /** The sender's event loop turns only so often (milliseconds). */
+  readonly hiccupMs?: number;
+}
+
+interface Outcome {
+  /** Of what the way can carry, once it has settled. */
+  readonly used: number;
+  /** How long bytes wait in front of the bottleneck (milliseconds), median and worst once settled. */
+  readonly queueMs: number;
+  readonly worstQueueMs: number;
+}
+
+const FRAME_BYTES = 16_384;
+const SETTLED_MS = 2_000;
+const END_MS = 12_000;
+
+/** A sender that always has more, a bottleneck and its delay, in steps of a millisecond. */
+function drive(pace: LinkPace, { rttMs, mbit, stallMs = 0, offered, hiccupMs = 1 }: Way): Outcome {
+  const bytesPerMs = mbit * 125;
+  const wire: { bytes: number; mark: boolean }[] = [];
+  const pongs: number[] = [];
+  const queues: number[] = [];
+  let queued = 0;
+  let sent = 0;
+  let carried = 0;
+  let allowed = 0;
+  let markAt = pace.nextMark;
+  const ping = (now: number) => {
+    pace.mark(sent, now);
+    markAt = pace.nextMark;
+    wire.push({ bytes: 8, mark: true });
+    sent += 8;
+    queued += 8;
+  };
+  ping(0);
+  for (let now = 0; now < END_MS; now++) {
+    while (now % hiccupMs === 0 && pongs[0] !== undefined && pongs[0] <= now) {
+      pongs.shift();
+      pace.arrived(now);
+      markAt = pace.nextMark;
+    }
+    if (now < 500) continue;
+    allowed = offered === undefined ? Number.POSITIVE_INFINITY : allowed + offered;
+    while (sent < pace.sendUntil && allowed >= FRAME_BYTES) {
+      wire.push({ bytes: FRAME_BYTES, mark: false });
+      sent += FRAME_BYTES;
+      queued += FRAME_BYTES;
+      allowed -= FRAME_BYTES;
+      if (sent >= markAt) ping(now);
+    }
+    if (offered === undefined) pace.full(sent);
+    const stalled = stallMs > 0 && now % 1_000 < stallMs;
+    let budget = stalled ? 0 : bytesPerMs;
+    while (budget > 0 && wire[0] !== undefined) {
+      const part = Math.min(budget, wire[0].bytes);
+      wire[0].bytes -= part;
+      budget -= part;
+      queued -= part;
+      if (now >= SETTLED_MS) carried += part;
+      if (wire[0].bytes > 0) break;
+      if (wire.shift()?.mark) pongs.push(now + rttMs);
+    }
+    if (now >= SETTLED_MS) queues.push(queued / bytesPerMs);
+  }
+  const share = 1 - stallMs / 1_000;
+  const sorted = queues.sort((a, b) => a - b);
+  return {
+    used: carried / ((END_MS - SETTLED_MS) * bytesPerMs * share),
+    queueMs: sorted[sorted.length >> 1] ?? 0,
+    worstQueueMs: sorted.at(-1) ?? 0,
+  };
+}
+
+describe('how much is on the way to the peer', () => {
+  it.each([10, 50, 150].flatMap((rttMs) => [5, 20, 100, 500].map((mbit) => ({ rttMs, mbit }))))(
+    'fills $mbit Mbit/s at $rttMs ms and lets little wait',
+    (way) => {
+      const { used, queueMs } = drive(new LinkPace(0), way);
+      expect(used).toBeGreaterThan(0.95);
+      // A part of a round trip, what the event loops need, and a frame or two: 26 ms each at 5 Mbit/s.
+      expect(queueMs).toBeLessThan(way.rttMs / 4 + 15 + (2 * FRAME_BYTES) / (way.mbit * 125));
+    },
+  );
+
+  it.each([10, 50])('fills the way at %i ms also when its turns come late', (rttMs) => {
+    const { used, queueMs } = drive(new LinkPace(0), { rttMs, mbit: 100, hiccupMs: 9 });
+    expect(used).toBeGreaterThan(0.95);
+    expect(queueMs).toBeLessThan(rttMs / 4 + 18);
+  });
+
+  it('fills what stalls leave of the way, and lets no more wait for it', () => {
+    const { used, queueMs } = drive(new LinkPace(0), { rttMs: 50, mbit: 100, stallMs: 100 });
+    expect(used).toBeGreaterThan(0.95);
+    expect(queueMs).toBeLessThan(30);
+  });
+
+  it('is of no matter to who sends less than the way holds', () => {
+    const { used, worstQueueMs } = drive(new LinkPace(0), { rttMs: 50, mbit: 20, offered: 1_000 });
+    expect(used).toBeCloseTo(0.4, 2);
+    expect(worstQueueMs).toBeLessThan(10);
+  });
+
+  it('is not limited where nothing answers', () => {
+    const pace = new LinkPace(0);
+    pace.mark(0, 0);
+    expect(pace.waitingMs(8_000)).toBe(8_000);
+    pace.giveUp();
+    expect([pace.sendUntil, pace.waiting]).toEqual([Number.POSITIVE_INFINITY, 0]);
+  });
+});
+
+describe('a way that becomes longer', () => {
+  it('is noticed, and a queue of our own is not taken for one', () => {
+    const pace = new LinkPace(0);
+    let now = 0;
+    const ping = (tripMs: number) => {
+      pace.mark(0, now);
+      now += tripMs;
+      pace.arrived(now);
+    };
+    ping(20);
+    for (let count = 0; count < 700; count++) ping(36);
+    expect(pace.shortestTripMs).toBe(20);
+    for (let count = 0; count < 200; count++) ping(150);
+    expect(pace.shortestTripMs).toBe(150);
+    ping(18);
+    expect(pace.shortestTripMs).toBe(18);
+  });
+});
