@@ -35,7 +35,7 @@ if (cannotBoot !== undefined && process.env['TUNNELD_REQUIRE_ENGINE'] === '1') {
       beforeAll(async () => {
         machine = await BootedSystemd.boot(engine());
         await machine.ok('systemd-run', '--unit=server', '/usr/bin/node', '-e', SERVER);
-      }, 240_000);
+      }, 420_000);
 
       afterAll(async () => {
         await machine?.[Symbol.asyncDispose]();
