@@ -43,7 +43,7 @@ it('a flood of wrong tokens ends in refusals, and nothing stays of it', async ()
 
 it('connections that drip their heads are limited, ended, and in nobody’s way', async () => {
   const relay = await startRelay({
-    limits: { connectionsPerAddress: 50, headTimeoutMs: 1_500, lingerMs: 100 },
+    limits: { connectionsPerAddress: 50, headTimeoutMs: 1_500, lingerMs: 2_000 },
   });
   await relay.link('figma', say('served'));
   const flood = Array.from({ length: 200 }, () => connectRaw(relay.port));
