@@ -3,7 +3,7 @@ import { load } from './load.ts';
 import { BULK_BYTES } from './origin.ts';
 import { interleave, medians } from './rounds.ts';
 import type { Scale } from './scale.ts';
-import type { Subject } from './subjects.ts';
+import type { Subject } from './subject-list.ts';
 
 export interface BulkCell {
   readonly subject: string;
@@ -28,7 +28,7 @@ export async function measureBulk(subjects: readonly Subject[], scale: Scale, to
       const before = await cpuNs(pids);
       const outcome = await load({
         ...job,
-        durationMs: scale.cellMs,
+        durationMs: scale.bulkMs,
         bodyBytes: work === 'up' ? BULK_BYTES : 0,
       });
       const cpuSeconds = ((await cpuNs(pids)) - before) / 1e9;

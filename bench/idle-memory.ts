@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { rssBytes } from './child.ts';
 import { readStreams } from './read-streams.ts';
 import type { Scale } from './scale.ts';
-import type { Subject } from './subjects.ts';
+import type { Subject } from './subject-list.ts';
 
 export interface IdleCell {
   readonly subject: string;

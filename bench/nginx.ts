@@ -7,7 +7,12 @@ import { freePort } from '../test/helpers/free-port.ts';
 import { waitFor } from '../test/helpers/wait-for.ts';
 import { type Child, pidOf, stopChild } from './child.ts';
 
-export const hasNginx = spawnSync('nginx', ['-v']).status === 0;
+const asked = spawnSync('nginx', ['-v']);
+
+export const hasNginx = asked.status === 0;
+
+/** `nginx/1.22.1`; undefined where it is not installed. */
+export const nginxVersion = hasNginx ? /nginx\/\S+/.exec(asked.stderr.toString())?.[0] : undefined;
 
 /** Starts an nginx in one process (so that its CPU is one number) with the given `server` body. */
 export async function startNginx(http: (port: number) => string): Promise<Child> {
@@ -60,7 +65,8 @@ function config(folder: string, http: string): string {
   }`;
 }
 
-function answers(port: number): Promise<boolean> {
+/** Whether somebody listens on a loopback port. */
+export function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = net.connect(port, '127.0.0.1');
     socket.once('connect', () => {

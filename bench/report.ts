@@ -1,4 +1,5 @@
 import type { Results } from './results.ts';
+import type { StartUp } from './start-up.ts';
 import { table } from './table.ts';
 import type { TargetCheck } from './targets.ts';
 
@@ -6,14 +7,17 @@ import type { TargetCheck } from './targets.ts';
 export function report(results: Results, checks: readonly TargetCheck[]): string {
   const { environment: env } = results;
   const sections = [
-    `${env.at} · Node ${env.node} · ${env.cores} x ${env.cpu} · origin ${env.origin} · load ${env.load}${
-      env.quick ? ' · QUICK: too short to quote' : ''
-    }`,
+    [
+      `${env.at} · Node ${env.node} · ${env.cores} x ${env.cpu} · origin ${env.origin} · load ${env.load}`,
+      ...env.versions,
+      ...(env.quick ? ['QUICK: too short to quote'] : []),
+    ].join(' · '),
+    ...env.missing.map((what) => `Not measured: ${what}.`),
     ...works(results).map((work) => smallTable(results, work)),
     bulkTable(results),
     sseTable(results),
     idleTable(results),
-    startUpTable(results),
+    ...(results.startUp === undefined ? [] : [startUpTable(results.startUp)]),
     targetTable(checks),
   ];
   return `${sections.join('\n\n')}\n`;
@@ -76,7 +80,7 @@ function idleTable({ idle }: Results): string {
   );
 }
 
-function startUpTable({ startUp }: Results): string {
+function startUpTable(startUp: StartUp): string {
   return table(
     'Start-up',
     ['command', 'ms'],

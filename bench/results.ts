@@ -14,11 +14,16 @@ export interface Results {
     readonly cores: number;
     readonly origin: 'nginx' | 'node';
     readonly load: 'wrk' | 'node';
+    /** Of the other programs that took part. */
+    readonly versions: readonly string[];
+    /** What was to take part and could not. */
+    readonly missing: readonly string[];
     readonly quick: boolean;
   };
   readonly small: readonly SmallCell[];
   readonly bulk: readonly BulkCell[];
   readonly sse: readonly SseCell[];
   readonly idle: readonly IdleCell[];
-  readonly startUp: StartUp;
+  /** Absent where the relay alone was measured. */
+  readonly startUp?: StartUp;
 }

@@ -2,7 +2,7 @@ import { cpuNs } from './child.ts';
 import { load } from './load.ts';
 import { interleave, medians } from './rounds.ts';
 import type { Scale } from './scale.ts';
-import type { Subject } from './subjects.ts';
+import type { Subject } from './subject-list.ts';
 
 export interface SmallCell {
   readonly subject: string;

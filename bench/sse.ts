@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { outputOf } from './load.ts';
 import { interleave, medians } from './rounds.ts';
 import type { Scale } from './scale.ts';
-import type { Subject } from './subjects.ts';
+import type { Subject } from './subject-list.ts';
 
 export interface SseCell {
   readonly subject: string;

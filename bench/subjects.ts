@@ -1,90 +1,83 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { makeCertificate } from '../test/helpers/certificate.ts';
 import { Tunneld } from '../test/helpers/tunneld.ts';
 import { type Child, startProgram } from './child.ts';
-import { hasNginx, reverseProxy, startNginx } from './nginx.ts';
+import { hasWrk } from './load.ts';
 import type { Origin } from './origin.ts';
-
-/** One way from the load generator to the origin. */
-export interface Subject {
-  readonly name: string;
-  /** Base URL without a trailing slash. */
-  readonly url: string;
-  /** The processes whose CPU and memory are the subject's own; none for direct access. */
-  readonly parts: readonly Part[];
-}
-
-export interface Part {
-  readonly name: string;
-  readonly pid: number;
-}
-
-export interface Subjects {
-  readonly list: readonly Subject[];
-  stop(): Promise<void>;
-}
+import { addNginx, addNodeProxy } from './peers.ts';
+import { at, SubjectList } from './subject-list.ts';
 
 export const GATEWAY = 'tunneld gateway';
 export const EMBEDDED = 'tunneld relay + agent + gateway';
 /** The same code with the public side in a process of its own, as a relay on a server has it. */
 export const SPLIT = 'tunneld relay, agent + gateway apart';
+/** The same, with TLS to the visitors and to the agent. */
+export const OVER_TLS = 'tunneld apart, TLS on both legs';
 /** The built daemon with everything it does beside: request log, metrics, probes. */
 export const DAEMON = 'tunneld daemon';
-export const NGINX_TWO_HOPS = 'nginx, two hops';
 
-/** Starts every subject at once: neighbours that are idle cost nothing, and rounds can interleave. */
-export async function startSubjects(origin: Origin, token: string): Promise<Subjects> {
-  const children: Child[] = [];
-  const keep = (child: Child) => {
-    children.push(child);
-    return child;
-  };
-  const env = { ORIGIN_PORT: String(origin.port), BENCH_TOKEN: token };
-  const list: Subject[] = [{ name: 'direct', url: at(origin.port), parts: [] }];
-  const stop = async () => {
-    for (const child of children.reverse()) await child.stop();
-  };
-  try {
-    if (hasNginx) {
-      const near = keep(await startNginx((port) => reverseProxy(port, origin.port, token)));
-      const far = keep(await startNginx((port) => reverseProxy(port, near.port, token)));
-      list.push({ name: 'nginx, one hop', url: at(near.port), parts: [{ name: 'nginx', pid: near.pid }] });
-      const both = [far, near].map(({ pid }) => ({ name: 'nginx', pid }));
-      list.push({ name: NGINX_TWO_HOPS, url: at(far.port), parts: both });
-    }
-    const plain = keep(await startProgram('node-proxy', env));
-    list.push({
-      name: 'Node http + undici',
-      url: at(plain.port),
-      parts: [{ name: 'proxy', pid: plain.pid }],
-    });
+type Env = Readonly<Record<string, string>>;
 
-    const gateway = keep(await startProgram('gateway', env));
-    list.push({ name: GATEWAY, url: at(gateway.port), parts: [{ name: 'gateway', pid: gateway.pid }] });
+/** Everything tunneld is made of, between direct access and what one would use instead. */
+export function startSubjects(origin: Origin, token: string): Promise<SubjectList> {
+  return SubjectList.build(async (subjects) => {
+    const env = { ORIGIN_PORT: String(origin.port), BENCH_TOKEN: token };
+    subjects.add('direct', at(origin.port), []);
+    await addNginx(subjects, origin, token);
+    await addNodeProxy(subjects, env);
+    const gateway = subjects.keep(await startProgram('gateway', env));
+    subjects.add(GATEWAY, at(gateway.port), [{ name: 'gateway', pid: gateway.pid }]);
+    await addEmbedded(subjects, env);
+    await addSplit(subjects, env);
+    const { port, pid } = subjects.keep(await startDaemon(origin, token));
+    subjects.add(DAEMON, `${at(port)}/bench`, [{ name: 'daemon', pid }]);
+  });
+}
 
-    const embedded = keep(await startProgram('embedded', env));
-    const all = [{ name: 'all', pid: embedded.pid }];
-    list.push({ name: EMBEDDED, url: `${at(embedded.port)}/bench`, parts: all });
+export async function addEmbedded(subjects: SubjectList, env: Env): Promise<void> {
+  const { port, pid } = subjects.keep(await startProgram('embedded', env));
+  subjects.add(EMBEDDED, `${at(port)}/bench`, [{ name: 'all', pid }]);
+}
 
-    const relay = keep(await startProgram('relay', env));
-    const agent = keep(await startProgram('agent', { ...env, RELAY_PORT: String(relay.port) }));
-    const parts = [
-      { name: 'relay', pid: relay.pid },
-      { name: 'agent + gateway', pid: agent.pid },
-    ];
-    list.push({ name: SPLIT, url: `${at(relay.port)}/bench`, parts });
+export async function addSplit(subjects: SubjectList, env: Env): Promise<void> {
+  const { port, parts } = await startApart(subjects, env);
+  subjects.add(SPLIT, `${at(port)}/bench`, parts);
+}
 
-    const daemon = keep(await startDaemon(origin, token));
-    list.push({
-      name: DAEMON,
-      url: `${at(daemon.port)}/bench`,
-      parts: [{ name: 'daemon', pid: daemon.pid }],
-    });
-  } catch (error) {
-    await stop();
-    throw error;
+export async function addSplitOverTls(subjects: SubjectList, env: Env): Promise<void> {
+  if (!hasWrk) {
+    subjects.missing.push(`${OVER_TLS} (wrk is not installed)`);
+    return;
   }
-  return { list, stop };
+  const folder = await mkdtemp(path.join(tmpdir(), 'tunneld-bench-tls-'));
+  const file = (name: string) => path.join(folder, name);
+  try {
+    const { cert, key } = makeCertificate();
+    await writeFile(file('cert.pem'), cert);
+    await writeFile(file('key.pem'), key, { mode: 0o600 });
+    const tls = {
+      TLS_CERT: file('cert.pem'),
+      TLS_KEY: file('key.pem'),
+      NODE_EXTRA_CA_CERTS: file('cert.pem'),
+    };
+    const { port, parts } = await startApart(subjects, { ...env, ...tls });
+    subjects.add(OVER_TLS, `https://127.0.0.1:${port}/bench`, parts);
+  } finally {
+    // Both have read them by now.
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function startApart(subjects: SubjectList, env: Env) {
+  const relay = subjects.keep(await startProgram('relay', env));
+  const agent = subjects.keep(await startProgram('agent', { ...env, RELAY_PORT: String(relay.port) }));
+  const parts = [
+    { name: 'relay', pid: relay.pid },
+    { name: 'agent + gateway', pid: agent.pid },
+  ];
+  return { port: relay.port, parts };
 }
 
 async function startDaemon(origin: Origin, token: string): Promise<Child> {
@@ -103,8 +96,4 @@ async function startDaemon(origin: Origin, token: string): Promise<Child> {
     await home[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-function at(port: number): string {
-  return `http://127.0.0.1:${port}`;
 }

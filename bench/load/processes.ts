@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { request } from 'undici';
 import { freePort } from '../../test/helpers/free-port.ts';
 import { waitFor } from '../../test/helpers/wait-for.ts';
 import { pidOf, stopChild } from '../child.ts';
@@ -9,6 +10,7 @@ import { ask, ready } from './ipc.ts';
 export interface Sample {
   /** Bytes. */
   readonly rss: number;
+  readonly heapTotal: number;
   readonly heapUsed: number;
   readonly external: number;
   readonly sockets: number;
@@ -38,10 +40,15 @@ export interface RelayProcess extends Measured {
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const SAMPLER = new URL('./sampler.mjs', import.meta.url).href;
+const DEFAULT_PER_ADDRESS = 256;
 const AGENT_TOKEN = 'the-token-of-the-agents-of-a-load-run';
 
-/** `tunneld relay` as it is built, with the limits it has by default. */
-export async function startRelayProcess(): Promise<RelayProcess> {
+/**
+ * `tunneld relay` as it is built, with the limits it has by default.
+ *
+ * @param tunnels they all come from one address, which no relay of the world sees: it may have them
+ */
+export async function startRelayProcess(tunnels: number): Promise<RelayProcess> {
   const [port, adminPort] = [await freePort(), await freePort()];
   const options = {
     TUNNELD_RELAY_HOST: '127.0.0.1',
@@ -49,12 +56,15 @@ export async function startRelayProcess(): Promise<RelayProcess> {
     TUNNELD_RELAY_ADMIN_PORT: String(adminPort),
     TUNNELD_RELAY_ROUTING: 'path',
     TUNNELD_RELAY_PUBLIC_URL: `http://127.0.0.1:${port}`,
+    TUNNELD_RELAY_CONNECTIONS_PER_ADDRESS: String(tunnels + DEFAULT_PER_ADDRESS),
     TUNNELD_RELAY_STATIC_TOKEN: `${AGENT_TOKEN}:load-*`,
   };
   const child = start([MAIN, 'relay'], options);
   const stats = async (): Promise<RelayStats> => {
-    const answer = await fetch(`http://127.0.0.1:${adminPort}/readyz`);
-    return (await answer.json()) as RelayStats;
+    // On a connection of its own each time: one that is kept would be among what we count.
+    const path = `http://127.0.0.1:${adminPort}/readyz`;
+    const { body } = await request(path, { headers: { connection: 'close' }, reset: true });
+    return (await body.json()) as RelayStats;
   };
   await waitFor(() => stats(), { timeoutMs: 15_000, what: 'the start of the relay' });
   return { ...measuring(child), port, stats };

@@ -12,13 +12,27 @@ export function loadReport({ checks, moments, notes }: Findings): string {
   );
   const held = table(
     'What the processes held',
-    ['when', 'relay RSS MB', 'heap', 'sockets', 'timers', 'agents RSS MB', 'heap', 'sockets', 'timers'],
+    [
+      'when',
+      'relay RSS MB',
+      'heap of',
+      'external',
+      'sockets',
+      'timers',
+      'agents RSS MB',
+      'heap of',
+      'external',
+      'sockets',
+      'timers',
+    ],
     moments.map(({ when, relay, agents }) => [when, ...numbers(relay), ...numbers(agents)]),
   );
   const summary = missed === 0 ? 'Every promise was kept.' : `${missed} promises were not kept.`;
   return [promises, held, notes.map((note) => `- ${note}`).join('\n'), summary].join('\n\n');
 }
 
-function numbers({ rss, heapUsed, sockets, timers }: Sample): readonly string[] {
-  return [(rss / 1_048_576).toFixed(1), (heapUsed / 1_048_576).toFixed(1), String(sockets), String(timers)];
+function numbers(sample: Sample): readonly string[] {
+  const mb = (bytes: number) => (bytes / 1_048_576).toFixed(1);
+  const { rss, heapUsed, heapTotal, external, sockets, timers } = sample;
+  return [mb(rss), `${mb(heapUsed)} / ${mb(heapTotal)}`, mb(external), String(sockets), String(timers)];
 }

@@ -1,19 +1,19 @@
 import { loadAttacks } from './attacks.ts';
 import { loadCalls } from './calls.ts';
 import { Findings, type Moment } from './findings.ts';
-import { moment } from './moment.ts';
+import { memoryBack, moment } from './moment.ts';
 import type { LoadScale } from './scale.ts';
 import { loadStreams } from './streams.ts';
 import { loadTunnels } from './tunnels.ts';
 import { startWorld } from './world.ts';
 
 /** What may stay of a process that carried everything and was left by all (MB). */
-const LEFT_MB = 48;
+const LEFT_MB = 64;
 
 /** Puts a relay under every kind of load it promises to bear, and looks at what it was like. */
 export async function runLoad(scale: LoadScale, say: (what: string) => void): Promise<Findings> {
   const found = new Findings();
-  await using world = await startWorld();
+  await using world = await startWorld(scale);
   const { agents, visitors, relay } = world;
   // One tunnel and its end first: code that is loaded on first use is not what the load took.
   await agents.ask('dial', { from: 0, to: 1 });
@@ -39,6 +39,8 @@ export async function runLoad(scale: LoadScale, say: (what: string) => void): Pr
 
   say('the end');
   await agents.ask('close');
+  const left = LEFT_MB * 1_048_576;
+  await memoryBack(world, { relay: start.relay.rss + left, agents: start.agents.rss + left });
   const end = await moment(world, found, 'after all');
   found.exactly('links left', (await relay.stats()).links, 0);
   compare(found, start, end);

@@ -28,8 +28,8 @@ function sample() {
   // Twice: the first finds what finalizers of the second must release.
   globalThis.gc?.();
   globalThis.gc?.();
-  const { rss, heapUsed, external } = process.memoryUsage();
+  const { rss, heapTotal, heapUsed, external } = process.memoryUsage();
   const resources = process.getActiveResourcesInfo();
   const sockets = resources.filter((kind) => kind === 'TCPSocketWrap').length;
-  return { rss, heapUsed, external, sockets, handles: resources.length, timers: timers.size };
+  return { rss, heapTotal, heapUsed, external, sockets, handles: resources.length, timers: timers.size };
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Origin, startOrigin } from '../origin.ts';
 import { type Measured, type RelayProcess, startLoadProgram, startRelayProcess } from './processes.ts';
+import type { LoadScale } from './scale.ts';
 
 /** Everybody of a load run, each in a process of its own. */
 export interface World extends AsyncDisposable {
@@ -9,9 +10,11 @@ export interface World extends AsyncDisposable {
   readonly agents: Measured;
   readonly visitors: Measured;
   readonly attacker: Measured;
+  /** See `LoadScale.settleMs`. */
+  readonly settleMs: number;
 }
 
-export async function startWorld(): Promise<World> {
+export async function startWorld({ tunnels, settleMs }: LoadScale): Promise<World> {
   const started: { stop(): Promise<void> }[] = [];
   const keep = <T extends { stop(): Promise<void> }>(part: T): T => {
     started.push(part);
@@ -22,7 +25,7 @@ export async function startWorld(): Promise<World> {
   };
   try {
     const origin = keep(await startOrigin());
-    const relay = keep(await startRelayProcess());
+    const relay = keep(await startRelayProcess(tunnels));
     const env = {
       ORIGIN_PORT: String(origin.port),
       RELAY_PORT: String(relay.port),
@@ -31,7 +34,7 @@ export async function startWorld(): Promise<World> {
     const agents = keep(await startLoadProgram('load-agents', env));
     const visitors = keep(await startLoadProgram('load-visitors', env));
     const attacker = keep(await startLoadProgram('load-attacker', env));
-    return { origin, relay, agents, visitors, attacker, [Symbol.asyncDispose]: dispose };
+    return { origin, relay, agents, visitors, attacker, settleMs, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;

@@ -36,8 +36,8 @@ interface Behaviour {
 /** Longer than every deadline of the relay that these attacks run into. */
 const CLEAR_WITHIN_MS = 20_000;
 const CHUNK = Buffer.alloc(65_536, 'x');
-/** A gigabit of line, full. */
-const BODY_BYTES_PER_SECOND = 125_000_000;
+/** A third of a gigabit line, full. */
+const BODY_BYTES_PER_SECOND = 40_000_000;
 
 const port = Number(process.env['RELAY_PORT']);
 const host = `127.0.0.1:${port}`;

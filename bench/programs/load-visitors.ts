@@ -13,7 +13,7 @@ export interface CallsJob {
   /** Each connection calls this often, whatever became of its last call (milliseconds). */
   readonly everyMs: number;
   readonly durationMs: number;
-  /** Connections beside them that take a large body a few kilobytes at a time. */
+  /** Connections beside them that take an endless body a few kilobytes at a time. */
   readonly slowReaders: number;
 }
 
@@ -24,12 +24,13 @@ export interface CallsOutcome {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
-  /** Slow readers that were given more than they took: the relay or the agent held it for them. */
+  /** What the slow readers took. */
   readonly slowBytes: number;
 }
 
 const SLOW_BYTES = 4_096;
 const SLOW_EVERY_MS = 50;
+const FILL_MS = 2_000;
 const CALL = JSON.stringify({
   jsonrpc: '2.0',
   id: 1,
@@ -88,7 +89,8 @@ async function runCalls(job: CallsJob): Promise<CallsOutcome> {
       slowBytes += bytes;
     }),
   );
-  // Slow readers first fill every window on their way; that is part of what they do.
+  // They first fill every window and every buffer on their way, as fast as anybody reads.
+  if (job.slowReaders > 0) await delay(FILL_MS);
   const started = performance.now();
   const caller = async (_: unknown, index: number) => {
     const client = new Client(origin, { localAddress: addressOf(1, index) });
@@ -128,7 +130,7 @@ function readSlowly(tunnel: number, localAddress: string, onBytes: (count: numbe
   const socket = net.connect({ port, host: '127.0.0.1', localAddress });
   socket.on('error', () => {});
   socket.write(
-    `GET /load-${tunnel}/bulk HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+    `GET /load-${tunnel}/endless HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${token}\r\n\r\n`,
   );
   const timer = setInterval(() => {
     const chunk: Buffer | null = socket.read(SLOW_BYTES) ?? socket.read();

@@ -12,7 +12,7 @@ const server = http.createServer((request, response) => {
     response.writeHead(401).end();
     return;
   }
-  const { authorization: _, connection: __, host, ...headers } = request.headers;
+  const { connection: _, host, ...headers } = request.headers;
   const hasBody = request.method !== 'GET' && request.method !== 'HEAD';
   pool.stream(
     {
@@ -22,7 +22,7 @@ const server = http.createServer((request, response) => {
       body: hasBody ? request : null,
     },
     ({ statusCode, headers: answer }) => {
-      const { connection: ___, 'keep-alive': ____, ...rest } = answer;
+      const { connection: __, 'keep-alive': ___, ...rest } = answer;
       response.writeHead(statusCode, rest);
       response.flushHeaders();
       return response;

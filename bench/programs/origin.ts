@@ -3,6 +3,7 @@ import http from 'node:http';
 import { announce } from './announce.ts';
 
 const BULK = Buffer.alloc(10 * 1024 * 1024, 'b');
+const CHUNK = BULK.subarray(0, 65_536);
 const SMALL_GET = 'g'.repeat(200);
 const SMALL_POST = 'p'.repeat(2_048);
 const EVENT_EVERY_MS = 10;
@@ -18,6 +19,15 @@ const server = http.createServer((request, response) => {
     const kind = pathname === '/sse' ? listeners : idle;
     kind.add(response);
     response.on('close', () => kind.delete(response));
+    return;
+  }
+  if (pathname === '/endless') {
+    response.writeHead(200, { 'content-type': 'application/octet-stream' });
+    const more = () => {
+      while (response.writable && response.write(CHUNK));
+    };
+    response.on('drain', more);
+    more();
     return;
   }
   // A server that hangs with the request half read.

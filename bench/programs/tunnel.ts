@@ -6,6 +6,7 @@ import { Gateway } from '../../src/gateway/gateway.ts';
 import { authorizeWithSecret } from '../../src/relay/authorization.ts';
 import { openRelayLink } from '../../src/relay/relay-link.ts';
 import { RelayServer } from '../../src/relay/relay-server.ts';
+import { readTls } from '../../src/relayd/tls-files.ts';
 
 const NAME = 'bench';
 const STREAMS = 8_192;
@@ -38,11 +39,14 @@ export function newGateway(tunnel = NAME): Gateway {
   return gateway;
 }
 
+/** With TLS_CERT and TLS_KEY, it speaks TLS to visitors and agents. */
 export function newRelay(): RelayServer {
+  const { TLS_CERT: cert, TLS_KEY: key } = process.env;
   return new RelayServer({
     host: '127.0.0.1',
     port: 0,
     routing: { kind: 'path' },
+    ...(cert === undefined || key === undefined ? {} : { tls: readTls({ cert, key }) }),
     authorize: authorizeWithSecret(linkToken),
     limits: { connections: STREAMS, streamsPerLink: STREAMS },
     clock: systemClock,
@@ -53,7 +57,7 @@ export function newRelay(): RelayServer {
 /** Dials the relay on `port` and serves its visitors through `gateway`. */
 export async function join(gateway: Gateway, port: number): Promise<void> {
   const { publicUrl } = await openRelayLink({
-    relayUrl: new URL(`http://127.0.0.1:${port}`),
+    relayUrl: new URL(`${process.env['TLS_CERT'] === undefined ? 'http' : 'https'}://127.0.0.1:${port}`),
     name: NAME,
     token: linkToken,
     accept: (exchange) => gateway.accept(exchange),

@@ -26,6 +26,8 @@ export interface CliIo {
   progress(text: string): Promise<Progress>;
   /** Aborts on SIGINT, SIGTERM or SIGHUP once somebody asked for it; until then they end the process. */
   interrupted(): AbortSignal;
+  /** Calls back on each SIGHUP, which then interrupts nothing any more. */
+  onHangup(listener: () => void): void;
 }
 
 export type Paint = Readonly<Record<Style, (text: string) => string>>;

@@ -27,6 +27,7 @@ export async function processIo(): Promise<CliIo> {
     daemonProgram: fileURLToPath(new URL('../daemon/main.js', import.meta.url)),
     progress,
     interrupted: () => (interruption ??= abortOnSignals()),
+    onHangup: (listener) => void process.removeAllListeners('SIGHUP').on('SIGHUP', listener),
   };
 }
 

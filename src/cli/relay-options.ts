@@ -123,8 +123,10 @@ class Assembly {
       redirectPort: redirectPort === 0 ? undefined : redirectPort,
       trustedProxies,
       proxyProtocol: values['proxy-protocol'],
-      mcpTunnelAgents: true,
+      mcpTunnelAgents: values['mcp-tunnel-agents'] === 'serve',
       adminPort: adminPort === 0 ? undefined : adminPort,
+      adminSocket: values['admin-socket'],
+      logSample: values['log-sample'],
       limits: {
         requestsPerAddress: values['rate-per-address'],
         requestsPerTunnel: values['rate-per-tunnel'],
@@ -168,6 +170,7 @@ class Assembly {
       ...(open ? (['open'] as const) : []),
     ];
     const [way, other] = ways;
+    if (secret !== undefined && url === undefined) this.#wrong('auth-secret', 'needs --auth-url');
     if (way !== undefined && other !== undefined) {
       return this.#wrong(
         other,
@@ -207,7 +210,8 @@ class Assembly {
       return this.#wrong('static-token', error.message);
     }
     if (found.length === 0) return this.#wrong('static-token', 'names no token at all');
-    return { kind: 'static', grants: () => grants() };
+    const mayChange = entries.some((entry) => entry.startsWith('file:'));
+    return { kind: 'static', grants: () => grants(), mayChange };
   }
 
   #tls(): RelaySettings['tls'] {

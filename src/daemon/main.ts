@@ -2,9 +2,10 @@ import { parseArgs } from 'node:util';
 import { resolvePaths } from '../config/paths.ts';
 import { systemClock } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
+import { serviceNotifier } from '../core/service-notifier.ts';
 import { VERSION } from '../core/version.ts';
 import { announceFailure, announceReady } from './announce.ts';
-import { serviceNotifier } from './service-notifier.ts';
+import { serviceStatus } from './service-status.ts';
 import { type RunningDaemon, startDaemon } from './start-daemon.ts';
 
 /** sysexits' EX_CONFIG: service managers are told not to start us again after it. */
@@ -52,7 +53,11 @@ try {
       if (!stopping) stop('control');
     },
   });
-  notifier?.ready(running.daemon);
+  const { daemon } = running;
+  notifier?.ready({
+    status: () => serviceStatus(daemon.list()),
+    subscribe: (listener) => daemon.subscribe(listener),
+  });
   announceReady(readyFd, { version: VERSION, socket: paths.socket });
 } catch (error) {
   announceFailure(readyFd, error);

@@ -49,6 +49,7 @@ function judgeGateway({ status, header }: Answer, seen: Seen): Sighting {
   if (status === 200) return seen('ok', 'the gateway answers');
   if (status === 429 || status === 503) return seen('busy', `the gateway is at its limits (${status})`);
   const reason = printable(header(REASON_HEADER) ?? 'no reason');
+  if (reason === 'no-stream') return seen('no-stream', `the relay carries no event streams (${status})`);
   return seen('gateway-refused', `the gateway refuses what arrives (${status}, ${reason})`);
 }
 

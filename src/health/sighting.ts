@@ -104,6 +104,10 @@ export const FINDINGS = {
     meaning: 'config',
     remedy: () => 'Check that the provider passes requests on unchanged (Host, Content-Type, body).',
   },
+  'no-stream': {
+    meaning: 'config',
+    remedy: () => 'Have the server speak Streamable HTTP, or use a relay that carries event streams.',
+  },
 
   'no-route': { meaning: 'carrier', remedy: replaced },
   'no-answer': { meaning: 'carrier', remedy: replaced },

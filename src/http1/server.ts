@@ -13,7 +13,7 @@ import { TlsFront } from './tls-front.ts';
  */
 export class Http1Server {
   readonly #options: Http1ServerOptions;
-  readonly #limits: ServerLimits;
+  #limits: ServerLimits;
   readonly #server: Server;
   readonly #tls: TlsFront | undefined;
   readonly #gate: ProxyGate | undefined;
@@ -72,6 +72,11 @@ export class Http1Server {
     this.#scheduleSweep();
     const bound = this.#server.address();
     return { port: typeof bound === 'object' && bound !== null ? bound.port : address.port };
+  }
+
+  /** For connections from now on. */
+  setLimits(limits: Partial<ServerLimits>): void {
+    this.#limits = { ...this.#limits, ...limits };
   }
 
   /** Certificate and key for connections from now on; of no effect on a listener without TLS. */

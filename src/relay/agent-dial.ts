@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
 import { ForeignEndpointError } from './foreign-endpoint.ts';
 import type { FrameReceiver } from './frame.ts';
@@ -17,6 +17,11 @@ import {
 /** One buffer is read into over and over; it is replaced only when somebody kept a piece of it. */
 const READ_BUFFER_BYTES = 65_536;
 const MAX_ANSWER_BYTES = 16_384;
+/**
+ * A relay answers a handshake at once. On one of another kind the path may lead to somebody's tunnel,
+ * which need not answer at all.
+ */
+const SILENT_AFTER_MS = 3_000;
 const HEAD_END = '\r\n\r\n';
 
 export interface DialOptions {
@@ -35,6 +40,7 @@ export function dial({ relayUrl, clock, receiver, onOpen, onFailed }: DialOption
   return dialWebSocket({
     relayUrl,
     endpoint: LINK_ENDPOINT,
+    clock,
     wire: (socket, masking) => new LinkSocket(socket, masking, clock, receiver),
     onOpen,
     onFailed,
@@ -51,10 +57,11 @@ export interface WireReader {
 export interface WebSocketDialOptions<Wire extends WireReader> {
   readonly relayUrl: URL;
   readonly endpoint: LinkEndpoint;
+  readonly clock: Clock;
   /** Called once the handshake succeeded. */
   wire(socket: Socket, masking: Masking): Wire;
-  /** Refuses an answer that the handshake itself has nothing against. */
-  refuse?(answer: UpgradeAnswer): string | undefined;
+  /** Says of an answer that it is of a relay better spoken to in another protocol. */
+  misplaced?(answer: UpgradeAnswer): string | undefined;
   /** Called before anything is delivered to the wire. */
   onOpen(wire: Wire): void;
   onFailed(error: TunneldError): void;
@@ -72,9 +79,11 @@ export function dialWebSocket<Wire extends WireReader>(options: WebSocketDialOpt
   let wire: Wire | undefined;
   let answer = '';
   let over = false;
+  let silence: Timer | undefined;
   const fail = (error: TunneldError) => {
     if (over) return;
     over = true;
+    silence?.cancel();
     socket.destroy();
     options.onFailed(error);
   };
@@ -85,6 +94,7 @@ export function dialWebSocket<Wire extends WireReader>(options: WebSocketDialOpt
       wire.receive(bytes);
       return;
     }
+    silence?.cancel();
     // A head is text and small: scanned as such, with what was there before.
     const scannedFrom = answer.length;
     answer += bytes.toString('latin1');
@@ -94,10 +104,11 @@ export function dialWebSocket<Wire extends WireReader>(options: WebSocketDialOpt
       return;
     }
     const checked = checkUpgradeAnswer(answer.slice(0, end), key);
-    const refusal = checked.refusal ?? options.refuse?.(checked);
+    const misplaced = options.misplaced?.(checked);
+    const refusal = misplaced ?? checked.refusal;
     if (refusal !== undefined) {
-      const ownRefusal = checked.ours && checked.refusal !== undefined;
-      fail(ownRefusal ? refusedByOurs(relayUrl, checked.status, refusal) : foreign(checked.status, refusal));
+      const byOurs = checked.ours && misplaced === undefined;
+      fail(byOurs ? refusedByOurs(relayUrl, checked.status, refusal) : foreign(checked.status, refusal));
       return;
     }
     over = true;
@@ -123,9 +134,11 @@ export function dialWebSocket<Wire extends WireReader>(options: WebSocketDialOpt
     ? connectTls({ ...target, ...(/[a-z]/i.test(host) ? { servername: host } : {}) })
     : connect(target);
   socket.setNoDelay(true);
-  socket.once(secure ? 'secureConnect' : 'connect', () =>
-    socket.write(upgradeRequest(relayUrl, key, endpoint), 'latin1'),
-  );
+  socket.once(secure ? 'secureConnect' : 'connect', () => {
+    socket.write(upgradeRequest(relayUrl, key, endpoint), 'latin1');
+    const silent = `no answer within ${SILENT_AFTER_MS / 1_000} s`;
+    silence = options.clock.setTimer(() => fail(foreign(504, silent)), SILENT_AFTER_MS);
+  });
   socket.on('error', (cause: NodeJS.ErrnoException) => {
     const reason = cause.code ?? cause.message;
     fail(
@@ -135,6 +148,7 @@ export function dialWebSocket<Wire extends WireReader>(options: WebSocketDialOpt
     );
   });
   socket.on('close', () => {
+    silence?.cancel();
     fail(new TunneldError('RELAY_UNREACHABLE', `The relay ${relayUrl.host} closed the connection`));
   });
   return socket;

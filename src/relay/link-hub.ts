@@ -38,6 +38,8 @@ export interface LinkHubOptions {
   readonly clock: Clock;
   readonly log: Logger;
   publicUrl(name: string): URL;
+  /** A name has a link, for the first time or anew. */
+  onRegistered?(name: string): void;
 }
 
 /** An agent whose credential is good. */
@@ -46,6 +48,8 @@ export interface Applicant {
   readonly identity: string;
   readonly guard: EdgeGuard;
   readonly link: ServingLink;
+  /** Where it dialled from. */
+  readonly address?: string | undefined;
   /** Links of one agent that name the same group serve the name together. */
   readonly group?: string;
   /** Tells the agent that it serves the name from now on. */
@@ -93,20 +97,24 @@ export class LinkHub {
   }
 
   /** Takes over a socket whose request asks for a link of our own protocol. */
-  accept(request: RequestHead, socket: Socket, buffered: Buffer): void {
+  accept(request: RequestHead, socket: Socket, buffered: Buffer, address: string): void {
     this.upgrade(request, socket, async (spoke) => {
       const registered = await registerLink(socket, buffered, { ...this.#options, spoke });
-      return () => this.#serve(registered);
+      return () => this.#serve(registered, address);
     });
   }
 
   /**
    * Upgrades a socket to WebSocket if there is room for another link.
    *
-   * @param register gives what makes the link serve, and says when the agent `spoke`; on a
-   *   `LinkError` it has closed the socket
+   * @param register gives what makes the link serve, and says when the agent `spoke` and when we
+   *   wait for more of it; on a `LinkError` it has closed the socket
    */
-  upgrade(request: RequestHead, socket: Socket, register: (spoke: () => void) => Promise<() => void>): void {
+  upgrade(
+    request: RequestHead,
+    socket: Socket,
+    register: (spoke: () => void, asked: () => void) => Promise<() => void>,
+  ): void {
     const upgrade = acceptUpgrade((name) => request.get(name));
     if ('refusal' in upgrade) {
       turnAway(socket, '400 Bad Request', `${upgrade.refusal}\n`);
@@ -117,7 +125,10 @@ export class LinkHub {
       return;
     }
     socket.write(upgrade.answer, 'latin1');
-    register(() => this.#pending.spoke(socket)).then(
+    register(
+      () => this.#pending.spoke(socket),
+      () => this.#pending.listens(socket),
+    ).then(
       (serve) => {
         this.#pending.leave(socket);
         serve();
@@ -145,7 +156,11 @@ export class LinkHub {
   /** Asks every agent to dial elsewhere; what is in flight goes on. */
   drain(): void {
     this.#draining = true;
-    for (const link of this.#links) link.goaway('draining', 'the relay is shutting down');
+    for (const link of this.#links) {
+      link.goaway('draining', 'the relay is shutting down');
+      // Nobody will come in its place, so nothing is won by waiting for more.
+      if (!link.returns) link.whenIdle(() => link.close('draining', 'the relay is shutting down'));
+    }
   }
 
   /** Resolves once no link is left, or after `timeoutMs` (milliseconds). */
@@ -171,7 +186,7 @@ export class LinkHub {
   }
 
   /** An agent of our own protocol is registered. */
-  #serve({ wire, hello, name, identity }: Registered): void {
+  #serve({ wire, hello, name, identity }: Registered, address: string): void {
     const { clock, streamsPerLink } = this.#options;
     const own = ownTerms(streamsPerLink);
     const guard = new EdgeGuard(hello.access, clock);
@@ -195,6 +210,7 @@ export class LinkHub {
       identity,
       guard,
       link: new MuxLink(mux),
+      address,
       ...group,
       acknowledge(publicUrl, link) {
         const payload = encodeHello({ ...own, publicUrl: publicUrl.href, link, ...group });
@@ -210,7 +226,7 @@ export class LinkHub {
    * @returns how to take the name back; undefined when the applicant was refused
    */
   admit(applicant: Applicant): Admission | undefined {
-    const { name, identity, guard, link, group, acknowledge } = applicant;
+    const { name, identity, guard, link, address, group, acknowledge } = applicant;
     const { clock, log, publicUrl } = this.#options;
     if (this.#draining) {
       link.close('overloaded', 'the relay is shutting down');
@@ -226,7 +242,8 @@ export class LinkHub {
       return this.#admission(link, linkId, partner.holder);
     }
     const serving = group === undefined ? link : new LinkGroup(group, link);
-    const holder: NameHolder = { name, identity, link: serving, guard, linkId, openedAt: clock.now() };
+    const openedAt = clock.now();
+    const holder: NameHolder = { name, identity, link: serving, guard, linkId, openedAt, address };
     const claimed = this.names.claim(name, holder);
     if (claimed === 'taken') {
       link.close('nameTaken', `somebody else holds the name ${name}`);
@@ -238,6 +255,7 @@ export class LinkHub {
     const { dialect, guarded } = link;
     const replaced = claimed.replaced !== undefined;
     log.info({ name, link: linkId, replaced, dialect, access: accessOf(guarded) }, 'link registered');
+    this.#options.onRegistered?.(name);
     this.names.wake(name);
     if (claimed.replaced !== undefined) this.#retire(claimed.replaced.link);
     return this.#admission(link, linkId, holder);

@@ -43,7 +43,13 @@ export async function registerLink(
         greeted = true;
         context.spoke?.();
         timer.cancel();
-        resolve({ ...decodeAgentHello(payload), wire: link });
+        try {
+          resolve({ ...decodeAgentHello(payload), wire: link });
+        } catch (error) {
+          if (!(error instanceof LinkError)) throw error;
+          // An agent of another version must learn that this is why, not only that the socket ended.
+          refuseLink(link, error);
+        }
       },
       data: () => {
         throw new LinkError('protocol', 'expected HELLO first');

@@ -9,6 +9,7 @@ import type { ServingLink } from './serving-link.ts';
 export class MuxLink implements ServingLink {
   readonly dialect = 'tunneld';
   readonly guarded = true;
+  readonly returns = true;
   readonly #mux: Mux;
 
   constructor(mux: Mux) {

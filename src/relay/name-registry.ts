@@ -21,6 +21,8 @@ export interface NameHolder {
   readonly linkId: string;
   /** Unix milliseconds. */
   readonly openedAt: number;
+  /** Where the agent dialled from. */
+  readonly address?: string | undefined;
 }
 
 export type Waiter = (holder: NameHolder | undefined) => void;

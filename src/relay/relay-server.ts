@@ -1,13 +1,13 @@
-import { BlockList } from 'node:net';
+import { BlockList, type Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import type { Clock } from '../core/clock.ts';
-import type { Exchange } from '../core/exchange.ts';
+import type { Exchange, Peer, RequestHead } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
 import { RELAY_HEADER } from '../core/markers.ts';
 import type { TlsChallenges } from '../http1/challenge-front.ts';
 import { isOAuthPath } from '../http1/refusal-text.ts';
 import { Http1Server } from '../http1/server.ts';
-import type { ServerLimits } from '../http1/server-options.ts';
+import type { RefusedRequest, ServerLimits } from '../http1/server-options.ts';
 import { addressOf } from '../http1/socket-origin.ts';
 import { addressKey } from './address-key.ts';
 import type { Authorize } from './authorization.ts';
@@ -89,6 +89,10 @@ export interface RelayServerOptions {
   readonly mcpTunnelAgents?: boolean;
   /** Told of every visitor's request when it ended. */
   readonly onVisit?: (visit: Visit) => void;
+  /** A name has a link, for the first time or anew. */
+  readonly onRegistered?: (name: string) => void;
+  /** Told of what was refused before it was a request: a broken or slow head, one connection too many. */
+  readonly onRefused?: (refused: RefusedRequest) => void;
   readonly authorize: Authorize;
   /** After the start, visitors of names that may yet come back from an earlier relay wait (milliseconds). */
   readonly returnsMs?: number;
@@ -113,10 +117,14 @@ export interface ServedTunnel {
   readonly openedAt: number;
   /** Requests in flight. */
   readonly streams: number;
+  /** Who holds the name. */
+  readonly identity: string;
   /** The protocol its agent speaks. */
   readonly dialect: string;
   /** `open`: its agent has no access tokens, and whoever knows the address may call. */
   readonly access: 'token' | 'open';
+  /** Where its agent dialled from. */
+  readonly address: string | undefined;
 }
 
 /** Gives public URLs to agents that dial in, and carries visitors' requests to them. */
@@ -125,9 +133,10 @@ export class RelayServer {
   readonly #http: Http1Server;
   readonly #hub: LinkHub;
   readonly #agents: McpTunnelAgents | undefined;
-  readonly #perAddress: RateLimiter;
-  readonly #perTunnel: RateLimiter;
-  readonly #bodies: BodyLimits;
+  #perAddress: RateLimiter;
+  #perTunnel: RateLimiter;
+  #limits: RelayLimits;
+  #trusted: BlockList;
   #base: URL;
   #draining = false;
 
@@ -135,11 +144,11 @@ export class RelayServer {
     this.#options = options;
     const limits = { ...DEFAULT_RELAY_LIMITS, ...options.limits };
     if (limits.headBytes > MAX_PUBLIC_HEAD_BYTES) throw new RangeError('headBytes does not fit the link');
+    this.#limits = limits;
     const { clock, log, authorize } = options;
     this.#base = options.publicUrl ?? baseUrl(options.host, options.port);
     this.#perAddress = new RateLimiter(limits.requestsPerAddress, clock);
     this.#perTunnel = new RateLimiter(limits.requestsPerTunnel, clock);
-    this.#bodies = limits;
     const publicUrl = (name: string) => this.#publicUrl(name);
     this.#hub = new LinkHub({
       ...limits,
@@ -148,36 +157,40 @@ export class RelayServer {
       log,
       publicUrl,
       returnsMs: options.returnsMs ?? 0,
+      ...(options.onRegistered === undefined ? {} : { onRegistered: options.onRegistered }),
     });
+    this.#trusted = options.trustedProxies ?? new BlockList();
     if (options.mcpTunnelAgents) {
       this.#agents = new McpTunnelAgents({ hub: this.#hub, authorize, clock, limits });
     }
-    const trusted = options.trustedProxies ?? new BlockList();
     this.#http = new Http1Server({
       handler: (exchange) => this.#handle(exchange),
-      peerOf: (socket, request) => visitorOf(socket, request, trusted),
+      peerOf: (socket, request) => this.#visitor(socket, request),
       // A proxy's connections are everybody's.
       limitedAddressOf: (socket) => {
         const address = addressOf(socket);
-        return isTrusted(address, trusted) ? undefined : addressKey(address);
+        return isTrusted(address, this.#trusted) ? undefined : addressKey(address);
       },
       ...(options.tls === undefined ? {} : { tls: options.tls }),
       ...(options.tlsChallenges === undefined ? {} : { tlsChallenges: options.tlsChallenges }),
-      ...(options.proxyProtocol ? { proxyHeaders: { trusts: (at) => isTrusted(at, trusted) } } : {}),
+      ...(options.proxyProtocol ? { proxyHeaders: { trusts: (at) => isTrusted(at, this.#trusted) } } : {}),
       limits,
       clock,
       log,
-      answerRefused: answerBroken,
+      answerRefused: (refused) => {
+        options.onRefused?.(refused);
+        return answerBroken(refused);
+      },
       onUpgrade: (request, socket, buffered) => {
         if (this.#agents !== undefined && isRegisterPath(request.target)) {
           // Any other method is told so like every request that is no handshake.
           if (request.method !== 'GET') return false;
-          const { address } = visitorOf(socket, request, trusted);
+          const { address } = this.#visitor(socket, request);
           this.#agents.accept(request, socket, buffered, address);
           return true;
         }
         if (!isLinkPath(request.target) || this.#nameInHost(request.get('host')) !== undefined) return false;
-        this.#hub.accept(request, socket, buffered);
+        this.#hub.accept(request, socket, buffered, this.#visitor(socket, request).address);
         return true;
       },
     });
@@ -194,14 +207,16 @@ export class RelayServer {
   }
 
   get tunnels(): readonly ServedTunnel[] {
-    return [...this.#hub.names.holders()].map(({ name, link, linkId, openedAt }) => ({
+    return [...this.#hub.names.holders()].map(({ name, link, linkId, openedAt, identity, address }) => ({
       name,
       publicUrl: this.#publicUrl(name).href,
       link: linkId,
       openedAt,
       streams: link.active,
+      identity,
       dialect: link.dialect,
       access: accessOf(link.guarded),
+      address,
     }));
   }
 
@@ -216,6 +231,22 @@ export class RelayServer {
   /** Certificate and key for connections from now on. */
   setTls(tls: TlsOptions): void {
     this.#http.setTls(tls);
+  }
+
+  /** Limits and proxies from now on. Counts of a rate that stays as it was go on. */
+  reconfigure(limits: Partial<RelayLimits>, trustedProxies: BlockList): void {
+    const before = this.#limits;
+    const now = { ...before, ...limits };
+    const { clock } = this.#options;
+    this.#limits = now;
+    this.#trusted = trustedProxies;
+    if (now.requestsPerAddress !== before.requestsPerAddress) {
+      this.#perAddress = new RateLimiter(now.requestsPerAddress, clock);
+    }
+    if (now.requestsPerTunnel !== before.requestsPerTunnel) {
+      this.#perTunnel = new RateLimiter(now.requestsPerTunnel, clock);
+    }
+    this.#http.setLimits(limits);
   }
 
   /** @throws {TunneldError} `PORT_IN_USE` */
@@ -273,6 +304,11 @@ export class RelayServer {
     return url;
   }
 
+  #visitor(socket: Socket, request: RequestHead): Peer {
+    const scheme = this.#base.protocol === 'https:' ? 'https' : 'http';
+    return visitorOf(socket, request, this.#trusted, scheme);
+  }
+
   #nameInHost(host: string | undefined): Route | undefined {
     if (this.#options.routing.kind !== 'host') return undefined;
     return routeHost(host ?? '', '', this.#base.hostname);
@@ -289,14 +325,13 @@ export class RelayServer {
     const waitSeconds = this.#perAddress.take(addressKey(exchange.peer.address));
     if (waitSeconds > 0) refuse(exchange, { ...TOO_MANY_OF_ADDRESS, retryAfterSeconds: waitSeconds });
     else if (this.#agents !== undefined && isRegisterPath(target)) refuseRegistration(exchange);
-    else if (route !== undefined) this.#toTunnel(exchange, route, byHost);
+    else if (route !== undefined) this.#toTunnel(exchange, route);
     else this.#answerItself(exchange);
   }
 
-  #toTunnel(exchange: Exchange, route: Route, byHost: boolean): void {
+  #toTunnel(exchange: Exchange, route: Route): void {
     const holder = this.#hub.names.find(route.name);
     if (holder !== undefined) this.#admit(exchange, holder, route);
-    else if (!byHost && isOAuthPath(exchange.request.target)) refuseDiscovery(exchange);
     else this.#awaitTunnel(exchange, route);
   }
 
@@ -319,11 +354,11 @@ export class RelayServer {
       return;
     }
     const waitSeconds = this.#perTunnel.take(route.name);
-    const tooLarge = declaredTooLarge(exchange.request, this.#bodies);
+    const tooLarge = declaredTooLarge(exchange.request, this.#limits);
     if (waitSeconds > 0) {
       refuse(exchange, { ...TOO_MANY_OF_TUNNEL, retryAfterSeconds: waitSeconds, headers: forPages });
     } else if (tooLarge !== undefined) refuse(exchange, { ...tooLarge, headers: forPages });
-    else holder.link.forward(limitBodies(exchange, this.#bodies), route.target);
+    else holder.link.forward(limitBodies(exchange, this.#limits), route.target);
   }
 
   #observed(exchange: Exchange, route: Route | undefined): Exchange {
@@ -349,8 +384,13 @@ export class RelayServer {
   /** Nobody serves the name now. One that was live a moment ago gets time to reconnect. */
   #awaitTunnel(exchange: Exchange, route: Route): void {
     const { names } = this.#hub;
-    const refuseMissing = () =>
-      refuse(exchange, names.remembers(route.name) ? TUNNEL_OFFLINE : UNKNOWN_TUNNEL);
+    const refuseMissing = () => {
+      const byPath = this.#options.routing.kind === 'path';
+      if (names.remembers(route.name)) refuse(exchange, TUNNEL_OFFLINE);
+      // `/register` is a name as well as a path of OAuth.
+      else if (byPath && isOAuthPath(exchange.request.target)) refuseDiscovery(exchange);
+      else refuse(exchange, UNKNOWN_TUNNEL);
+    };
     const stop = names.wait(route.name, (holder) => {
       exchange.onClose = undefined;
       if (holder === undefined) refuseMissing();

@@ -7,6 +7,8 @@ export interface ServingLink {
   readonly dialect: string;
   /** False: the agent has no access tokens, so that whoever knows the address may call. */
   readonly guarded: boolean;
+  /** It dials again when it is asked to go. */
+  readonly returns: boolean;
   /** Requests in flight. */
   readonly active: number;
   /** Carries one visitor's exchange; answers it here when the agent can take no more. */

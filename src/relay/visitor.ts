@@ -7,13 +7,21 @@ import { addressOf, originOf } from '../http1/socket-origin.ts';
  * Who the visitor is: the socket's other end, or what a proxy in front says, if it is one of ours.
  * Of the forwarded addresses the last one counts that is not a proxy of ours: those before it could
  * be anybody's words.
+ *
+ * @param balanced what visitors speak to a proxy that writes PROXY headers, and cannot tell
  */
-export function visitorOf(socket: Socket, request: RequestHead, trusted: BlockList): Peer {
+export function visitorOf(
+  socket: Socket,
+  request: RequestHead,
+  trusted: BlockList,
+  balanced: Peer['scheme'],
+): Peer {
   const direct = addressOf(socket);
-  const scheme = 'encrypted' in socket ? 'https' : 'http';
+  const origin = originOf(socket);
+  const scheme = 'encrypted' in socket ? 'https' : origin === undefined ? 'http' : balanced;
   const host = request.get('host') ?? '';
   // A proxy that passes bytes on without saying whose: the headers are then anybody's words.
-  const anonymous = originOf(socket)?.named === false;
+  const anonymous = origin?.named === false;
   if (anonymous || !isTrusted(direct, trusted)) return { address: direct, scheme, host, via: 'provider' };
   const claimed = request
     .getAll('x-forwarded-for')

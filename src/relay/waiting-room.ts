@@ -32,6 +32,11 @@ export class WaitingRoom {
     this.#silent.delete(socket);
   }
 
+  /** It has the word again, and may take long. */
+  listens(socket: Socket): void {
+    if (this.#waiting.has(socket)) this.#silent.add(socket);
+  }
+
   leave(socket: Socket): void {
     this.#waiting.delete(socket);
     this.#silent.delete(socket);

@@ -9,6 +9,8 @@ import { findGrant, hashOf, type TokenGrant } from './static-tokens.ts';
 /** The provider's answer must be here by then (milliseconds). */
 const PROVIDER_TIMEOUT_MS = 5_000;
 const MAX_ANSWER_BYTES = 65_536;
+/** What is shorter, anybody could guess. */
+const MIN_SECRET_LENGTH = 8;
 /** On an open relay the token is all that keeps others from a name. */
 const MIN_OPEN_TOKEN_LENGTH = 16;
 
@@ -63,7 +65,10 @@ export function authorizeByProvider(provider: AuthProvider): Authorize {
     const { status, body } = answer;
     if (status === 401 || status === 403) {
       const error = field(body, 'error');
-      return typeof error === 'string' ? { ...UNKNOWN_TOKEN, detail: error } : UNKNOWN_TOKEN;
+      if (typeof error !== 'string') return UNKNOWN_TOKEN;
+      // It ends up in logs on both sides. A short token may be part of any word, and is no secret.
+      const detail = token.length < MIN_SECRET_LENGTH ? error : error.replaceAll(token, '***');
+      return { ...UNKNOWN_TOKEN, detail };
     }
     const allowed = field(body, 'subdomains');
     if (status !== 200 || !isTextList(allowed)) {

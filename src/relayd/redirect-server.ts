@@ -24,26 +24,54 @@ export interface RedirectOptions {
 }
 
 /** A listener without TLS that sends visitors to the one with it, and nowhere else. */
-export function createRedirectServer(options: RedirectOptions): Http1Server {
-  const { trustedProxies, proxyProtocol, limits, clock, log } = options;
-  const perAddress = new RateLimiter(limits.requestsPerAddress, clock);
-  const trusts = (address: string) => isTrusted(address, trustedProxies);
-  return new Http1Server({
-    handler: (exchange) => {
-      const waitSeconds = perAddress.take(addressKey(exchange.peer.address));
-      if (waitSeconds > 0) refuse(exchange, { ...TOO_MANY, retryAfterSeconds: waitSeconds });
-      else redirect(exchange, options);
-    },
-    peerOf: (socket, request) => visitorOf(socket, request, trustedProxies),
-    limitedAddressOf: (socket) => {
-      const address = addressOf(socket);
-      return trusts(address) ? undefined : addressKey(address);
-    },
-    ...(proxyProtocol ? { proxyHeaders: { trusts } } : {}),
-    limits: { connectionsPerAddress: limits.connectionsPerAddress },
-    clock,
-    log,
-  });
+export class RedirectServer {
+  readonly #options: RedirectOptions;
+  readonly #http: Http1Server;
+  #perAddress: RateLimiter;
+  #trusted: BlockList;
+
+  constructor(options: RedirectOptions) {
+    const { proxyProtocol, limits, clock, log } = options;
+    this.#options = options;
+    this.#trusted = options.trustedProxies;
+    this.#perAddress = new RateLimiter(limits.requestsPerAddress, clock);
+    const trusts = (address: string) => isTrusted(address, this.#trusted);
+    this.#http = new Http1Server({
+      handler: (exchange) => this.#handle(exchange),
+      peerOf: (socket, request) => visitorOf(socket, request, this.#trusted, 'http'),
+      limitedAddressOf: (socket) => {
+        const address = addressOf(socket);
+        return trusts(address) ? undefined : addressKey(address);
+      },
+      ...(proxyProtocol ? { proxyHeaders: { trusts } } : {}),
+      limits: { connectionsPerAddress: limits.connectionsPerAddress },
+      clock,
+      log,
+    });
+  }
+
+  /** @throws {TunneldError} `PORT_IN_USE` */
+  listen(address: { host: string; port: number }): Promise<{ port: number }> {
+    return this.#http.listen(address);
+  }
+
+  /** For connections and requests from now on. */
+  reconfigure(limits: RedirectOptions['limits'], trustedProxies: BlockList): void {
+    this.#trusted = trustedProxies;
+    this.#perAddress = new RateLimiter(limits.requestsPerAddress, this.#options.clock);
+    this.#http.setLimits({ connectionsPerAddress: limits.connectionsPerAddress });
+  }
+
+  /** Ends everything at once. Idempotent. */
+  close(): Promise<void> {
+    return this.#http.close();
+  }
+
+  #handle(exchange: Exchange): void {
+    const waitSeconds = this.#perAddress.take(addressKey(exchange.peer.address));
+    if (waitSeconds > 0) refuse(exchange, { ...TOO_MANY, retryAfterSeconds: waitSeconds });
+    else redirect(exchange, this.#options);
+  }
 }
 
 const CHALLENGE_PATH = '/.well-known/acme-challenge/';

@@ -5,7 +5,13 @@ import type { TokenGrant } from './static-tokens.ts';
 
 /** Who may register tunnels. */
 export type RelayAuth =
-  | { readonly kind: 'static'; grants(): readonly TokenGrant[] }
+  | {
+      readonly kind: 'static';
+      /** Reads them anew. @throws {TunneldError} when they cannot be read */
+      grants(): readonly TokenGrant[];
+      /** They stand in a file, which may change. */
+      readonly mayChange?: boolean;
+    }
   | { readonly kind: 'provider'; readonly url: URL; readonly secret: Secret }
   | { readonly kind: 'open' };
 
@@ -32,6 +38,8 @@ export interface RelaySettings {
   readonly mcpTunnelAgents: boolean;
   /** Loopback port of health checks and metrics; undefined is none. */
   readonly adminPort: number | undefined;
+  /** A Unix socket with the same, for this user alone. */
+  readonly adminSocket?: string | undefined;
   readonly limits: {
     readonly requestsPerAddress: number;
     readonly requestsPerTunnel: number;
@@ -40,6 +48,8 @@ export interface RelaySettings {
     readonly maxRequestBodyBytes?: number;
     readonly maxResponseBodyBytes?: number;
   };
+  /** The share of unremarkable requests that are logged, from 0 to 1; default 1. */
+  readonly logSample?: number;
   /** How long exchanges in flight may go on after SIGTERM (milliseconds). */
   readonly drainMs: number;
   /** How long after the start visitors wait for names an earlier process had (milliseconds); default 5 s. */

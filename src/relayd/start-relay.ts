@@ -1,21 +1,38 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
-import { loggedPath } from '../http1/carriers.ts';
-import type { Authorize } from '../relay/authorization.ts';
-import type { Visit } from '../relay/observed-exchange.ts';
-import { RelayServer } from '../relay/relay-server.ts';
+import { RelayServer, type ServedTunnel } from '../relay/relay-server.ts';
+import { AccessLog } from './access-log.ts';
 import { type AdminEndpoint, startAdminEndpoint } from './admin-endpoint.ts';
-import { authorizeAnybody, authorizeByProvider, authorizeFromList } from './authorizers.ts';
+import { Dismissals } from './dismissals.ts';
+import { LiveAuth } from './live-auth.ts';
+import { Problems } from './problems.ts';
+import { awaitingRestart } from './reload.ts';
 import type { RelaySettings } from './settings.ts';
 import { createTlsSide } from './tls-side.ts';
+import { TunnelCounts } from './tunnel-counts.ts';
 import { VisitCounts } from './visit-counts.ts';
 
 /** After a restart the agents are back within a moment; until then a visitor should not hear 404. */
 const RETURNS_MS = 5_000;
 
+/** Agents that have to register anew do so at this pace: all at once would be a flood. */
+const RENEWALS_PER_SECOND = 50;
+/** How long they have for it (milliseconds). */
+const RENEWAL_MS = 30_000;
+
 export interface RunningRelay {
   readonly port: number;
   readonly adminUrl: URL | undefined;
+  readonly problems: Problems;
+  /** How long `stop` may take for exchanges in flight (milliseconds). */
+  readonly drainMs: number;
+  /**
+   * Applies what can be applied without losing a link, and returns the names of the settings that
+   * count only after a restart.
+   *
+   * @throws {TunneldError} when certificate or tokens cannot be used; nothing has changed then
+   */
+  reload(next: RelaySettings): readonly string[];
   /** Sends the agents away, lets exchanges in flight finish, then releases everything. */
   stop(): Promise<void>;
 }
@@ -26,15 +43,29 @@ export interface RunningRelay {
  * @throws {TunneldError} `PORT_IN_USE`, `USAGE` (a certificate that cannot be used)
  */
 export async function startRelay(settings: RelaySettings, clock: Clock, log: Logger): Promise<RunningRelay> {
-  const { host, port, routing, publicUrl, trustedProxies, limits, drainMs, adminPort } = settings;
+  const { host, port, routing, publicUrl, trustedProxies, limits, adminPort, adminSocket } = settings;
+  let running = settings;
   const visits = new VisitCounts();
-  const tlsSide = createTlsSide(settings, clock, log);
+  const problems = new Problems(log);
+  const tunnels = new TunnelCounts(clock);
+  const dismissals = new Dismissals(clock);
+  const accessLog = new AccessLog(settings.logSample ?? 1, log, Math.random);
+  const auth = new LiveAuth({
+    auth: settings.auth,
+    clock,
+    log,
+    problems,
+    onRevised: (mayStay) => endAll(server, (tunnel) => !mayStay(tunnel), log),
+    onReplaced: () => renewAll(server, clock, log),
+  });
+  const tlsSide = createTlsSide(settings, problems, clock, log);
   const server = new RelayServer({
     host,
     port,
     routing: { kind: routing },
     publicUrl,
-    authorize: authorizeOf(settings, clock, log),
+    authorize: dismissals.over(auth.authorize),
+    onRegistered: (name) => tunnels.registered(name),
     enforceAccess: true,
     mcpTunnelAgents: settings.mcpTunnelAgents,
     trustedProxies,
@@ -43,18 +74,23 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     returnsMs: settings.returnsMs ?? RETURNS_MS,
     clock,
     log,
+    onRefused: (refused) => visits.noteRefused(refused),
     onVisit: (visit) => {
       visits.note(visit);
-      logVisit(log, visit);
+      tunnels.note(visit);
+      accessLog.note(visit);
     },
     ...tlsSide.listener,
   });
-  const bound = await server.listen();
+  let bound: { port: number };
   let admin: AdminEndpoint | undefined;
   try {
-    admin = adminPort === undefined ? undefined : await startAdminEndpoint(adminPort, server, visits);
+    bound = await server.listen();
+    const places = { port: adminPort, socket: adminSocket };
+    admin = await startAdminEndpoint(places, { server, visits, tunnels, problems, dismissals });
     await tlsSide.start(server);
   } catch (error) {
+    auth.close();
     await admin?.close();
     await tlsSide.stop();
     await server.close();
@@ -67,8 +103,26 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
   return {
     port: bound.port,
     adminUrl: admin?.url,
+    problems,
+    get drainMs() {
+      return running.drainMs;
+    },
+    reload(next) {
+      const useCertificate = tlsSide.prepare(next.tls);
+      auth.replace(next.auth);
+      server.reconfigure(next.limits, next.trustedProxies);
+      tlsSide.reconfigure(next.limits, next.trustedProxies);
+      useCertificate();
+      accessLog.share = next.logSample ?? 1;
+      const waiting = awaitingRestart(settings, next);
+      running = next;
+      log.info({ waiting, auth: next.auth.kind }, 'settings read again');
+      return waiting;
+    },
     async stop() {
+      const { drainMs } = running;
       log.info({ drainMs }, 'relay draining');
+      auth.close();
       await tlsSide.stop();
       await server.drain(drainMs);
       await admin?.close();
@@ -77,35 +131,20 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
   };
 }
 
-function authorizeOf({ auth }: RelaySettings, clock: Clock, log: Logger): Authorize {
-  switch (auth.kind) {
-    case 'static':
-      return authorizeFromList(() => auth.grants());
-    case 'provider':
-      return authorizeByProvider({ url: auth.url, secret: auth.secret, clock, log });
-    case 'open':
-      return authorizeAnybody();
+/** A token that was taken back takes its tunnels with it: they were promised to nobody else. */
+function endAll(server: RelayServer, hasToGo: (tunnel: ServedTunnel) => boolean, log: Logger): void {
+  for (const tunnel of server.tunnels.filter(hasToGo)) {
+    const { name } = tunnel;
+    log.warn({ name }, 'tunnel ended: its token is not granted this name any more');
+    server.disconnect(name, { reason: 'the token is not valid for this name any more', forGood: true });
   }
 }
 
-/** Queries and secret path segments are credentials: no log has them. */
-function logVisit(log: Logger, visit: Visit): void {
-  const { request, peer, name, target, status, durationMs, responseBytes, outcome, reason } = visit;
-  // Without a tunnel the segments are not known apart: a token in a mistyped URL is a token too.
-  const path = name === undefined ? loggedPath(target).split('/').slice(0, 2).join('/') : loggedPath(target);
-  log.info(
-    {
-      kind: 'request',
-      tunnel: name,
-      client: peer.address,
-      method: request.method,
-      path,
-      status,
-      durationMs: Math.round(durationMs * 10) / 10,
-      responseBytes,
-      outcome,
-      reason,
-    },
-    'request',
-  );
+/** Asks every agent to register anew. Whoever has not in time does not get around it by staying. */
+function renewAll(server: RelayServer, clock: Clock, log: Logger): void {
+  const before = new Map(server.tunnels.map(({ name, link }) => [name, link]));
+  const reason = 'who may register is decided elsewhere now: register again';
+  void server.shed({ reason, perSecond: RENEWALS_PER_SECOND }).then(() => {
+    clock.setTimer(() => endAll(server, ({ name, link }) => before.get(name) === link, log), RENEWAL_MS);
+  });
 }

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TunneldError } from '../core/errors.ts';
-import { usableName } from '../relay/name-choice.ts';
+import { matchesPattern, usableName } from '../relay/name-choice.ts';
 
 /** A token of an agent, by its hash, and the names it may have. */
 export interface TokenGrant {
@@ -47,6 +47,13 @@ export function findGrant(grants: readonly TokenGrant[], token: string): TokenGr
     if (timingSafeEqual(Buffer.from(grant.sha256, 'hex'), digest)) found = grant;
   }
   return found;
+}
+
+/** Whoever registered `name` with the token of this hash might do so again. */
+export function isGranted(grants: readonly TokenGrant[], sha256: string, name: string): boolean {
+  return grants.some(
+    (grant) => grant.sha256 === sha256 && grant.patterns.some((pattern) => matchesPattern(name, pattern)),
+  );
 }
 
 /** Some name fits that a tunnel may have: the pattern with a letter for its star. */

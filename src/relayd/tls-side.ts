@@ -2,15 +2,15 @@ import type { TlsOptions } from 'node:tls';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { TlsChallenges } from '../http1/challenge-front.ts';
-import type { Http1Server } from '../http1/server.ts';
 import type { RelayServer } from '../relay/relay-server.ts';
 import { AcmeIssuer } from './acme/acme-issuer.ts';
 import { CertificateFolder } from './acme/certificate-folder.ts';
 import { CertificateKeeper } from './acme/certificate-keeper.ts';
 import { ChallengeAnswers } from './acme/challenge-answers.ts';
-import { createRedirectServer } from './redirect-server.ts';
+import type { Problems } from './problems.ts';
+import { RedirectServer } from './redirect-server.ts';
 import type { RelaySettings } from './settings.ts';
-import { readTls, watchTls } from './tls-files.ts';
+import { readTls, type TlsFiles, watchTls } from './tls-files.ts';
 
 /** Where certificates come from. */
 export interface TlsSide {
@@ -22,6 +22,14 @@ export interface TlsSide {
    * @throws {TunneldError} `PORT_IN_USE`
    */
   start(server: RelayServer): Promise<void>;
+  /**
+   * Checks other files, and gives what uses them from now on.
+   *
+   * @throws {TunneldError} `USAGE` (files that cannot be used)
+   */
+  prepare(files: RelaySettings['tls']): () => void;
+  /** For connections and requests from now on. */
+  reconfigure(limits: RelaySettings['limits'], trustedProxies: RelaySettings['trustedProxies']): void;
   stop(): Promise<void>;
 }
 
@@ -30,20 +38,35 @@ export interface TlsSide {
  *
  * @throws {TunneldError} `USAGE` (files that cannot be used), `STATE_UNWRITABLE` (the folder)
  */
-export function createTlsSide(settings: RelaySettings, clock: Clock, log: Logger): TlsSide {
+export function createTlsSide(
+  settings: RelaySettings,
+  problems: Problems,
+  clock: Clock,
+  log: Logger,
+): TlsSide {
   const answers = new ChallengeAnswers();
-  const certificates = certificatesOf(settings, answers, clock, log);
+  const certificates = certificatesOf(settings, answers, problems, clock, log);
   const { redirectPort, host } = settings;
-  let redirect: Http1Server | undefined;
+  let redirect: RedirectServer | undefined;
   return {
     listener: certificates === undefined ? {} : { tls: certificates.tls, tlsChallenges: answers },
     async start(server) {
       if (redirectPort !== undefined) {
         const challengeAnswer = (at: string, token: string) => answers.textFor(at, token);
-        redirect = createRedirectServer({ ...settings, challengeAnswer, clock, log });
+        redirect = new RedirectServer({ ...settings, challengeAnswer, clock, log });
         await redirect.listen({ host, port: redirectPort });
       }
       certificates?.start(server);
+    },
+    prepare(files) {
+      if (files === undefined) return NOTHING;
+      if (certificates?.prepare !== undefined) return certificates.prepare(files);
+      // For after the restart they have to be right as well.
+      readTls(files);
+      return NOTHING;
+    },
+    reconfigure(limits, trustedProxies) {
+      redirect?.reconfigure(limits, trustedProxies);
     },
     async stop() {
       certificates?.stop();
@@ -52,36 +75,56 @@ export function createTlsSide(settings: RelaySettings, clock: Clock, log: Logger
   };
 }
 
+const NOTHING = () => {};
+
 interface Certificates {
   readonly tls: TlsOptions;
   start(server: RelayServer): void;
+  /** Only files can be changed for others. */
+  prepare?(files: TlsFiles): () => void;
   stop(): void;
 }
 
 function certificatesOf(
   settings: RelaySettings,
   answers: ChallengeAnswers,
+  problems: Problems,
   clock: Clock,
   log: Logger,
 ): Certificates | undefined {
   const { tls, acme } = settings;
-  if (acme !== undefined) return ordered({ ...settings, acme }, answers, clock, log);
-  return tls === undefined ? undefined : fromFiles(tls, log);
+  if (acme !== undefined) return ordered({ ...settings, acme }, answers, problems, clock, log);
+  return tls === undefined ? undefined : fromFiles(tls, problems, log);
 }
 
-function fromFiles(files: NonNullable<RelaySettings['tls']>, log: Logger): Certificates {
+function fromFiles(first: TlsFiles, problems: Problems, log: Logger): Certificates {
   let unwatch = () => {};
+  let server: RelayServer | undefined;
+  const use = (tls: TlsOptions, { cert }: TlsFiles) => {
+    server?.setTls(tls);
+    problems.solved('certificate');
+    log.info({ cert }, 'certificate read again');
+  };
+  const watch = (files: TlsFiles) => {
+    unwatch();
+    unwatch = watchTls(
+      files,
+      (tls) => use(tls, files),
+      (error) => problems.report('certificate', error),
+    );
+  };
   return {
-    tls: readTls(files),
-    start(server) {
-      unwatch = watchTls(
-        files,
-        (next) => {
-          server.setTls(next);
-          log.info({ cert: files.cert }, 'certificate read again');
-        },
-        (err) => log.warn({ err }, 'certificate not read again'),
-      );
+    tls: readTls(first),
+    start(started) {
+      server = started;
+      watch(first);
+    },
+    prepare(files) {
+      const tls = readTls(files);
+      return () => {
+        watch(files);
+        use(tls, files);
+      };
     },
     stop: () => unwatch(),
   };
@@ -90,6 +133,7 @@ function fromFiles(files: NonNullable<RelaySettings['tls']>, log: Logger): Certi
 function ordered(
   { acme, publicUrl, redirectPort }: RelaySettings & { readonly acme: NonNullable<RelaySettings['acme']> },
   answers: ChallengeAnswers,
+  problems: Problems,
   clock: Clock,
   log: Logger,
 ): Certificates {
@@ -107,6 +151,10 @@ function ordered(
     store,
     domain: publicUrl.hostname,
     serves: (host) => server?.serves(host) ?? false,
+    onOwn: (problem) => {
+      if (problem === undefined) problems.solved('certificate');
+      else problems.note('certificate', problem);
+    },
     clock,
     random: Math.random,
     log,

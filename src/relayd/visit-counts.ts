@@ -12,6 +12,12 @@ export class VisitCounts {
     if (reason !== undefined) increment(this.byReason, reason);
     this.responseBytes += responseBytes;
   }
+
+  /** What never became a request counts among the refusals all the same: most of an attack is that. */
+  noteRefused({ status, reason }: { readonly status: number; readonly reason: string }): void {
+    increment(this.byClass, `${Math.floor(status / 100)}xx`);
+    increment(this.byReason, reason);
+  }
 }
 
 function increment(counts: Map<string, number>, key: string): void {

@@ -34,6 +34,8 @@ export class Console {
   readonly progress: string[] = [];
   clock: Clock = fast;
   interactive = false;
+  /** What a verb does on SIGHUP, once it said so. */
+  hangup: (() => void) | undefined;
   daemonProgram = '/nonexistent/daemon.js';
 
   /** A console whose daemon is `daemon`, behind the real control socket. */
@@ -85,6 +87,9 @@ export class Console {
         return { update: (now) => void this.progress.push(now), done: () => {} };
       },
       interrupted: () => this.interruption.signal,
+      onHangup: (listener) => {
+        this.hangup = listener;
+      },
     };
   }
 }

@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Check, firstOf, ok, runChecks } from '../../src/cli/doctor/check.ts';
 import { isEverywhere, parseListeners } from '../../src/cli/doctor/listeners.ts';
 import { nodeVersion } from '../../src/cli/doctor/machine-checks.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { VERSION } from '../../src/core/version.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { Console } from './console.ts';
@@ -60,7 +61,10 @@ async function consoleWith(...tunnels: Awaited<ReturnType<typeof healthyTunnel>>
   const daemon = new WholeDaemon(...tunnels);
   daemon.healthUrl = await serve((_, response) => response.end(JSON.stringify({ pid: process.pid })));
   daemon.gatewayUrl = await serve(guarded);
-  return { daemon, user: await Console.with(daemon) };
+  const user = await Console.with(daemon);
+  // The checks ask real sockets, which a console's hurried clock would not wait for.
+  user.clock = systemClock;
+  return { daemon, user };
 }
 
 async function firstFault(user: Console): Promise<NonNullable<Report['first']>> {

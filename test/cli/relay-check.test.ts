@@ -69,6 +69,15 @@ describe('tunneld relay check', () => {
     expect(of('port').remedy).toContain('set port to another');
   });
 
+  it('looks at the port without TLS as well, and says where certificates would be from', async () => {
+    const port = await listening(net.createServer());
+    const ours = ['domain: a.example', 'open: true', 'host: 127.0.0.1', 'acme: true', 'acmeFolder: /kept'];
+    const { code, of } = await check(await userWith(...ours, `redirectPort: ${port}`));
+    expect(code).toBe(2);
+    expect(of('redirect').remedy).toContain('set redirectPort to another');
+    expect(of('tls').detail).toBe('ordered from acme-v02.api.letsencrypt.org, kept in /kept');
+  });
+
   it('warns of names that no agent can have', async () => {
     const user = await userWith('domain: a.example', 'staticToken: "t-hush:Alice,admin,*"');
     const { code, of } = await check(user);

@@ -37,6 +37,23 @@ describe('what `tunneld relay` is told', () => {
     expect(warnings).toEqual([]);
   });
 
+  it('may be where certificates come from, and where visitors without TLS are met', async () => {
+    const env = { TUNNELD_STATE_DIR: '/var/lib/tunneld' };
+    const { settings } = await read('--domain a.example --open --acme --redirect-port 80', env);
+    expect(settings.redirectPort).toBe(80);
+    expect(settings.acme).toMatchObject({ email: undefined, folder: '/var/lib/tunneld/relay-certificates' });
+    expect(settings.acme?.directory.host).toBe('acme-v02.api.letsencrypt.org');
+    const plain = (await read('--domain a.example --open', env)).settings;
+    expect([plain.acme, plain.redirectPort]).toEqual([undefined, undefined]);
+  });
+
+  it('lets the clients of mcp-tunnel serve unless they are refused in words', async () => {
+    const serve = await read('--domain a.example --open');
+    expect(serve.settings.mcpTunnelAgents).toBe(true);
+    const refuse = await read('--domain a.example --open', { TUNNELD_RELAY_MCP_TUNNEL_AGENTS: 'refuse' });
+    expect(refuse.settings.mcpTunnelAgents).toBe(false);
+  });
+
   it('is warned about when others can read it, or anybody may come', async () => {
     const literal = await read('--domain a.example --static-token secret:alice');
     expect(literal.warnings).toEqual([expect.stringContaining('--static-token with the secret itself')]);
@@ -49,8 +66,17 @@ describe('what `tunneld relay` is told', () => {
     ['--domain a.example', 'who may register'],
     ['--domain a.example --open --static-token a:b', '--open: excludes --static-token'],
     ['--domain a.example --auth-url http://127.0.0.1:1', '--auth-url: needs --auth-secret'],
+    ['--domain a.example --open --auth-secret env:X', '--auth-secret: needs --auth-url'],
     ['--domain a.example --static-token secret', 'is not TOKEN:NAME'],
     ['--domain a.example --open --tls-cert x', '--tls-cert: needs --tls-key'],
+    ['--domain a.example --open --acme-email a@b.example', '--acme-email: needs --acme'],
+    ['--domain a.example --open --acme --acme-email somebody', '"somebody" is not an address of mail'],
+    ['--domain a.example --open --acme --acme-directory http://a.example', 'is not an https URL'],
+    ['--domain a.example --open --acme --tls-cert x --tls-key y', '--acme: excludes --tls-cert'],
+    ['--public-url http://a.example --open --acme', '--acme: is for https and a host with a name'],
+    ['--public-url https://127.0.0.1 --routing path --open --acme', 'a host with a name'],
+    ['--public-url http://a.example --open --redirect-port 80', '--redirect-port: leads to https'],
+    ['--domain a.example --open --proxy-protocol', '--proxy-protocol: needs --trusted-proxies'],
     [
       '--domain a.example --open --port 70000',
       '--port: Expected a whole number from 0 to 65535, found "70000"',
@@ -77,6 +103,23 @@ describe('what `tunneld relay` is told', () => {
     const env = { TUNNELD_RELAY_MAX_RESPONSE_BODY: written };
     const { settings } = await read('--domain a.example --open', env);
     expect(settings.limits.maxResponseBodyBytes).toBe(bytes);
+  });
+
+  it.each([
+    ['0.1', 0.1],
+    ['1/100', 0.01],
+    ['5%', 0.05],
+    ['0', 0],
+    ['1', 1],
+  ])('takes %s for a share of %f', async (written, share) => {
+    const { settings } = await read(`--domain a.example --open --log-sample ${written}`);
+    expect(settings.logSample).toBe(share);
+  });
+
+  it.each(['2', '1/0', 'half', '-1', '0/0'])('takes %s for no share', async (written) => {
+    await expect(read(`--domain a.example --open --log-sample=${written}`)).rejects.toThrow(
+      'Expected a share',
+    );
   });
 
   it('suggests what a misspelt variable was meant to be', async () => {

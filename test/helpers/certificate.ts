@@ -20,15 +20,26 @@ export interface Authority {
   issue(): Certificate;
 }
 
+/** Unix milliseconds; a certificate knows seconds. */
+export interface Validity {
+  readonly from: number;
+  readonly to: number;
+}
+
+const TEN_YEARS: Validity = { from: Date.UTC(2026, 0, 1), to: Date.UTC(2036, 0, 1) };
+
 /**
  * Makes a certificate on the spot: no key belongs in a repository, and Node cannot make one itself.
  *
  * @param names DNS names it is for, besides 127.0.0.1
  */
-export function makeCertificate(names: readonly string[] = ['localhost']): Certificate {
+export function makeCertificate(
+  names: readonly string[] = ['localhost'],
+  validity: Validity = TEN_YEARS,
+): Certificate {
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const roles = { issuer: 'localhost', subject: 'localhost', signer: pair.privateKey };
-  return certify(pair, roles, subjectAltName(names));
+  return certify(pair, roles, subjectAltName(names), validity);
 }
 
 export function makeAuthority(): Authority {
@@ -56,9 +67,10 @@ function certify(
   { publicKey, privateKey }: KeyPairKeyObjectResult,
   roles: Roles,
   extension: Buffer,
+  valid: Validity = TEN_YEARS,
 ): Certificate {
   const algorithm = sequence(oid('2a8648ce3d040302')); // ecdsa-with-SHA256
-  const validity = sequence(der(0x17, Buffer.from('260101000000Z')), der(0x17, Buffer.from('360101000000Z')));
+  const validity = sequence(utcTime(valid.from), utcTime(valid.to));
   const body = sequence(
     der(0xa0, der(0x02, Buffer.from([2]))), // version 3
     der(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])), // serial number
@@ -88,6 +100,12 @@ function sequence(...parts: readonly Buffer[]): Buffer {
 
 function oid(hex: string): Buffer {
   return der(0x06, Buffer.from(hex, 'hex'));
+}
+
+/** `YYMMDDHHMMSSZ`. */
+function utcTime(at: number): Buffer {
+  const digits = new Date(at).toISOString().replaceAll(/[-:T]|\.\d+/g, '');
+  return der(0x17, Buffer.from(digits.slice(2)));
 }
 
 /** With 127.0.0.1. */

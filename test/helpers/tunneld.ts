@@ -36,9 +36,14 @@ export class Tunneld implements AsyncDisposable {
   readonly configFile: string;
   readonly env: Record<string, string>;
   readonly #pids = new Set<number>();
+  /** The program that is run; that of this checkout by default. */
+  main: string;
+  /** Who runs it; this process's own user by default. */
+  user: number | undefined;
 
-  private constructor(folder: string, relayPort: number, healthPort: number) {
+  private constructor(folder: string, main: string, relayPort: number, healthPort: number) {
     this.folder = folder;
+    this.main = main;
     this.stateDir = path.join(folder, 'state');
     this.runtimeDir = path.join(folder, 'run');
     this.logDir = path.join(folder, 'log');
@@ -57,10 +62,10 @@ export class Tunneld implements AsyncDisposable {
   }
 
   /** @param config what stands in `tunneld.yaml`, if anything */
-  static async create(config = 'tunnels: {}\n'): Promise<Tunneld> {
+  static async create(config = 'tunnels: {}\n', main = MAIN): Promise<Tunneld> {
     // Unix socket paths are short; the system's temporary folder is.
     const folder = await mkdtemp(path.join(tmpdir(), 'tunneld-test-'));
-    const home = new Tunneld(folder, await freePort(), await freePort());
+    const home = new Tunneld(folder, main, await freePort(), await freePort());
     await mkdir(home.runtimeDir, { mode: 0o700 });
     await home.writeConfig(config);
     return home;
@@ -80,8 +85,9 @@ export class Tunneld implements AsyncDisposable {
   /** The same with other environment variables and without looking for a daemon afterwards. */
   spawn(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CliRun> {
     return new Promise((resolve, reject) => {
-      const options = { env: { ...this.env, ...env }, timeout: RUN_TIMEOUT_MS, cwd: this.folder };
-      execFile(process.execPath, [MAIN, ...args], options, (error, stdout, stderr) => {
+      const user = this.user === undefined ? {} : { uid: this.user, gid: this.user };
+      const options = { env: { ...this.env, ...env }, timeout: RUN_TIMEOUT_MS, cwd: this.folder, ...user };
+      execFile(process.execPath, [this.main, ...args], options, (error, stdout, stderr) => {
         if (error === null) resolve({ code: 0, stdout, stderr });
         else if (typeof error.code === 'number') resolve({ code: error.code, stdout, stderr });
         else reject(new Error(`tunneld ${args.join(' ')}: ${error.message}\n${stdout}${stderr}`));

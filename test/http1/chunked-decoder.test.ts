@@ -4,6 +4,7 @@ import { Flow } from '../../src/core/exchange.ts';
 import { createBodyDecoder } from '../../src/http1/body-decoder.ts';
 import { ChunkedDecoder } from '../../src/http1/chunked-decoder.ts';
 import { Http1Error } from '../../src/http1/http1-error.ts';
+import { REFUSED_CHUNKS } from './corpus/bodies.ts';
 
 /** Feeds pieces, waiting wherever the receiver asks to; returns the body and what was left over. */
 function decode(pieces: readonly Buffer[], pauseEvery = 0) {
@@ -30,33 +31,7 @@ function split(bytes: Buffer, cuts: readonly number[]): Buffer[] {
 }
 
 describe('the chunked decoder', () => {
-  it.each([
-    ['no size', '\r\n'],
-    ['a sign', '+3\r\nabc\r\n'],
-    ['a prefix', '0x3\r\nabc\r\n'],
-    ['a space before the size', ' 3\r\nabc\r\n'],
-    ['a space after the size', '3 \r\nabc\r\n'],
-    ['a tab after the size', '3\t\r\nabc\r\n'],
-    ['a size of 13 digits', '0000000000003\r\nabc\r\n'],
-    ['a letter that is no digit', '3g\r\nabc\r\n'],
-    ['LF after the size', '3\nabc\r\n'],
-    ['CR and something else after the size', '3\rxabc\r\n'],
-    ['no line end after the data', '3\r\nabc0\r\n\r\n'],
-    ['LF after the data', '3\r\nabc\n0\r\n\r\n'],
-    ['more data than the size says', '3\r\nabcd\r\n0\r\n\r\n'],
-    ['an empty extension', '3;\r\nabc\r\n'],
-    ['an extension with a bare LF', '3;a\nb\r\nabc\r\n'],
-    ['an extension with a NUL', '3;a=\x00\r\nabc\r\n'],
-    ['an open quote', '3;a="b\r\nabc\r\n'],
-    ['a trailer without colon', '0\r\nabc\r\n\r\n'],
-    ['a folded trailer', '0\r\nA: b\r\n c\r\n\r\n'],
-    ['a trailer that frames', '0\r\nContent-Length: 5\r\n\r\n'],
-    ['a trailer that codes', '0\r\ntransfer-encoding: chunked\r\n\r\n'],
-    ['a bare LF in the trailer', '0\r\nA: b\n\r\n'],
-    ['LF at the end', '0\r\n\n'],
-    ['endless extensions', `3;a=${'x'.repeat(17_000)}\r\nabc\r\n`],
-    ['endless trailers', `0\r\n${'A: b\r\n'.repeat(3_000)}\r\n`],
-  ])('refuses %s', (_what, text) => {
+  it.each(REFUSED_CHUNKS)('refuses %s', (_what, text) => {
     expect(() => decode([Buffer.from(text, 'latin1')])).toThrow(Http1Error);
   });
 

@@ -59,6 +59,21 @@ describe('what the relay refuses', () => {
     expect(bodyOf(text)).toMatchObject(rpcError('tunnel-offline'));
   });
 
+  it('the OAuth metadata of a tunnel that was lost a moment ago is not said to be missing', async () => {
+    const clock = new FakeClock();
+    const relay = await startRelay({ clock });
+    const proxy = await FaultProxy.listen({ host: '127.0.0.1', port: relay.port });
+    onTestFinished(() => proxy.close());
+    await relay.link('figma', say('metadata'), { port: proxy.port });
+    proxy.cut();
+    await waitFor(() => relay.server.stats.links === 0);
+    const visitor = connectTo(relay.port);
+    visitor.send('GET /.well-known/oauth-protected-resource/figma/mcp HTTP/1.1\r\nHost: a\r\n\r\n');
+    await waitFor(() => relay.server.stats.connections === 1);
+    await relay.link('figma', say('metadata'));
+    expect(await visitor.until('metadata')).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
   it('one request too many in the tunnel', async () => {
     const { relay, visitor } = await openTunnel(() => {}, { limits: { streamsPerLink: 1 } });
     visitor.send(`GET / HTTP/1.1\r\n${HOST}\r\n`);

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { type WebSocket, WebSocketServer } from 'ws';
 import { Secret } from '../../src/core/secret.ts';
 import { FrameType } from '../../src/relay/frame.ts';
 import { encodeHello, ownTerms } from '../../src/relay/hello.ts';
@@ -62,14 +63,33 @@ describe('opening a link', () => {
     await waitFor(() => sockets.size === 0);
   });
 
-  it('gives up after 10 s without an answer', async () => {
+  it('gives up after 3 s without an answer to its handshake', async () => {
     const { port, sockets } = await sayingServer(undefined);
     const clock = new FakeClock();
-    const opening = expect(open(port, { clock })).rejects.toMatchObject({ code: 'TUNNEL_OPEN_TIMEOUT' });
-    await waitFor(() => sockets.size === 1);
-    await clock.advance(10_000);
+    const opening = expect(open(port, { clock })).rejects.toMatchObject({
+      code: 'RELAY_UNREACHABLE',
+      message: expect.stringContaining('no answer within 3 s'),
+    });
+    await waitFor(() => sockets.size === 1 && clock.pending === 2);
+    await clock.advance(3_000);
     await opening;
     await waitFor(() => sockets.size === 0);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('gives up after 10 s without a HELLO', async () => {
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: () => 'tunneld.1' });
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const greeted = once(server, 'connection').then(([peer]) => once(peer as WebSocket, 'message'));
+    const clock = new FakeClock();
+    const opening = expect(open((server.address() as AddressInfo).port, { clock })).rejects.toMatchObject({
+      code: 'TUNNEL_OPEN_TIMEOUT',
+    });
+    await greeted;
+    await clock.advance(10_000);
+    await opening;
+    await waitFor(() => server.clients.size === 0);
     expect(clock.pending).toBe(0);
   });
 

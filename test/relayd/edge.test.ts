@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { parseNetworks } from '../../src/relayd/settings.ts';
 import { thrownBy } from '../helpers/thrown.ts';
+import { connectTo } from '../http1/raw-client.ts';
 import { startTestRelay } from './harness.ts';
 
 describe('routing by host', () => {
@@ -130,6 +131,29 @@ describe("the tunnel's token at the relay's edge", () => {
 
 describe('limits', () => {
   const limits = { requestsPerAddress: 0, requestsPerTunnel: 0, connectionsPerAddress: 256 };
+
+  it('of one address count the addresses of an IPv6 network together', async () => {
+    const relay = await startTestRelay({
+      trustedProxies: parseNetworks(['127.0.0.1']),
+      limits: { ...limits, requestsPerAddress: 1 },
+    });
+    await relay.link('figma');
+    const from = async (address: string) =>
+      (await relay.ask('figma.tunnel.test', '/', { 'x-forwarded-for': address })).status;
+    expect(await from('2001:db8:1:2::1')).toBe(200);
+    expect(await from('2001:DB8:1:2:3:4:5:6')).toBe(200);
+    expect(await from('2001:db8:1:2:ffff::9')).toBe(429);
+    expect(await from('2001:db8:1:3::1')).toBe(200);
+  });
+
+  it('are counted where they end what is no request yet', async () => {
+    const relay = await startTestRelay({ adminPort: 0 });
+    const visitor = connectTo(relay.port);
+    visitor.send('GET / HTTP/1.1\r\nHost: a\r\nX : y\r\n\r\n');
+    await visitor.untilEnd();
+    const metrics = await (await fetch(new URL('/metrics', relay.adminUrl))).text();
+    expect(metrics).toMatch(/^tunneld_relay_refusals_total\{reason="bad-header-line"\} 1$/m);
+  });
 
   it.each(['requestsPerAddress', 'requestsPerTunnel'])(
     '%s answers 429 and says when to come back',

@@ -25,6 +25,8 @@ export interface RelayUnderTest {
   link(name: string, options?: Partial<RelayLinkOptions>): Promise<RelayLink>;
   /** Asks as a visitor of `host` does. */
   ask(host: string, path: string, headers?: Readonly<Record<string, string>>): Promise<Answer>;
+  /** As at the start, with these settings different. */
+  reload(settings: Partial<RelaySettings>): readonly string[];
   stop(): Promise<void>;
 }
 
@@ -32,23 +34,24 @@ const TOKEN = 'a-token-of-an-agent';
 
 export async function startTestRelay(settings: Partial<RelaySettings> = {}): Promise<RelayUnderTest> {
   const lines: string[] = [];
+  const all: RelaySettings = {
+    host: '127.0.0.1',
+    port: 0,
+    routing: 'host',
+    publicUrl: new URL('http://tunnel.test'),
+    auth: { kind: 'open' },
+    tls: undefined,
+    trustedProxies: new BlockList(),
+    proxyProtocol: false,
+    mcpTunnelAgents: true,
+    adminPort: undefined,
+    limits: { requestsPerAddress: 0, requestsPerTunnel: 0, connectionsPerAddress: 256 },
+    drainMs: 2_000,
+    returnsMs: 0,
+    ...settings,
+  };
   const relay = await startRelay(
-    {
-      host: '127.0.0.1',
-      port: 0,
-      routing: 'host',
-      publicUrl: new URL('http://tunnel.test'),
-      auth: { kind: 'open' },
-      tls: undefined,
-      trustedProxies: new BlockList(),
-      proxyProtocol: false,
-      mcpTunnelAgents: true,
-      adminPort: undefined,
-      limits: { requestsPerAddress: 0, requestsPerTunnel: 0, connectionsPerAddress: 256 },
-      drainMs: 2_000,
-      returnsMs: 0,
-      ...settings,
-    },
+    all,
     systemClock,
     createLogger('info', { write: (line) => void lines.push(line) }),
   );
@@ -78,12 +81,13 @@ export async function startTestRelay(settings: Partial<RelaySettings> = {}): Pro
       return link;
     },
     ask: (host, path, headers = {}) => ask(relay.port, host, path, headers),
+    reload: (next) => relay.reload({ ...all, ...next }),
     stop,
   };
 }
 
 /** Answers with what reached the agent. */
-function sayWho(exchange: Exchange): void {
+export function sayWho(exchange: Exchange): void {
   const { request, peer } = exchange;
   const body = Buffer.from(JSON.stringify({ target: request.target, peer }));
   exchange.respond(

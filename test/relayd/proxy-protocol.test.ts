@@ -99,6 +99,18 @@ describe('a connection of a trusted proxy', () => {
     await client.close();
   });
 
+  it.each(['https', 'http'])('speaks with its visitor as the public URL says: %s', async (scheme) => {
+    const relay = await behindBalancer({ publicUrl: new URL(`${scheme}://tunnel.test`) });
+    const client = new RawClient(relay.port);
+    client.send(`${V1}${ask()}`);
+    expect(await client.until('"scheme"')).toContain(`"scheme":"${scheme}"`);
+    await client.close();
+    const direct = new RawClient(relay.port, '::1');
+    direct.send(ask());
+    expect(await direct.until('"scheme"')).toContain('"scheme":"http"');
+    await direct.close();
+  });
+
   it('counts for the limits of the address it is of', async () => {
     const relay = await behindBalancer({ limits: { ...limits, connectionsPerAddress: 2 } });
     const clients = [1, 2].map(() => new RawClient(relay.port));

@@ -1,12 +1,13 @@
 import { BlockList } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
-import { createRedirectServer, type RedirectOptions } from '../../src/relayd/redirect-server.ts';
+import { type RedirectOptions, RedirectServer } from '../../src/relayd/redirect-server.ts';
+import { parseNetworks } from '../../src/relayd/settings.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { RawClient } from '../http1/raw-client.ts';
 
 async function startRedirect(options: Partial<RedirectOptions> = {}) {
-  const server = createRedirectServer({
+  const server = new RedirectServer({
     publicUrl: new URL('https://tunnel.test'),
     routing: 'host',
     trustedProxies: new BlockList(),
@@ -19,14 +20,16 @@ async function startRedirect(options: Partial<RedirectOptions> = {}) {
   });
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
   onTestFinished(() => server.close());
-  return async (host: string, target = '/', method = 'GET') => {
+  return Object.assign(visit, { server });
+
+  async function visit(host: string, target = '/', method = 'GET') {
     const client = new RawClient(port);
     client.send(`${method} ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
     const text = await client.untilEnd();
     await client.close();
     const [head = '', body = ''] = text.split('\r\n\r\n');
     return { status: Number(head.slice(9, 12)), location: /^location: (.*)$/im.exec(head)?.[1], body };
-  };
+  }
 }
 
 describe('the listener without TLS', () => {
@@ -88,5 +91,14 @@ describe('the listener without TLS', () => {
     expect(statuses.map(({ status }) => status)).toEqual([308, 308, 429]);
     const lonely = await startRedirect({ limits: { requestsPerAddress: 0, connectionsPerAddress: 0 } });
     expect((await lonely('tunnel.test')).status).toBe(429);
+  });
+
+  it('is held to other limits from a reload on', async () => {
+    const ask = await startRedirect();
+    expect((await ask('tunnel.test')).status).toBe(308);
+    ask.server.reconfigure({ requestsPerAddress: 0, connectionsPerAddress: 0 }, new BlockList());
+    expect((await ask('tunnel.test')).status).toBe(429);
+    ask.server.reconfigure({ requestsPerAddress: 0, connectionsPerAddress: 0 }, parseNetworks(['127.0.0.1']));
+    expect((await ask('tunnel.test')).status).toBe(308);
   });
 });

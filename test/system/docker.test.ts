@@ -104,7 +104,7 @@ describeWithEngine(
             RELAY_ROUTING: 'path',
             RELAY_PORT: String(relay),
             RELAY_ADMIN_PORT: String(admin),
-            TUNNELD_RELAY_PORT: String(embedded),
+            TUNNELD_DAEMON_RELAY_PORT: String(embedded),
             TUNNELD_HEALTH_PORT: String(health),
           };
         });

@@ -1,7 +1,10 @@
 import { systemClock } from '../../core/clock.ts';
-import { createLogger } from '../../core/log.ts';
+import { createLogger, type Logger } from '../../core/log.ts';
+import { serviceNotifier } from '../../core/service-notifier.ts';
+import type { RunningRelay } from '../../relayd/start-relay.ts';
 import { type Command, ExitCode } from '../command.ts';
 import { RELAY_CONFIG_OPTION, relayOptions } from '../relay/settings-table.ts';
+import type { ReadSettings } from '../relay-options.ts';
 
 export const relay: Command = {
   name: 'relay',
@@ -19,25 +22,46 @@ export const relay: Command = {
     ['tunneld relay --routing path --public-url http://127.0.0.1:8080 --open', 'To try it on one machine.'],
   ],
   notes: [
-    'Runs in the foreground and logs one JSON line for each event and request on standard output. SIGTERM or Ctrl-C asks the agents to go, waits for what is in flight, and exits with 0.',
+    'Runs in the foreground and logs one JSON line for each event and request on standard output. SIGTERM or Ctrl-C asks the agents to go, waits for what is in flight, and exits with 0. SIGHUP reads the settings again; what is wrong with them is logged, and those before stay in force.',
     'Every option is also an environment variable and a key of the file: --auth-url is TUNNELD_RELAY_AUTH_URL and authUrl. An option wins over its variable, and the variable over the file; in a variable, several values are separated by blanks or line breaks.',
     'Who may register must be said: with tokens, with a provider, or with --open in words. docs/relay.md is the guide for operators.',
   ],
 
   async run(args, io) {
     const { readRelaySettings } = await import('../relay-options.ts');
-    const { settings, warnings } = await readRelaySettings({ args, env: io.env });
+    const read = () => readRelaySettings({ args, env: io.env });
+    const { settings, warnings } = await read();
     for (const warning of warnings) io.err(`warning: ${warning}`);
     const { startRelay } = await import('../../relayd/start-relay.ts');
     const log = createLogger('info', { write: (line) => io.out(line.trimEnd()) });
     const interrupted = io.interrupted();
+    const notifier = serviceNotifier(io.env, systemClock);
     const running = await startRelay(settings, systemClock, log);
+    let reloading = Promise.resolve();
+    io.onHangup(() => {
+      const work = () => reload(running, read, log);
+      reloading = reloading.then(() => (notifier === undefined ? work() : notifier.reloading(work)));
+    });
+    notifier?.ready({ status: () => `port ${running.port}` });
     if (!interrupted.aborted) {
       await new Promise<void>((resolve) =>
         interrupted.addEventListener('abort', () => resolve(), { once: true }),
       );
     }
+    notifier?.stopping(running.drainMs);
     await running.stop();
     return ExitCode.ok;
   },
 };
+
+/** What cannot be read or used changes nothing: the relay goes on as it was, and says so. */
+async function reload(running: RunningRelay, read: () => Promise<ReadSettings>, log: Logger): Promise<void> {
+  try {
+    const { settings, warnings } = await read();
+    for (const warning of warnings) log.warn({ warning }, 'a setting deserves a look');
+    running.reload(settings);
+    running.problems.solved('configuration');
+  } catch (error) {
+    running.problems.report('configuration', error);
+  }
+}

@@ -7,15 +7,21 @@ export interface Answer {
   readonly headers: http.IncomingHttpHeaders;
 }
 
-/** The head of the answer to a GET; the body is not waited for: it may be an endless stream. */
+/**
+ * The head of the answer to a GET; the body is not waited for: it may be an endless stream.
+ *
+ * @param options anyCertificate: whoever answers is not trusted with anything, so never with a token
+ */
 export function ask(
   url: URL,
   headers: Readonly<Record<string, string>>,
   timeoutMs: number,
+  { anyCertificate = false }: { readonly anyCertificate?: boolean } = {},
 ): Promise<Answer | NodeJS.ErrnoException> {
   return new Promise((resolve) => {
     const { request } = url.protocol === 'https:' ? https : http;
-    const call = request(url, { headers, agent: false, timeout: timeoutMs }, (response) => {
+    const options = { headers, agent: false, timeout: timeoutMs, rejectUnauthorized: !anyCertificate };
+    const call = request(url, options, (response) => {
       resolve({ status: response.statusCode ?? 0, headers: response.headers });
       call.destroy();
     });

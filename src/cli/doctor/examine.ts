@@ -81,9 +81,11 @@ async function running(
 }
 
 async function liveTunnel(status: TunnelStatus, client: DaemonClient): Promise<LiveTunnel> {
-  const { gatewayUrl } = await client.inspect(status.name);
+  const { gatewayUrl, config } = await client.inspect(status.name);
+  const relay = (config as { readonly relay?: { readonly url: string } }).relay;
   const shown = status.insecurePublic ? undefined : await expected(client.showToken(status.name));
   const token =
     shown === undefined || shown instanceof TunneldError ? {} : { token: new Secret(shown.token) };
-  return { status, client, gatewayUrl: new URL(gatewayUrl), ...token };
+  const relayUrl = relay === undefined ? {} : { relayUrl: new URL(relay.url) };
+  return { status, client, gatewayUrl: new URL(gatewayUrl), ...relayUrl, ...token };
 }

@@ -60,11 +60,11 @@ async function notThere(upstream: URL, failure: string, ours: ReadonlySet<number
       'Start the server; the tunnel stays and heals by itself.',
     );
   }
-  const ports = elsewhere.join(', ');
-  return bad(
-    `nothing listens on ${upstream.host}, but port ${ports} answers at ${upstream.pathname}`,
-    `If that is your server, use that port: --port ${elsewhere[0]}.`,
-  );
+  const [ports, use] =
+    elsewhere.length === 1
+      ? [`port ${elsewhere[0]} answers`, `If that is your server, use that port: --port ${elsewhere[0]}.`]
+      : [`ports ${elsewhere.join(', ')} answer`, 'If one of them is your server, use its port: --port PORT.'];
+  return bad(`nothing listens on ${upstream.host}, but ${ports} at ${upstream.pathname}`, use);
 }
 
 /**

@@ -27,6 +27,8 @@ export interface LiveTunnel {
   readonly status: TunnelStatus;
   readonly client: DaemonClient;
   readonly gatewayUrl: URL;
+  /** Of a relay that is not the daemon's own. */
+  readonly relayUrl?: URL;
   /** Absent for a tunnel that is public on purpose. */
   readonly token?: Secret;
 }
@@ -62,13 +64,13 @@ export function tunnelChecks(facts: TunnelFacts): readonly Check[] {
   return [
     ...server,
     check('gateway', 'Our own gateway lets the token through, and nobody without it.', gateway),
-    check('provider', 'What the provider needs: engine, image, credentials, edge.', provider),
     check('network', 'A default route, where the provider is out on the internet.', network),
+    check('clock', 'This clock and that of the edge agree; certificates and leases depend on it.', clockSkew),
+    check('provider', 'What the provider needs: engine, image, credentials, edge.', provider),
     check('dns', 'The name in the public URL resolves.', dns),
     check('tunnel', 'What the supervisor makes of it.', session),
     check('exposure', 'The public URL answers nobody without the token.', exposure),
     check('url', 'The public URL leads to this gateway, with the token.', publicUrl),
-    check('clock', 'This clock and that of the edge agree.', clockSkew),
   ];
 }
 
@@ -99,8 +101,8 @@ async function provider({ client, status }: LiveTunnel): Promise<Outcome | reado
   }));
 }
 
-async function network({ status }: LiveTunnel): Promise<Outcome> {
-  if (isLocal(status)) return skipped('the public URL is on this machine');
+async function network(live: LiveTunnel): Promise<Outcome> {
+  if (isLocal(live)) return skipped('the public URL is on this machine');
   if (process.platform !== 'linux') return skipped('this system is not asked');
   if (hasDefaultRoute()) return ok('there is a default route');
   return bad('there is no default route: this machine is offline', 'Connect it to a network.');
@@ -170,10 +172,12 @@ async function publicUrl(live: LiveTunnel): Promise<Outcome> {
   return ok(`${status.mcpUrl} leads to this gateway`);
 }
 
-async function clockSkew(live: LiveTunnel): Promise<Outcome> {
-  const answer = await askPublic(live);
-  const date =
-    answer !== undefined && 'headers' in answer ? Date.parse(answer.headers.date ?? '') : Number.NaN;
+/** Asks without the token and whatever the certificate: with a wrong clock none is valid. */
+async function clockSkew({ status, relayUrl }: LiveTunnel): Promise<Outcome> {
+  const edge = status.publicUrl ?? relayUrl;
+  if (edge === undefined) return skipped('there is no public URL yet');
+  const answer = await ask(new URL(edge), {}, ANSWER_MS, { anyCertificate: true });
+  const date = 'headers' in answer ? Date.parse(answer.headers.date ?? '') : Number.NaN;
   if (Number.isNaN(date)) return skipped('the edge does not say what time it is');
   const skewMs = Date.now() - date;
   const seconds = Math.round(Math.abs(skewMs) / 1_000);
@@ -195,9 +199,10 @@ function bearer(token: Secret | undefined): Record<string, string> {
   return token === undefined ? {} : { authorization: `Bearer ${token.reveal()}` };
 }
 
-function isLocal({ provider: kind, publicUrl: url }: TunnelStatus): boolean {
+function isLocal({ status: { provider: kind, publicUrl }, relayUrl }: LiveTunnel): boolean {
+  const url = relayUrl ?? publicUrl;
   if (url === undefined) return kind === 'relay';
-  return ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname);
+  return /^(?:127\.[\d.]+|localhost|\[::1\])$/.test(new URL(url).hostname);
 }
 
 /** Destination 0 with the flag "up" (1): route(8) and `/proc/net/route`. */

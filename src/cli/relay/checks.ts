@@ -27,6 +27,7 @@ export function relayChecks(read: ReadSettings | TunneldError, clock: Clock): re
     { id: 'auth', about: 'Who may register.', run: () => auth(settings.auth, clock) },
     { id: 'tls', about: 'Certificate and key.', run: async () => certificate(settings, clock.now()) },
     { id: 'port', about: 'Where visitors and agents come in.', run: () => port(settings) },
+    { id: 'redirect', about: 'Where visitors without TLS are met.', run: () => redirectPort(settings) },
     { id: 'admin', about: 'Where health and metrics are told.', run: () => adminPort(settings) },
   ];
 }
@@ -76,7 +77,7 @@ async function provider(auth: RelayAuth & { kind: 'provider' }, clock: Clock): P
 }
 
 function certificate({ tls, acme, publicUrl, routing }: RelaySettings, now: number): Outcome {
-  if (acme !== undefined) return ok(`ordered from ${acme.directory.host}`);
+  if (acme !== undefined) return ok(`ordered from ${acme.directory.host}, kept in ${acme.folder}`);
   if (tls === undefined) {
     return publicUrl.protocol === 'https:'
       ? skipped('none: a proxy in front has to end TLS')
@@ -113,14 +114,26 @@ function isFor(leaf: X509Certificate, host: string): boolean {
   return (net.isIP(host) === 0 ? leaf.checkHost(host) : leaf.checkIP(host)) !== undefined;
 }
 
-async function port({ host, port: wanted, adminPort: admin }: RelaySettings): Promise<Outcome> {
-  if (wanted === 0) return ok('any free one');
+async function port(settings: RelaySettings): Promise<Outcome> {
+  return settings.port === 0 ? ok('any free one') : publicPort(settings, settings.port, 'port');
+}
+
+async function redirectPort(settings: RelaySettings): Promise<Outcome> {
+  const { redirectPort: wanted } = settings;
+  return wanted === undefined ? skipped('none') : publicPort(settings, wanted, 'redirectPort');
+}
+
+async function publicPort(
+  { host, adminPort: admin }: RelaySettings,
+  wanted: number,
+  key: string,
+): Promise<Outcome> {
   const reason = await refusalOf(host, wanted);
   if (reason === undefined) return ok(`${wanted} on ${host} is free`);
   if (reason === 'EADDRINUSE' && admin !== undefined && (await relayAnswers(admin))) {
     return ok(`${wanted} on ${host}: a relay runs already`);
   }
-  return taken(host, wanted, reason, 'port');
+  return taken(host, wanted, reason, key);
 }
 
 async function adminPort({ adminPort: wanted }: RelaySettings): Promise<Outcome> {

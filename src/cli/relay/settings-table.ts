@@ -6,6 +6,7 @@ import {
   onOff,
   secret,
   secrets,
+  share,
   text,
   textOr,
   type ValueKind,
@@ -47,6 +48,11 @@ export const RELAY_SETTINGS = {
     summary: 'Sent to it as X-Relay-Secret; file:PATH, env:VARIABLE',
   },
   open: { ...onOff, summary: 'Anybody may register any free name' },
+  'mcp-tunnel-agents': {
+    ...oneOf(['serve', 'refuse']),
+    value: 'what',
+    summary: 'Clients of mcp-tunnel and mcpr, which have no access tokens: serve or refuse; default: serve',
+  },
   'tls-cert': {
     ...text,
     value: 'file',
@@ -83,6 +89,16 @@ export const RELAY_SETTINGS = {
     ...whole(8_081, 65_535),
     value: 'port',
     summary: 'Loopback port of /healthz, /readyz, /metrics, /tunnels; default: 8081, 0: none',
+  },
+  'admin-socket': {
+    ...text,
+    value: 'path',
+    summary: 'The same on a Unix socket that only this user may open',
+  },
+  'log-sample': {
+    ...share(1),
+    value: 'share',
+    summary: 'Log so many of the requests: 0.1, 1/100; errors and slow ones always; default: 1',
   },
   'rate-per-address': {
     ...whole(100),

@@ -71,6 +71,19 @@ export function whole(fallback: number, most = 1_000_000): ValueKind<number> {
   };
 }
 
+/** `0.1`, `1/100` or `10%`. Read to a number from 0 to 1. */
+export function share(fallback: number): ValueKind<number> {
+  return {
+    fallback,
+    read([word = '']) {
+      const [, over, under = '1', percent] = /^(\d+(?:\.\d+)?)(?:\/(\d+)|(%))?$/.exec(word) ?? [];
+      const value = Number(over) / (percent === undefined ? Number(under) : 100);
+      if (value >= 0 && value <= 1) return value;
+      throw new Unreadable(`Expected a share such as 0.1 or 1/100, found "${word}"`);
+    },
+  };
+}
+
 /** `30s`, `5m`, or a number of milliseconds. Read to milliseconds. */
 export function duration(fallback: number, most: number): ValueKind<number> {
   return {

@@ -65,13 +65,14 @@ export class Speaker {
   async #findOut(ask: AskLeg): Promise<Sighting> {
     if (this.#knowsSse()) {
       const sighting = await legacySse(ask);
-      if (meaningOf(sighting) !== 'config') return sighting;
+      if (meaningOf(sighting) !== 'config' || sighting.finding === 'no-stream') return sighting;
       this.#sseSeenAt = undefined;
     }
     const discovered = await discover(ask);
     // A legacy SSE endpoint knows no POST at all, so it looks like a wrong path at first.
     if (discovered.finding !== 'wrong-path') return discovered;
     const sse = await legacySse(ask);
+    if (sse.finding === 'no-stream') return sse;
     if (sse.era !== 'legacy-sse') return discovered;
     this.#sseSeenAt = this.#clock.monotonic();
     return sse;

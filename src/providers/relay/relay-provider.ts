@@ -1,9 +1,12 @@
 import type { Clock } from '../../core/clock.ts';
+import { type ErrorCode, TunneldError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
+import type { Finding } from '../../core/status.ts';
 import { openLastingLink } from '../../relay/lasting-link.ts';
 import { openMcpTunnelLink } from '../../relay/mcp-tunnel/dialled-link.ts';
 import type { OpenContext, OpenRequest, TunnelProvider, TunnelSession } from '../provider.ts';
 import { Dialects } from './dialects.ts';
+import { findings } from './findings.ts';
 
 export interface RelayProviderOptions {
   /** Asked at every attempt: the embedded relay's port is known only once it listens. */
@@ -17,6 +20,14 @@ export interface RelayProviderOptions {
   readonly random?: () => number;
 }
 
+/** What a relay says of an agent it reached and will not have. */
+const REFUSALS: readonly ErrorCode[] = [
+  'CREDENTIAL_REJECTED',
+  'NAME_INVALID',
+  'RELAY_NAME_DENIED',
+  'RELAY_NAME_TAKEN',
+];
+
 /**
  * Public URLs from a relay, embedded or elsewhere, of tunneld or of mcp-tunnel. Requests enter the
  * gateway in process.
@@ -26,16 +37,23 @@ export class RelayProvider implements TunnelProvider {
   readonly inProcess = true;
   readonly #options: RelayProviderOptions;
   readonly #dialects = new Dialects();
+  #refusal: TunneldError | undefined;
 
   constructor(options: RelayProviderOptions) {
     this.#options = options;
   }
 
-  open(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
-    return this.#dialects.open({
-      tunneld: () => this.#openLink(request, context),
-      'mcp-tunnel': () => this.#openMcpTunnelLink(request, context),
-    });
+  async open(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
+    this.#refusal = undefined;
+    try {
+      return await this.#dialects.open({
+        tunneld: () => this.#openLink(request, context),
+        'mcp-tunnel': () => this.#openMcpTunnelLink(request, context),
+      });
+    } catch (error) {
+      if (error instanceof TunneldError && REFUSALS.includes(error.code)) this.#refusal = error;
+      throw error;
+    }
   }
 
   async #openMcpTunnelLink(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
@@ -84,5 +102,15 @@ export class RelayProvider implements TunnelProvider {
       closed: link.closed,
       close: () => link.close(),
     };
+  }
+
+  async diagnose({ name }: OpenRequest): Promise<readonly Finding[]> {
+    const { clock } = this.#options;
+    return await findings({
+      relayUrl: this.#options.relayUrl(),
+      name: this.#options.name ?? name,
+      refusal: this.#refusal,
+      clock,
+    });
   }
 }

@@ -39,12 +39,15 @@ export interface AgentLinkOptions {
 /** A client of mcp-tunnel, of either generation: its first answer shows which. */
 export class AgentLink implements ServingLink {
   readonly guarded = false;
+  readonly returns = false;
+  /** Path in front of what the agent is asked for, where tunnels are told apart by path. */
+  pathPrefix = '';
   readonly #options: AgentLinkOptions;
   readonly #wire: TextSocket;
   readonly #visits = new Map<string, AgentVisit>();
   readonly #heartbeat: Heartbeat;
   #generation: Generation | undefined;
-  #onIdle: (() => void) | undefined;
+  #onIdle: (() => void)[] = [];
 
   constructor(options: AgentLinkOptions) {
     const { wire, clock, limits } = options;
@@ -81,6 +84,7 @@ export class AgentLink implements ServingLink {
       refuse(exchange, OVERLOADED);
     } else {
       const visit = new AgentVisit(exchange, target, {
+        pathPrefix: this.pathPrefix,
         clock,
         limits,
         budget,
@@ -99,7 +103,7 @@ export class AgentLink implements ServingLink {
 
   whenIdle(callback: () => void): void {
     if (this.#visits.size === 0) callback();
-    else this.#onIdle = callback;
+    else this.#onIdle.push(callback);
   }
 
   close(reason: GoawayReason, detail: string): void {
@@ -130,9 +134,9 @@ export class AgentLink implements ServingLink {
   #forget(id: string): void {
     this.#visits.delete(id);
     if (this.#visits.size > 0) return;
-    const callback = this.#onIdle;
-    this.#onIdle = undefined;
-    callback?.();
+    const callbacks = this.#onIdle;
+    this.#onIdle = [];
+    for (const callback of callbacks) callback();
   }
 
   #onClosed(detail: string): void {

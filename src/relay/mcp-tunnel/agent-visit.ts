@@ -27,6 +27,8 @@ import { visitorLines } from './visitor-lines.ts';
 const ANSWER_TIMEOUT_MS = 30_000;
 
 export interface VisitContext {
+  /** Of the tunnel's public URL. */
+  readonly pathPrefix: string;
   readonly clock: Clock;
   readonly limits: AgentLimits;
   readonly budget: ByteBudget;
@@ -135,7 +137,7 @@ export class AgentVisit implements BodySink {
   }
 
   #ask(): void {
-    const { clock, ask } = this.#context;
+    const { clock, ask, pathPrefix } = this.#context;
     const { request, peer } = this.#exchange;
     const body = Buffer.concat(this.#body);
     this.#dropBody();
@@ -145,7 +147,7 @@ export class AgentVisit implements BodySink {
       id: this.id,
       method: request.method,
       path: this.#target,
-      headers: headerMapOf(visitorLines(request, peer)),
+      headers: headerMapOf(visitorLines(request, peer, pathPrefix)),
       body,
     });
   }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
 import type { Exchange, RequestHead } from '../../core/exchange.ts';
+import { addressKey } from '../address-key.ts';
 import type { Authorize } from '../authorization.ts';
 import { ByteBudget } from '../byte-budget.ts';
 import { EdgeGuard } from '../edge-access.ts';
@@ -52,13 +53,14 @@ export class McpTunnelAgents {
   /** Takes over a socket whose request is for `REGISTER_PATH`. */
   accept(request: RequestHead, socket: Socket, buffered: Buffer, address: string): void {
     const { hub, authorize, clock } = this.#options;
-    hub.upgrade(request, socket, async (spoke) => {
-      const registered = await registerAgent(socket, buffered, { authorize, clock, address, spoke });
-      return () => this.#serve(registered);
+    hub.upgrade(request, socket, async (spoke, asked) => {
+      const context = { authorize, clock, address: addressKey(address), spoke, asked };
+      const registered = await registerAgent(socket, buffered, context);
+      return () => this.#serve(registered, address);
     });
   }
 
-  #serve({ wire, name, identity }: RegisteredAgent): void {
+  #serve({ wire, name, identity }: RegisteredAgent, address: string): void {
     const { hub, clock } = this.#options;
     let admission: Admission | undefined;
     const link = new AgentLink({
@@ -73,7 +75,9 @@ export class McpTunnelAgents {
       identity,
       guard: new EdgeGuard(undefined, clock),
       link,
+      address,
       acknowledge(publicUrl) {
+        link.pathPrefix = publicUrl.pathname.replace(/\/$/, '');
         // Where the name is the host, clients expect no path at all.
         const url = publicUrl.href.replace(/\/$/, '');
         wire.send(encodeRegisterAck({ subdomain: name, url }));

@@ -92,8 +92,9 @@ class RegistrationAttempt {
     this.#socket = dialWebSocket({
       relayUrl: options.relayUrl,
       endpoint: REGISTER_ENDPOINT,
+      clock: options.clock,
       wire: (socket, masking) => new TextSocket(socket, masking, options.clock),
-      refuse: ({ ours }) => (ours ? 'it is a tunneld relay' : undefined),
+      misplaced: ({ ours }) => (ours ? 'it is a tunneld relay' : undefined),
       onOpen: (wire) => this.#register(wire),
       onFailed: (error) => this.fail(error),
     });

@@ -1,4 +1,4 @@
-import { REASON_HEADER } from '../../core/markers.ts';
+import { REASON_HEADER, UPSTREAM_HEADER } from '../../core/markers.ts';
 import type { HeaderMap } from './messages.ts';
 
 /** An answer of the agent itself, where the relay's limits leave no other. */
@@ -35,6 +35,7 @@ export function ownAnswer(failure: OwnFailure, method: string, requestBody: Buff
     ['cache-control', 'no-store'],
   ]);
   for (const [name, value] of instead ?? []) if (KEPT.test(name)) headers.set(name, value);
+  if (headers.has(UPSTREAM_HEADER)) headers.set(UPSTREAM_HEADER, 'n/a');
   headers.set(REASON_HEADER, reason);
   return { status, headers, body: Buffer.from(text) };
 }

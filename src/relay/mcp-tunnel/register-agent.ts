@@ -28,6 +28,8 @@ export interface RegistrationContext {
   readonly address: string;
   /** Called once it said who it is. */
   spoke(): void;
+  /** It was asked something, and may take its time: whoever needs its place comes first. */
+  asked(): void;
 }
 
 /**
@@ -39,7 +41,7 @@ export interface RegistrationContext {
 export async function registerAgent(
   socket: Socket,
   buffered: Buffer,
-  { clock, authorize, address, spoke }: RegistrationContext,
+  { clock, authorize, address, spoke, asked }: RegistrationContext,
 ): Promise<RegisteredAgent> {
   const wire = new TextSocket(socket, 'none', clock, MAX_REGISTRATION_BYTES);
   let allowed = MAX_REGISTRATION_BYTES;
@@ -48,15 +50,16 @@ export async function registerAgent(
     if (allowed >= 0) wire.receive(chunk);
     else wire.close(CloseCode.refused, 'too many bytes without a registration');
   };
-  const asked = nextMessage(wire, clock, decodeRegisterRequest, REGISTRATION_TIMEOUT_MS);
+  const registration = nextMessage(wire, clock, decodeRegisterRequest, REGISTRATION_TIMEOUT_MS);
   socket.on('data', receive);
   if (buffered.length > 0) receive(buffered);
-  const { token, subdomain: requested = '' } = await asked;
+  const { token, subdomain: requested = '' } = await registration;
   spoke();
   let answer = await authorize({ name: requested, token, address });
   if (!answer.ok && answer.offer !== undefined && !wire.closed) {
     const { patterns, pick } = answer.offer;
     wire.send(encodeSubdomainOffer({ subdomains: patterns }));
+    asked();
     const picked = await nextMessage(wire, clock, decodeSubdomainPick, PICK_TIMEOUT_MS);
     answer = pick(picked.subdomain);
   }

@@ -1,6 +1,7 @@
 import { TunneldError } from '../../core/errors.ts';
 import { matchesPattern } from '../name-choice.ts';
 import type { TextSocketEnd } from '../websocket-text.ts';
+import { CloseCode } from './close-codes.ts';
 import { decodeRegistrationAnswer, encodeSubdomainPick, type RegisterAck } from './messages.ts';
 import { printable } from './printable.ts';
 
@@ -34,18 +35,14 @@ export function registrationStep(text: string, registrant: Registrant): Registra
 export function registrationRefusal(end: TextSocketEnd, { relay, name }: Registrant): TunneldError {
   const reason = printable(end.reason) || 'no reason given';
   const message = `The relay ${relay} refused the tunnel ${name}: ${reason}`;
-  if (end.code === CLOSE_EVICTED) return new TunneldError('RELAY_SUPERSEDED', message);
-  if (end.code !== CLOSE_REFUSED) return new TunneldError('RELAY_UNREACHABLE', message);
+  if (end.code === CloseCode.evicted) return new TunneldError('RELAY_SUPERSEDED', message);
+  if (end.code !== CloseCode.refused) return new TunneldError('RELAY_UNREACHABLE', message);
   // The one text for everything that may be over in a minute.
   if (end.reason === 'auth provider unavailable') return new TunneldError('RELAY_UNREACHABLE', message);
   const denied = /^subdomain '.*' not authorized|subdomain_not_allowed/.test(end.reason);
   return new TunneldError(denied ? 'RELAY_NAME_DENIED' : 'CREDENTIAL_REJECTED', message);
 }
 
-/** 4001: the token or the name is not accepted. */
-const CLOSE_REFUSED = 4001;
-/** 4002: somebody registered the same name. */
-export const CLOSE_EVICTED = 4002;
 const MAX_SHOWN = 20;
 
 /** Nobody is asked: an agent has no keyboard. */

@@ -10,13 +10,13 @@ import type { TextSocket, TextSocketEnd } from '../websocket-text.ts';
 import type { AnswerWriter } from './answer-writer.ts';
 import { BufferedAnswer } from './buffered-answer.ts';
 import { CarriedExchange } from './carried-exchange.ts';
+import { CloseCode } from './close-codes.ts';
 import { decodeRelayMessage, type Generation, type TunnelRequest } from './messages.ts';
 import { ownAnswer } from './own-answer.ts';
 import { patienceMs } from './patience.ts';
 import { printable } from './printable.ts';
 import { publicUrlOf } from './public-url.ts';
 import { type ReceivedRequest, receivedRequest } from './received-request.ts';
-import { CLOSE_EVICTED } from './registration.ts';
 import { SendTurns } from './send-turns.ts';
 import { StreamedAnswer } from './streamed-answer.ts';
 import { notesOf } from './traffic-notes.ts';
@@ -142,7 +142,8 @@ export class ServedLink {
 const CLOSE_NORMAL = 1000;
 
 function linkEnd(name: string, { code, reason }: TextSocketEnd): LinkEnd {
-  if (code !== CLOSE_EVICTED) return { reason: 'lost', detail: printable(reason) || `closed with ${code}` };
+  if (code !== CloseCode.evicted)
+    return { reason: 'lost', detail: printable(reason) || `closed with ${code}` };
   const {
     code: errorCode,
     message,

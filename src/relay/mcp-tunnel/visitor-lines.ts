@@ -7,7 +7,7 @@ import { NameSet } from '../../http1/name-set.ts';
  *
  * @returns name and value alternating
  */
-export function visitorLines(request: RequestHead, peer: Peer): readonly string[] {
+export function visitorLines(request: RequestHead, peer: Peer, pathPrefix: string): readonly string[] {
   const kept: string[] = [];
   const { lines } = request;
   for (let at = 0; at + 1 < lines.length; at += 2) {
@@ -19,6 +19,7 @@ export function visitorLines(request: RequestHead, peer: Peer): readonly string[
     ...['x-forwarded-for', peer.address],
     ...['x-forwarded-proto', peer.scheme],
     ...['x-forwarded-host', peer.host],
+    ...(pathPrefix === '' ? [] : ['x-forwarded-prefix', pathPrefix]),
   ];
 }
 

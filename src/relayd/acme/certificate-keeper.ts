@@ -23,6 +23,8 @@ export interface CertificateKeeperOptions {
   readonly domain: string;
   /** The host is the relay's own, or of a tunnel that is served now. Others get no certificate. */
   serves(host: string): boolean;
+  /** The relay's own certificate: why there is no new one, or undefined as soon as there is. */
+  onOwn(problem: TunneldError | undefined): void;
   readonly clock: Clock;
   /** From 0 to 1. */
   random(): number;
@@ -94,11 +96,12 @@ export class CertificateKeeper {
   }
 
   async #obtain(host: string): Promise<void> {
-    const { issuer, log } = this.#options;
+    const { issuer, log, domain, onOwn } = this.#options;
     try {
       const pem = await issuer.issue(host);
       const held = this.#hold(host, pem);
       this.#failures.delete(host);
+      if (host === domain) onOwn(undefined);
       log.info({ host, notAfter: new Date(held.notAfter).toISOString() }, 'certificate issued');
       this.#save(host, pem);
     } catch (cause) {
@@ -129,18 +132,17 @@ export class CertificateKeeper {
   }
 
   #failed(host: string, cause: unknown): void {
-    const { clock, log, domain, serves } = this.#options;
+    const { clock, log, domain, serves, onOwn } = this.#options;
     const count = (this.#failures.get(host)?.count ?? 0) + 1;
     const waitMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (count - 1));
     // Names come and go: those that nobody serves any more are not worth remembering.
     for (const known of this.#failures.keys()) if (!serves(known)) this.#failures.delete(known);
     this.#failures.set(host, { count, retryAt: clock.monotonic() + waitMs });
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const { code, message, remedy } = new TunneldError(
-      'CERTIFICATE_FAILED',
-      `No certificate for ${host}: ${reason}`,
-    );
+    const problem = new TunneldError('CERTIFICATE_FAILED', `No certificate for ${host}: ${reason}`);
+    const { code, message, remedy } = problem;
     log.warn({ host, code, remedy, retryInMs: waitMs }, message);
+    if (host === domain) onOwn(problem);
     // Nobody else may come by to ask for this one: without it no agent connects.
     if (host !== domain || this.#stopped) return;
     this.#retry?.cancel();

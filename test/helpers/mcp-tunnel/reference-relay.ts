@@ -128,6 +128,7 @@ export class ReferenceRelay implements AsyncDisposable {
 
   async #register(ws: WebSocket): Promise<void> {
     this.sockets.add(ws);
+    ws.setMaxListeners(0);
     ws.on('error', () => {});
     ws.on('close', () => this.sockets.delete(ws));
     ws.on('ping', () => this.#pings++);
@@ -194,13 +195,8 @@ export class ReferenceRelay implements AsyncDisposable {
     }
     const label = request.headers.host?.split('.')[0] ?? '';
     if (label === '') return plain(400, 'missing host header');
-    const body: Buffer[] = [];
-    for await (const chunk of request) {
-      body.push(chunk as Buffer);
-      if (Buffer.concat(body).length > MAX_REQUEST_BODY) {
-        return plain(413, 'Failed to buffer the request body: length limit exceeded');
-      }
-    }
+    const whole = await bodyOf(request);
+    if (whole === undefined) return plain(413, 'Failed to buffer the request body: length limit exceeded');
     const tunnel = this.tunnels.get(label);
     if (tunnel === undefined) return plain(502, 'tunnel not found');
     if (tunnel.ws.readyState !== WebSocket.OPEN) return plain(502, 'tunnel disconnected');
@@ -212,7 +208,6 @@ export class ReferenceRelay implements AsyncDisposable {
       if (!HOP_BY_HOP.has(name)) headers[name] = request.rawHeaders[at + 1] ?? '';
     }
     const id = randomUUID();
-    const whole = Buffer.concat(body);
     const message = {
       ...(this.#options.generation === '0.2' ? { kind: 'request' } : {}),
       id,
@@ -359,6 +354,22 @@ function nextMessage<T>(
     ws.on('message', onMessage);
     ws.once('close', () => resolve(undefined));
   });
+}
+
+/** Undefined when it is over the limit; empty when the caller went away. */
+async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of request) {
+      pieces.push(chunk as Buffer);
+      bytes += (chunk as Buffer).length;
+      if (bytes > MAX_REQUEST_BODY) return undefined;
+    }
+  } catch {
+    return Buffer.alloc(0);
+  }
+  return Buffer.concat(pieces);
 }
 
 function parse(text: string): Record<string, unknown> | undefined {

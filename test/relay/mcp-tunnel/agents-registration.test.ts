@@ -40,11 +40,13 @@ describe('a client of mcp-tunnel', () => {
 
   it('gets the URL by path where the relay routes by path', async () => {
     const relay = await startOldRelay({ routing: 'path' });
-    const local = await startLocal((request, response) => response.end(request.url));
+    const local = await startLocal((request, response) =>
+      response.end(`${request.headers['x-forwarded-prefix']} ${request.url}`),
+    );
     const client = await startClientP2({ ...relay.as('myapp'), localPort: local.port });
     expect(client.url).toBe('https://tunnel.test/myapp');
     const { text } = await visit(relay.port, 'tunnel.test', '/myapp/mcp', {}).answer;
-    expect(text).toBe('/mcp');
+    expect(text).toBe('/myapp /mcp');
   });
 
   it.each(['test', 'my-token', 'any'])(
@@ -83,15 +85,53 @@ describe('a client of mcp-tunnel', () => {
     await waitFor(() => relay.server.stats.pendingLinks === 0);
   });
 
-  it('is not kept out by one that holds the last place without a word', async () => {
+  it('is forgotten at once when it leaves before it registers', async () => {
+    const clock = new FakeClock();
+    const relay = await startOldRelay({ clock });
+    const before = clock.pending;
+    const ws = new WebSocket(`ws://127.0.0.1:${relay.port}/_tunnel/register`);
+    await new Promise((resolve) => ws.once('open', resolve));
+    expect(clock.pending).toBeGreaterThan(before);
+    ws.terminate();
+    await waitFor(() => relay.server.stats.pendingLinks === 0);
+    await waitFor(() => clock.pending === before);
+  });
+
+  it('is counted with the sockets that have not registered, and makes room while it is silent', async () => {
     const relay = await startOldRelay({ limits: { pendingLinks: 1 } });
-    const first = new WebSocket(`ws://127.0.0.1:${relay.port}/_tunnel/register`);
-    first.on('error', ignore);
-    onTestFinished(() => first.terminate());
+    const silent = new WebSocket(`ws://127.0.0.1:${relay.port}/_tunnel/register`);
+    const closed = new Promise((resolve) => silent.once('close', resolve));
     await waitFor(() => relay.server.stats.pendingLinks === 1);
-    await registerOldClient(relay.as('myapp'), ignore);
-    await waitFor(() => first.readyState === WebSocket.CLOSED);
-    expect(relay.server.stats.pendingLinks).toBe(0);
+    expect((await registerOldClient(relay.as('myapp'), ignore)).subdomain).toBe('myapp');
+    await closed;
+  });
+
+  it('makes room for others while it thinks about an offer', async () => {
+    const authorize = authorizeFromList(() => parseGrants('alice:a,b', 'test'));
+    const relay = await startOldRelay({ authorize, limits: { pendingLinks: 1 } });
+    const slow = new Promise<void>((resolve, reject) => {
+      const choose = () => {
+        resolve();
+        return undefined;
+      };
+      registerOldClient(relay.as(undefined, { token: 'alice', choose }), ignore).catch(reject);
+    });
+    await slow;
+    expect((await registerOldClient(relay.as('a', { token: 'alice' }), ignore)).subdomain).toBe('a');
+  });
+
+  it('is not sent away for another one while it waits for the relay', async () => {
+    let answer: (() => void) | undefined;
+    const authorize: Authorize = () =>
+      new Promise((resolve) => {
+        answer = () => resolve({ ok: true, identity: 'a', name: 'a' });
+      });
+    const relay = await startOldRelay({ authorize, limits: { pendingLinks: 1 } });
+    const first = registerOldClient(relay.as('a'), ignore);
+    await waitFor(() => answer);
+    await expect(registerOldClient(relay.as('a'), ignore)).rejects.toThrow('503');
+    answer?.();
+    expect((await first).subdomain).toBe('a');
   });
 
   it('is not known where the operator does not want it', async () => {
@@ -340,6 +380,22 @@ describe('a relay with clients of mcp-tunnel', () => {
     expect((await running.answer).text).toBe('half whole');
     await drained;
     expect((await client.closed).code).toBe(1001);
+  });
+
+  it('does not wait for them when they have nothing to finish', async () => {
+    const clock = new FakeClock();
+    const relay = await startOldRelay({ clock });
+    const client = await registerOldClient(relay.as('myapp'), ignore);
+    await relay.server.drain(60_000);
+    expect((await client.closed).code).toBe(1001);
+  });
+
+  it('leaves them where they are when it asks agents to dial again, which they cannot', async () => {
+    const relay = await startOldRelay();
+    const local = await startLocal((_request, response) => response.end('still here'));
+    await startClientP2({ ...relay.as('myapp'), localPort: local.port });
+    await relay.server.shed({ reason: 'balance', perSecond: 10 });
+    expect((await relay.visit('myapp', '/').answer).text).toBe('still here');
   });
 });
 

@@ -81,6 +81,21 @@ describe('a request to a client of mcp-tunnel', () => {
     expect(client.received).toEqual([]);
   });
 
+  it('is refused before its body is sent when that says how long it is', async () => {
+    const relay = await startOldRelay();
+    await puppet(relay);
+    const socket = connect(relay.port, '127.0.0.1').setEncoding('latin1');
+    let text = '';
+    socket.on('data', (chunk) => {
+      text += chunk;
+    });
+    const head = `Content-Length: ${5 * MIB + 1}\r\nExpect: 100-continue`;
+    socket.write(`POST / HTTP/1.1\r\nHost: myapp.tunnel.test\r\n${head}\r\n\r\n`);
+    await waitFor(() => text);
+    expect(text).toMatch(/^HTTP\/1\.1 413 /);
+    socket.destroy();
+  });
+
   it('may have a body of the whole limit', async () => {
     const relay = await startOldRelay();
     const local = await startLocal((request, response) => {
@@ -394,6 +409,17 @@ describe('an answer of mcp-tunnel 0.1 or mcpr', () => {
     await puppet(relay, (id, client) => client.send({ id, headers: {}, ...fields }));
     const { status, headers } = await relay.visit('myapp', '/').answer;
     expect([status, headers['x-tunneld-relay']]).toEqual([502, reason]);
+  });
+
+  it('that is a little too long is a 502', async () => {
+    const relay = await startOldRelay();
+    const local = await startLocal((request, response) =>
+      response.end(Buffer.alloc(10 * MIB + (request.url === '/more' ? 1 : 0))),
+    );
+    await startClientP1({ ...relay.as('myapp'), localPort: local.port });
+    expect((await relay.visit('myapp', '/').answer).body).toHaveLength(10 * MIB);
+    const { status, headers } = await relay.visit('myapp', '/more').answer;
+    expect([status, headers['x-tunneld-relay']]).toEqual([502, 'answer-too-large']);
   });
 
   it('that is far too long costs nobody else the tunnel', async () => {

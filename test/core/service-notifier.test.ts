@@ -2,8 +2,9 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
+import { ServiceNotifier, serviceNotifier } from '../../src/core/service-notifier.ts';
 import type { TunnelStatus } from '../../src/core/status.ts';
-import { ServiceNotifier, serviceNotifier } from '../../src/daemon/service-notifier.ts';
+import { serviceStatus } from '../../src/daemon/service-status.ts';
 import { health, tunnel } from '../cli/scripted-daemon.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
@@ -17,7 +18,7 @@ function setup(watchdogUsec?: number) {
   let tunnels: TunnelStatus[] = [tunnel('a'), tunnel('b', { health: health('server-down') })];
   let listener = () => {};
   const watched = {
-    list: () => tunnels,
+    status: () => serviceStatus(tunnels),
     subscribe: (given: () => void) => {
       listener = given;
       return () => {};

@@ -1,11 +1,10 @@
 import { execFile } from 'node:child_process';
-import type { Clock } from '../core/clock.ts';
-import type { TunnelStatus } from '../core/status.ts';
+import type { Clock } from './clock.ts';
 
 /** Tells the service manager one thing. Resolves when it was told, or could not be. */
 export type Notify = (...lines: readonly string[]) => Promise<void>;
 
-/** STATUS= follows the tunnels at this pace (milliseconds): each telling is a process of its own. */
+/** STATUS= follows at this pace (milliseconds): each telling is a process of its own. */
 const STATUS_PACE_MS = 1_000;
 
 /** The drain gets as long as it needs; what comes after it, this much (milliseconds). */
@@ -19,12 +18,14 @@ export interface NotifierOptions {
 }
 
 export interface Watched {
-  list(): readonly TunnelStatus[];
-  subscribe(listener: () => void): () => void;
+  /** One line for whoever asks the service manager. */
+  status(): string;
+  /** Calls back when that may have changed. */
+  subscribe?(listener: () => void): () => void;
 }
 
 /**
- * What systemd is told: ready, how many tunnels serve, and that the event loop still turns.
+ * What systemd is told: ready, how it goes, and that the event loop still turns.
  *
  * The sign of life comes from a timer of the same loop that carries the traffic: when the loop
  * hangs, no sign is given, and systemd starts the daemon anew.
@@ -42,9 +43,9 @@ export class ServiceNotifier {
 
   /** Socket and configuration are there; sessions may still be opening. */
   ready(watched: Watched): void {
-    this.#status = statusText(watched.list());
+    this.#status = watched.status();
     this.#tell('READY=1', `STATUS=${this.#status}`);
-    watched.subscribe(() => this.#statusLater(watched));
+    watched.subscribe?.(() => this.#statusLater(watched));
     const { watchdogUsec = 0 } = this.#options;
     // Half of what is allowed: one late sign is not the end.
     if (watchdogUsec > 0) this.#signOfLife(watchdogUsec / 2_000);
@@ -74,7 +75,7 @@ export class ServiceNotifier {
     this.#statusDue = true;
     this.#options.clock.setTimer(() => {
       this.#statusDue = false;
-      const status = statusText(watched.list());
+      const status = watched.status();
       if (status === this.#status || this.#stopped) return;
       this.#status = status;
       this.#tell(`STATUS=${status}`);
@@ -112,12 +113,4 @@ function systemdNotify(socket: string, env: NodeJS.ProcessEnv): Notify {
         resolve();
       });
     });
-}
-
-function statusText(tunnels: readonly TunnelStatus[]): string {
-  const wanted = tunnels.filter(({ desired }) => desired === 'up');
-  const healthy = wanted.filter(
-    ({ state, health }) => state === 'up' && ['healthy', 'degraded'].includes(health.verdict),
-  );
-  return wanted.length === 0 ? 'no tunnels wanted' : `${healthy.length}/${wanted.length} healthy`;
 }

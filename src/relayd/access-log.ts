@@ -1,0 +1,46 @@
+import type { Logger } from '../core/log.ts';
+import { loggedPath } from '../http1/carriers.ts';
+import type { Visit } from '../relay/observed-exchange.ts';
+
+/** What takes this long is worth a line of its own (milliseconds). */
+const SLOW_MS = 1_000;
+
+/** One line for a request, or for a sample of them. */
+export class AccessLog {
+  /** The share of unremarkable requests that get a line, from 0 to 1. */
+  share: number;
+  readonly #log: Logger;
+  readonly #random: () => number;
+
+  constructor(share: number, log: Logger, random: () => number) {
+    this.share = share;
+    this.#log = log;
+    this.#random = random;
+  }
+
+  /** Errors, broken answers and slow ones always get theirs. */
+  note(visit: Visit): void {
+    const remarkable = visit.status < 100 || visit.status >= 400 || visit.outcome === 'broken';
+    const always = remarkable || visit.durationMs >= SLOW_MS || this.share >= 1;
+    if (!always && this.#random() >= this.share) return;
+    this.#log.info({ ...lineOf(visit), ...(always ? {} : { share: this.share }) }, 'request');
+  }
+}
+
+/** Queries and secret path segments are credentials: no log has them. */
+function lineOf({ request, peer, name, target, status, durationMs, responseBytes, outcome, reason }: Visit) {
+  // Without a tunnel the segments are not known apart: a token in a mistyped URL is a token too.
+  const path = name === undefined ? loggedPath(target).split('/').slice(0, 2).join('/') : loggedPath(target);
+  return {
+    kind: 'request',
+    tunnel: name,
+    client: peer.address,
+    method: request.method,
+    path,
+    status,
+    durationMs: Math.round(durationMs * 10) / 10,
+    responseBytes,
+    outcome,
+    reason,
+  };
+}

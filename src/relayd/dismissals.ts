@@ -1,0 +1,59 @@
+import type { Clock } from '../core/clock.ts';
+import type { Authorization, Authorize } from '../relay/authorization.ts';
+
+/** Refusals at once; the operator makes them by hand. */
+const MAX_NAMES = 1_000;
+
+/** Names the operator keeps off the relay for a while. */
+export class Dismissals {
+  readonly #clock: Clock;
+  /** Name → when it may come back (monotonic). */
+  readonly #until = new Map<string, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The names that are refused now, and for how many seconds yet. */
+  get all(): readonly { readonly name: string; readonly seconds: number }[] {
+    const now = this.#clock.monotonic();
+    return [...this.#until].flatMap(([name, until]) =>
+      until > now ? [{ name, seconds: Math.ceil((until - now) / 1_000) }] : [],
+    );
+  }
+
+  /** @param forMs 0 lets it come back at once */
+  refuse(name: string, forMs: number): void {
+    this.#until.delete(name);
+    if (forMs > 0) this.#until.set(name, this.#clock.monotonic() + forMs);
+    for (const oldest of this.#until.keys()) {
+      if (this.#until.size <= MAX_NAMES) break;
+      this.#until.delete(oldest);
+    }
+  }
+
+  /** The same decisions, except for these names: their agents are told to try again later. */
+  over(authorize: Authorize): Authorize {
+    return async (registration) => this.#judge(await authorize(registration), registration.name);
+  }
+
+  #judge(answer: Authorization, wanted: string): Authorization {
+    if (!answer.ok) {
+      if (answer.offer === undefined) return answer;
+      const { patterns, pick } = answer.offer;
+      return { ...answer, offer: { patterns, pick: (name) => this.#judge(pick(name), name) } };
+    }
+    const name = answer.name ?? wanted;
+    const left = this.#secondsLeft(name);
+    if (left === 0) return answer;
+    const detail = `the operator disconnected ${name}: it may come back in ${left} s`;
+    return { ok: false, reason: 'overloaded', detail };
+  }
+
+  #secondsLeft(name: string): number {
+    const left = (this.#until.get(name) ?? 0) - this.#clock.monotonic();
+    if (left > 0) return Math.ceil(left / 1_000);
+    this.#until.delete(name);
+    return 0;
+  }
+}

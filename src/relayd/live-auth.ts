@@ -1,0 +1,111 @@
+import type { Clock, Timer } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
+import type { Authorization, Authorize, Registration } from '../relay/authorization.ts';
+import { authorizeAnybody, authorizeByProvider, authorizeFromList } from './authorizers.ts';
+import type { Problems } from './problems.ts';
+import type { RelayAuth } from './settings.ts';
+import { isGranted, type TokenGrant } from './static-tokens.ts';
+
+/** Token files are small, and a watch would miss what changes before it begins (milliseconds). */
+const LOOK_EVERY_MS = 1_000;
+
+/** A tunnel as far as its right to go on is concerned. */
+export interface Registered {
+  readonly name: string;
+  /** SHA-256 of the token it registered with. */
+  readonly identity: string;
+}
+
+export interface LiveAuthOptions {
+  readonly auth: RelayAuth;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly problems: Problems;
+  /** The tokens changed: whoever is not granted its name any more has to go. */
+  onRevised(mayStay: (tunnel: Registered) => boolean): void;
+  /** Somebody else says who may register: everybody has to ask anew. */
+  onReplaced(): void;
+}
+
+/**
+ * Who may register, which changes while the relay runs: token files are read again when they change
+ * and at each registration, and a reload may replace everything.
+ */
+export class LiveAuth {
+  readonly #options: LiveAuthOptions;
+  #auth: RelayAuth;
+  #authorize: Authorize;
+  #grants: readonly TokenGrant[] = [];
+  #next: Timer | undefined;
+
+  /** @throws {TunneldError} when the tokens cannot be read */
+  constructor(options: LiveAuthOptions) {
+    this.#options = options;
+    this.#auth = options.auth;
+    if (options.auth.kind === 'static') this.#grants = options.auth.grants();
+    this.#authorize = this.#authorizeWith(options.auth);
+    this.#watch();
+  }
+
+  readonly authorize = async (registration: Registration): Promise<Authorization> => {
+    this.#readAgain();
+    return this.#authorize(registration);
+  };
+
+  /** @throws {TunneldError} when its tokens cannot be read; nothing has changed then */
+  replace(auth: RelayAuth): void {
+    const before = this.#auth;
+    const grants = auth.kind === 'static' ? auth.grants() : [];
+    this.#auth = auth;
+    this.#authorize = this.#authorizeWith(auth);
+    this.#watch();
+    if (auth.kind === 'static') this.#adopt(grants, before.kind !== 'static');
+    this.#options.problems.solved('tokens');
+    if (auth.kind === 'provider' && !(before.kind === 'provider' && before.url.href === auth.url.href)) {
+      this.#options.onReplaced();
+    }
+  }
+
+  close(): void {
+    this.#next?.cancel();
+  }
+
+  #authorizeWith(auth: RelayAuth): Authorize {
+    const { clock, log } = this.#options;
+    switch (auth.kind) {
+      case 'static':
+        return authorizeFromList(() => this.#grants);
+      case 'provider':
+        return authorizeByProvider({ url: auth.url, secret: auth.secret, clock, log });
+      case 'open':
+        return authorizeAnybody();
+    }
+  }
+
+  #readAgain(): void {
+    if (this.#auth.kind !== 'static') return;
+    try {
+      this.#adopt(this.#auth.grants(), false);
+      this.#options.problems.solved('tokens');
+    } catch (error) {
+      this.#options.problems.report('tokens', error);
+    }
+  }
+
+  #adopt(grants: readonly TokenGrant[], anyway: boolean): void {
+    const same = JSON.stringify(grants) === JSON.stringify(this.#grants);
+    this.#grants = grants;
+    if (same && !anyway) return;
+    this.#options.log.info({ tokens: grants.length }, 'tokens read again');
+    this.#options.onRevised(({ identity, name }) => isGranted(grants, identity, name));
+  }
+
+  #watch(): void {
+    this.#next?.cancel();
+    if (this.#auth.kind !== 'static' || this.#auth.mayChange !== true) return;
+    this.#next = this.#options.clock.setTimer(() => {
+      this.#readAgain();
+      this.#watch();
+    }, LOOK_EVERY_MS);
+  }
+}

@@ -1,0 +1,43 @@
+import { TunneldError } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+
+/** What a relay reads again while it runs. */
+export const REREAD = ['configuration', 'tokens', 'certificate'] as const;
+export type Reread = (typeof REREAD)[number];
+
+/**
+ * What could not be read again. The relay goes on with what it had, which is right for its visitors
+ * and must not stay unnoticed by its operator.
+ */
+export class Problems {
+  readonly #log: Logger;
+  readonly #found = new Map<Reread, string>();
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** Each problem with what is the matter (never a secret). */
+  get all(): Readonly<Partial<Record<Reread, string>>> {
+    return Object.fromEntries(this.#found);
+  }
+
+  /** Logged when it is a new one. */
+  report(what: Reread, error: unknown): void {
+    const detail = error instanceof Error ? error.message : String(error);
+    if (this.#found.get(what) === detail) return;
+    this.#found.set(what, detail);
+    const known = error instanceof TunneldError ? { code: error.code, remedy: error.remedy } : {};
+    // What was read before stays in force.
+    this.#log.error({ ...known, detail }, `${what} not read again`);
+  }
+
+  /** One that is in the log already. */
+  note(what: Reread, error: Error): void {
+    this.#found.set(what, error.message);
+  }
+
+  solved(what: Reread): void {
+    this.#found.delete(what);
+  }
+}

@@ -1,0 +1,260 @@
+import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { createLogger } from '../../src/core/log.ts';
+import { Secret } from '../../src/core/secret.ts';
+import type { Visit } from '../../src/relay/observed-exchange.ts';
+import { AccessLog } from '../../src/relayd/access-log.ts';
+import { Dismissals } from '../../src/relayd/dismissals.ts';
+import { TunnelCounts } from '../../src/relayd/tunnel-counts.ts';
+import { FakeClock } from '../helpers/fake-clock.ts';
+import { tempFolder } from '../helpers/temp-folder.ts';
+import { type RelayUnderTest, startTestRelay } from './harness.ts';
+
+interface Told {
+  readonly status: number;
+  readonly text: string;
+  readonly body: Record<string, unknown>;
+}
+
+/** Asks the admin endpoint. Unlike `fetch`, with any header. */
+function admin(
+  at: URL | string | undefined,
+  method: string,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Told> {
+  const where =
+    typeof at === 'string' ? { socketPath: at } : { host: '127.0.0.1', port: Number(at?.port ?? 0) };
+  return new Promise((resolve, reject) => {
+    const options = { ...where, method, path, headers: { host: 'localhost', ...headers } };
+    const request = httpRequest(options, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.on('end', () => {
+        const json = response.headers['content-type']?.includes('json') === true;
+        resolve({ status: response.statusCode ?? 0, text, body: json ? JSON.parse(text) : {} });
+      });
+    });
+    request.on('error', reject).end();
+  });
+}
+
+const tunnelsOf = async (relay: RelayUnderTest) =>
+  (await admin(relay.adminUrl, 'GET', '/tunnels')).body as {
+    readonly tunnels: readonly Record<string, unknown>[];
+    readonly refused: readonly { name: string; seconds: number }[];
+  };
+
+describe('GET /tunnels', () => {
+  it('tells who serves what, since when, and what passed', async () => {
+    const relay = await startTestRelay({ adminPort: 0 });
+    const link = await relay.link('figma');
+    const { text } = await relay.ask('figma.tunnel.test', '/');
+    const { tunnels } = await tunnelsOf(relay);
+    expect(tunnels).toEqual([
+      {
+        name: 'figma',
+        publicUrl: link.publicUrl.href,
+        link: expect.stringMatching(/^[\da-f-]{36}$/),
+        openedAt: expect.stringMatching(/^\d{4}-.*Z$/),
+        streams: 0,
+        dialect: expect.any(String),
+        access: 'token',
+        address: '127.0.0.1',
+        tokenHash: expect.stringMatching(/^[\da-f]{8}$/),
+        requests: 1,
+        responseBytes: text.length,
+        reconnects: 0,
+      },
+    ]);
+  });
+
+  it('counts how often an agent came back', async () => {
+    const relay = await startTestRelay({ adminPort: 0 });
+    await relay.link('figma');
+    await relay.link('figma');
+    const { tunnels } = await tunnelsOf(relay);
+    expect(tunnels).toMatchObject([{ name: 'figma', reconnects: 1 }]);
+  });
+});
+
+describe('DELETE /tunnels/NAME', () => {
+  it('ends the tunnel, and its agent is told not to come back', async () => {
+    const relay = await startTestRelay({ adminPort: 0 });
+    const link = await relay.link('figma');
+    const { status, body } = await admin(relay.adminUrl, 'DELETE', '/tunnels/figma');
+    expect([status, body]).toEqual([200, { name: 'figma', ended: true, refusedForSeconds: 0 }]);
+    expect(await link.closed).toMatchObject({
+      reason: 'rejected',
+      detail: expect.stringContaining('the operator of the relay disconnected'),
+    });
+    expect((await admin(relay.adminUrl, 'DELETE', '/tunnels/figma')).status).toBe(404);
+  });
+
+  it('keeps the name off the relay for a time', async () => {
+    const relay = await startTestRelay({ adminPort: 0 });
+    const link = await relay.link('figma');
+    const { body } = await admin(relay.adminUrl, 'DELETE', '/tunnels/figma?for=15m');
+    expect(body).toEqual({ name: 'figma', ended: true, refusedForSeconds: 900 });
+    expect(await link.closed).toMatchObject({ reason: 'lost' });
+    await expect(relay.link('figma')).rejects.toMatchObject({
+      code: 'RELAY_UNREACHABLE',
+      retryable: true,
+      message: expect.stringMatching(/the operator disconnected figma: it may come back in (?:900|899) s/),
+    });
+    const other = { token: new Secret('the-token-of-somebody-else') };
+    await expect(relay.link('figma', other)).rejects.toThrow('the operator disconnected figma');
+    expect((await tunnelsOf(relay)).refused).toEqual([{ name: 'figma', seconds: expect.any(Number) }]);
+  });
+
+  it('with a time of 0 has the agent register anew, and lifts a refusal', async () => {
+    const relay = await startTestRelay({ adminPort: 0 });
+    await admin(relay.adminUrl, 'DELETE', '/tunnels/figma?for=15m');
+    await expect(relay.link('figma')).rejects.toThrow('the operator');
+    await admin(relay.adminUrl, 'DELETE', '/tunnels/figma?for=0');
+    await relay.link('figma');
+    expect((await tunnelsOf(relay)).refused).toEqual([]);
+  });
+
+  it.each(['soon', '', '8d', '-1s'])('refuses ?for=%s and ends nothing', async (time) => {
+    const relay = await startTestRelay({ adminPort: 0 });
+    await relay.link('figma');
+    expect((await admin(relay.adminUrl, 'DELETE', `/tunnels/figma?for=${time}`)).status).toBe(400);
+    expect((await tunnelsOf(relay)).tunnels).toHaveLength(1);
+  });
+
+  it.each([
+    ['a page that a browser shows', { origin: 'http://evil.example' }],
+    ['a page of the endpoint itself', { origin: 'http://localhost' }],
+    ['another name of this machine', { host: 'evil.example' }],
+  ])('is refused to %s', async (_who, headers) => {
+    const relay = await startTestRelay({ adminPort: 0 });
+    await relay.link('figma');
+    expect((await admin(relay.adminUrl, 'DELETE', '/tunnels/figma', headers)).status).toBe(403);
+    expect((await tunnelsOf(relay)).tunnels).toHaveLength(1);
+  });
+});
+
+describe('a name that is refused for a time', () => {
+  it('may come back after it', async () => {
+    const clock = new FakeClock();
+    const dismissals = new Dismissals(clock);
+    const authorize = dismissals.over(async () => ({ ok: true, identity: 'i', name: 'given' }));
+    dismissals.refuse('given', 60_000);
+    expect(await authorize({ name: 'wanted', token: 't' })).toMatchObject({
+      ok: false,
+      reason: 'overloaded',
+    });
+    await clock.advance(60_000);
+    expect(await authorize({ name: 'wanted', token: 't' })).toMatchObject({ ok: true });
+  });
+
+  it('is not to be had from an offer either', async () => {
+    const dismissals = new Dismissals(new FakeClock());
+    const pick = (name: string) => ({ ok: true, identity: 'i', name }) as const;
+    const authorize = dismissals.over(async () => ({
+      ok: false,
+      reason: 'nameDenied',
+      detail: 'which one?',
+      offer: { patterns: ['*'], pick },
+    }));
+    dismissals.refuse('figma', 60_000);
+    const answer = await authorize({ name: '', token: 't' });
+    const offer = answer.ok ? undefined : answer.offer;
+    expect([offer?.pick('figma').ok, offer?.pick('other').ok]).toEqual([false, true]);
+  });
+});
+
+describe('the admin socket', () => {
+  it('is for this user alone, replaces one that nobody answers, and goes with the relay', async () => {
+    const path = join(tempFolder(), 'admin.sock');
+    writeFileSync(path, 'left behind');
+    const relay = await startTestRelay({ adminSocket: path });
+    await relay.link('figma');
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect((await admin(path, 'DELETE', '/tunnels/figma')).status).toBe(200);
+    await expect(startTestRelay({ adminSocket: path })).rejects.toMatchObject({ code: 'SOCKET_UNUSABLE' });
+    await relay.stop();
+    expect(existsSync(path)).toBe(false);
+  });
+});
+
+describe('metrics of tunnels', () => {
+  it('count what passed, for those that registered only', async () => {
+    const relay = await startTestRelay({ adminPort: 0 });
+    const link = await relay.link('figma');
+    const { text } = await relay.ask('figma.tunnel.test', '/');
+    await relay.ask('guessed.tunnel.test', '/');
+    const { text: metrics } = await admin(relay.adminUrl, 'GET', '/metrics');
+    expect(metrics).toContain('tunneld_relay_tunnel_up{tunnel="figma"} 1');
+    expect(metrics).toContain('tunneld_relay_tunnel_requests_total{tunnel="figma"} 1');
+    expect(metrics).toContain(`tunneld_relay_tunnel_response_bytes_total{tunnel="figma"} ${text.length}`);
+    expect(metrics).not.toContain('guessed');
+    await link.close();
+    await expect
+      .poll(async () => (await admin(relay.adminUrl, 'GET', '/metrics')).text)
+      .toContain('tunneld_relay_tunnel_up{tunnel="figma"} 0');
+  });
+
+  it('are bounded, and forget a tunnel that is gone', async () => {
+    const clock = new FakeClock();
+    const counts = new TunnelCounts(clock);
+    for (let count = 0; count < 5_000; count++) counts.registered(`name-${count}`);
+    expect(counts.known(() => true)).toHaveLength(2_000);
+    await clock.advance(3_600_001);
+    expect(counts.known((name) => name === 'name-4999').map(([name]) => name)).toEqual(['name-4999']);
+  });
+});
+
+describe('the access log', () => {
+  const fine = {
+    request: { method: 'GET' },
+    peer: { address: '192.0.2.1' },
+    name: 'figma',
+    target: '/mcp',
+    status: 200,
+    responseBytes: 1,
+    durationMs: 5,
+    outcome: 'complete',
+    reason: undefined,
+  } as unknown as Visit;
+
+  function logged(share: number, draws: readonly number[], visits: readonly Visit[]) {
+    const lines: string[] = [];
+    const left = [...draws];
+    const log = createLogger('info', { write: (line) => void lines.push(line) });
+    const accessLog = new AccessLog(share, log, () => left.shift() ?? expect.unreachable('not drawn'));
+    for (const visit of visits) accessLog.note(visit);
+    return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+
+  it('has a sample of what is unremarkable, and says which share it is', () => {
+    const lines = logged(0.1, [0.05, 0.5, 0.0999, 0.1], [fine, fine, fine, fine]);
+    expect(lines).toMatchObject([{ share: 0.1 }, { share: 0.1 }]);
+  });
+
+  it('has every error, every broken answer and every slow one', () => {
+    const remarkable: readonly Partial<Visit>[] = [
+      { status: 401 },
+      { status: 502 },
+      { status: 0 },
+      { outcome: 'broken' },
+      { durationMs: 1_000 },
+    ];
+    const lines = logged(
+      0,
+      [],
+      remarkable.map((more) => ({ ...fine, ...more })),
+    );
+    expect(lines).toHaveLength(5);
+    expect(lines.every((line) => !('share' in line))).toBe(true);
+  });
+
+  it('has everything by default, without a draw', () => {
+    expect(logged(1, [], [fine, fine])).toHaveLength(2);
+  });
+});
