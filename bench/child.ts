@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
@@ -13,15 +13,24 @@ export interface Child {
   stop(): Promise<void>;
 }
 
+/** Where it is installed, it has the kernel end a program with the one that started it. */
+const hasSetpriv = spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true']).status === 0;
 const START_TIMEOUT_MS = 15_000;
+
+/** Starts a program that does not outlive us, however we end. */
+export function spawnBound(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+  if (!hasSetpriv) return spawn(command, args, options);
+  return spawn('setpriv', ['--pdeathsig', 'KILL', '--', command, ...args], options);
+}
 
 /** Starts `bench/programs/<name>.ts`; it says `{"port": N}` on its first line when it is ready. */
 export async function startProgram(name: string, env: Record<string, string> = {}): Promise<Child> {
   const file = fileURLToPath(new URL(`./programs/${name}.ts`, import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', file], {
+  const child = spawnBound(process.execPath, ['--import', 'tsx', file], {
     env: { ...process.env, ...env, NODE_ENV: 'production' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  if (child.stdout === null) throw new Error(`bench program ${name} has no standard output`);
   const line = await firstLine(child, child.stdout, name);
   const { port } = JSON.parse(line) as { port: number };
   return { pid: pidOf(child), port, stop: () => stopChild(child) };

@@ -1,11 +1,11 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { freePort } from '../test/helpers/free-port.ts';
 import { waitFor } from '../test/helpers/wait-for.ts';
-import { type Child, pidOf, stopChild } from './child.ts';
+import { type Child, pidOf, spawnBound, stopChild } from './child.ts';
 
 const asked = spawnSync('nginx', ['-v']);
 
@@ -19,7 +19,9 @@ export async function startNginx(http: (port: number) => string): Promise<Child>
   const folder = await mkdtemp(path.join(tmpdir(), 'tunneld-bench-nginx-'));
   const port = await freePort();
   await writeFile(path.join(folder, 'nginx.conf'), config(folder, http(port)));
-  const child = spawn('nginx', ['-p', folder, '-c', 'nginx.conf', '-e', 'error.log'], { stdio: 'ignore' });
+  const child = spawnBound('nginx', ['-p', folder, '-c', 'nginx.conf', '-e', 'error.log'], {
+    stdio: 'ignore',
+  });
   await waitFor(() => answers(port), { timeoutMs: 5_000, what: `nginx on port ${port}` });
   return {
     pid: pidOf(child),

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../test/helpers/free-port.ts';
 import { waitFor } from '../test/helpers/wait-for.ts';
-import { type Child, pidOf, stopChild } from './child.ts';
+import { type Child, pidOf, spawnBound, stopChild } from './child.ts';
 import { answers } from './nginx.ts';
 
 export interface SshTunnel extends Child {
@@ -34,9 +34,9 @@ export async function startSshTunnel(originPort: number): Promise<SshTunnel> {
   await writeFile(file('sshd_config'), serverConfig(folder, daemonPort));
   // As root sshd wants its empty folder, which a package's service makes at its start.
   if (process.getuid?.() === 0) await mkdir('/run/sshd', { recursive: true, mode: 0o755 });
-  const server = spawn(String(SSHD), ['-D', '-e', '-f', file('sshd_config')], { stdio: 'ignore' });
+  const server = spawnBound(String(SSHD), ['-D', '-e', '-f', file('sshd_config')], { stdio: 'ignore' });
   await waitFor(() => answers(daemonPort), { timeoutMs: 5_000, what: 'the start of sshd' });
-  const client = spawn('ssh', clientArgs(folder, daemonPort, port, originPort), { stdio: 'ignore' });
+  const client = spawnBound('ssh', clientArgs(folder, daemonPort, port, originPort), { stdio: 'ignore' });
   await waitFor(() => answers(port), { timeoutMs: 10_000, what: 'the forwarding of ssh -R' });
   return {
     pid: pidOf(client),

@@ -8,7 +8,7 @@ import { loadTunnels } from './tunnels.ts';
 import { startWorld } from './world.ts';
 
 /** What may stay of a process that carried everything and was left by all (MB). */
-const LEFT_MB = 64;
+const LEFT_MB = 96;
 
 /** Puts a relay under every kind of load it promises to bear, and looks at what it was like. */
 export async function runLoad(scale: LoadScale, say: (what: string) => void): Promise<Findings> {

@@ -33,7 +33,7 @@ export interface LoadScale {
 export const FULL: LoadScale = {
   tunnels: 1_000,
   streams: 3_000,
-  calls: { connections: 230, tunnels: 8, everyMs: 125, durationMs: 4_000, slowReaders: 26, rounds: 3 },
+  calls: { connections: 230, tunnels: 8, everyMs: 250, durationMs: 4_000, slowReaders: 26, rounds: 3 },
   attack: {
     sockets: 2_000,
     perSecond: 500,

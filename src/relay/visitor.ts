@@ -27,7 +27,7 @@ export function visitorOf(
     .getAll('x-forwarded-for')
     .flatMap((line) => line.split(','))
     .map((entry) => entry.trim().replace(/^::ffff:/, ''));
-  const address = claimed.findLast((entry) => !isTrusted(entry, trusted));
+  const address = claimed.findLast((entry) => !isListed(entry, trusted));
   const proto = request.getAll('x-forwarded-proto').at(-1)?.split(',').at(-1)?.trim().toLowerCase();
   return {
     address: address !== undefined && isIP(address) !== 0 ? address : direct,
@@ -37,7 +37,30 @@ export function visitorOf(
   };
 }
 
+/**
+ * Whether a socket's other end is a proxy of ours.
+ *
+ * @param trusted must not change once it was asked
+ */
 export function isTrusted(address: string, trusted: BlockList): boolean {
+  let verdicts = known.get(trusted);
+  if (verdicts === undefined || verdicts.size >= MAX_VERDICTS) {
+    verdicts = new Map();
+    known.set(trusted, verdicts);
+  }
+  let verdict = verdicts.get(address);
+  if (verdict === undefined) {
+    verdict = isListed(address, trusted);
+    verdicts.set(address, verdict);
+  }
+  return verdict;
+}
+
+/** A list makes several objects for each answer, and is asked about the same few for each request. */
+const known = new WeakMap<BlockList, Map<string, boolean>>();
+const MAX_VERDICTS = 1_024;
+
+function isListed(address: string, trusted: BlockList): boolean {
   const family = isIP(address);
   return family !== 0 && trusted.check(address, family === 6 ? 'ipv6' : 'ipv4');
 }

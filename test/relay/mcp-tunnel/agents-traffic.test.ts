@@ -435,6 +435,24 @@ describe('an answer of mcp-tunnel 0.1 or mcpr', () => {
     expect(client.ws.readyState).toBe(client.ws.OPEN);
   });
 
+  it('may come in fragments, also when it is too long', async () => {
+    const relay = await startOldRelay({ limits: { maxResponseBodyBytes: 1_000 } });
+    let body = base64('x'.repeat(900));
+    const client = await puppet(relay, (id) => {
+      const text = JSON.stringify({ id, status: 200, headers: {}, body });
+      const cut = Math.floor(text.length / 3);
+      client.ws.send(text.slice(0, cut), { fin: false });
+      client.ws.send(text.slice(cut, 2 * cut), { fin: false });
+      client.ws.send(text.slice(2 * cut));
+    });
+    expect((await relay.visit('myapp', '/').answer).text).toBe('x'.repeat(900));
+    body = base64('x'.repeat(MIB));
+    const { status, headers } = await relay.visit('myapp', '/').answer;
+    expect([status, headers['x-tunneld-relay']]).toEqual([502, 'answer-too-large']);
+    body = base64('after');
+    expect((await relay.visit('myapp', '/').answer).text).toBe('after');
+  });
+
   it('is not asked to cancel, which it would not understand', async () => {
     const relay = await startOldRelay();
     const local = await startLocal((request, response) => {
