@@ -103,12 +103,17 @@ export class EdgeGuard {
   judge(request: RequestHead, target: string): EdgeVerdict {
     const access = this.#access;
     if (access === undefined) return 'pass';
-    if (access.preflight && isPreflight(request)) return 'pass';
+    if (access.preflight && isPreflight(request) && mayAsk(request, access.origins)) return 'pass';
     const asked = { target, get: (name: string) => request.get(name) };
     const found = findToken(asked, access.query, (value) => this.#table.verify(value) !== undefined);
     if (!('presented' in found)) return 'pass';
     return found.presented ? 'wrong-token' : 'no-token';
   }
+}
+
+/** An agent that did not say which pages may call decides about all of them itself. */
+function mayAsk(request: RequestHead, origins: readonly string[] | undefined): boolean {
+  return origins === undefined || origins.includes(request.get('origin')?.toLowerCase() ?? '');
 }
 
 function isPreflight(request: RequestHead): boolean {

@@ -247,6 +247,7 @@ export class RelayServer {
       this.#perTunnel = new RateLimiter(now.requestsPerTunnel, clock);
     }
     this.#http.setLimits(limits);
+    this.#agents?.setLimits(now);
   }
 
   /** @throws {TunneldError} `PORT_IN_USE` */

@@ -8,6 +8,7 @@ import { nodeVersion } from '../../src/cli/doctor/machine-checks.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { VERSION } from '../../src/core/version.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
+import { startTestRelay } from '../relayd/harness.ts';
 import { Console } from './console.ts';
 import { health, ScriptedDaemon, tunnel } from './scripted-daemon.ts';
 
@@ -243,6 +244,41 @@ describe('tunneld ready', () => {
     expect(await user.type('ready', 'b')).toMatchObject({ code: 1, stderr: 'b is stopped' });
     expect(await user.type('ready', 'c')).toMatchObject({ code: 3 });
     expect(await new Console().type('ready')).toMatchObject({ code: 4 });
+  });
+
+  it('asks a relay whether it takes agents and visitors', async () => {
+    const relay = await startTestRelay({ adminPort: 0 });
+    const port = relay.adminUrl?.port ?? '';
+    const user = new Console();
+    expect(await user.type('ready', '--relay', '--admin-port', port)).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    });
+    user.env['TUNNELD_RELAY_ADMIN_PORT'] = port;
+    expect(await user.json('ready', '--relay')).toEqual({ ready: true, reasons: [] });
+    await relay.stop();
+    expect(await user.type('ready', '--relay')).toMatchObject({
+      code: 1,
+      stderr: `relay is not ready: no relay answers at http://127.0.0.1:${port}/readyz: ECONNREFUSED`,
+    });
+
+    const ending = new URL(await serve((_, response) => response.writeHead(503).end()));
+    expect(await user.type('ready', '--relay', '--admin-port', ending.port)).toMatchObject({
+      code: 1,
+      stderr: 'relay is not ready: the relay is ending: it takes no new agents and visitors',
+    });
+    const other = new URL(await serve((_, response) => response.writeHead(404).end()));
+    expect(await user.type('ready', '--relay', '--admin-port', other.port)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('this is not the admin port of a relay'),
+    });
+    for (const words of [
+      ['figma', '--relay'],
+      ['--admin-port', '1'],
+      ['--relay', '--admin-port', 'x'],
+    ])
+      expect(await user.type('ready', ...words)).toMatchObject({ code: 2 });
   });
 
   it('gives the reasons that status gives', async () => {

@@ -18,7 +18,8 @@ async function startFromFile(...lines: readonly string[]) {
   const ended = user.type('relay', '--config', file);
   const logged = () =>
     user.stdout.flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as Line] : []));
-  const says = (msg: string) => waitFor(() => logged().find((line) => line['msg'] === msg));
+  const says = (msg: string) =>
+    waitFor(() => logged().find((line) => line['msg'] === msg), { timeoutMs: 20_000 });
   await says('relay started');
   return {
     write,

@@ -39,7 +39,8 @@ async function startRelay(...lines: readonly string[]): Promise<Relay> {
     user.interruption.abort();
     await ended;
   });
-  const says = (msg: string) => waitFor(() => user.stdout.find((line) => line.includes(`"msg":"${msg}"`)));
+  const says = (msg: string) =>
+    waitFor(() => user.stdout.find((line) => line.includes(`"msg":"${msg}"`)), { timeoutMs: 20_000 });
   await says('relay started');
   return {
     user,

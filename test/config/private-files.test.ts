@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { resolvePaths } from '../../src/config/paths.ts';
-import { prepareFolders } from '../../src/config/private-files.ts';
+import { closeFile, prepareFolders } from '../../src/config/private-files.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
 import { thrownBy } from '../helpers/thrown.ts';
 
@@ -66,3 +66,13 @@ describe('the folders of the daemon', () => {
     expect(error.remedy).toContain(variable);
   });
 });
+
+it.skipIf(process.platform !== 'linux')(
+  'a secret file that may not be closed is read all the same, and said',
+  () => {
+    // Nobody may change the mode of this one, as with a file of another user or of a read-only mount.
+    expect(closeFile('/proc/self/status')).toEqual([
+      '/proc/self/status holds secrets and is open to others (mode 444): permission denied',
+    ]);
+  },
+);

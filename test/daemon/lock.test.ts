@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { acquireLock } from '../../src/daemon/lock.ts';
+import { waitFor } from '../helpers/wait-for.ts';
 
 let folder: string;
 let file: string;
@@ -38,6 +39,32 @@ async function holder() {
   };
 }
 
+/** A process that was killed and whose parent, alive, does not ask how it ended. */
+async function unreaped() {
+  const parent = spawn('sh', ['-c', 'sleep 1000 & echo $!; exec sleep 1000'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+  const pid = Number(line.toString());
+  const fields = () => {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  };
+  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  const startTime = `${boot}/${fields()[19]}`;
+  process.kill(pid, 'SIGKILL');
+  await waitFor(() => fields()[0] === 'Z');
+  return {
+    pid,
+    startTime,
+    async [Symbol.asyncDispose]() {
+      const exited = once(parent, 'exit');
+      parent.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
 describe('the lock of the daemon', () => {
   it('refuses a second daemon and names the first: pid, since when, and where', async () => {
     const other = await holder();
@@ -61,6 +88,22 @@ describe('the lock of the daemon', () => {
     lock.release();
     expect(readdirSync(folder)).toEqual([]);
   });
+
+  it.runIf(process.platform === 'linux')(
+    'is taken over from an owner that has ended, and that nobody waited for',
+    async () => {
+      await using zombie = await unreaped();
+      writeFileSync(
+        file,
+        JSON.stringify({ pid: zombie.pid, startTime: zombie.startTime, since: '2026-01-01', socket: '/x' }),
+      );
+      // It is still listed, under the time it started: only its state tells.
+      process.kill(zombie.pid, 0);
+      const lock = await acquireLock(file, '/run/ours.sock');
+      expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ pid: process.pid });
+      lock.release();
+    },
+  );
 
   it('is taken over when the pid it names belongs to another process by now', async () => {
     const stale = { pid: process.pid, startTime: 'another boot/1', since: '2026-01-01', socket: '/x' };

@@ -1,10 +1,13 @@
+import { once } from 'node:events';
 import net from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import tls from 'node:tls';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { type BodySink, type Exchange, Flow } from '../../src/core/exchange.ts';
 import { responseHead } from '../../src/http1/response-head.ts';
 import { Http1Server } from '../../src/http1/server.ts';
 import type { Http1ServerOptions, RefusedRequest } from '../../src/http1/server-options.ts';
+import { makeCertificate } from '../helpers/certificate.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -535,6 +538,38 @@ describe("the server's deadlines", () => {
       exchange?.write(Buffer.from(': still there\n\n'));
       await clock.advance(60_000);
     }
+    expect(reasons).toEqual(['caller-stalled']);
+  });
+
+  it('end it over TLS as well, where what waits is counted in plain text', async () => {
+    const reasons: string[] = [];
+    const clock = new FakeClock();
+    let started = false;
+    const { port } = await serve(
+      (exchange) => {
+        started = true;
+        exchange.onClose = (reason) => void reasons.push(reason);
+        exchange.respond(responseHead(200, [], { kind: 'stream' }));
+        exchange.onDrain = () => {
+          while (exchange.write(Buffer.alloc(1_000_000)) !== Flow.paused);
+        };
+        exchange.onDrain();
+      },
+      { clock, tls: makeCertificate() },
+    );
+    const client = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+    onTestFinished(() => void client.destroy());
+    client.on('error', () => {});
+    await once(client, 'secureConnect');
+    client.pause();
+    client.write(GET);
+    await waitFor(() => started);
+    // Until the buffers between the two are full.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await clock.advance(110_000);
+    expect(reasons).toEqual([]);
+    await clock.advance(15_000);
+    await waitFor(() => reasons.length === 1);
     expect(reasons).toEqual(['caller-stalled']);
   });
 

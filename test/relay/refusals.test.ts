@@ -141,6 +141,23 @@ describe('what the relay refuses', () => {
   });
 });
 
+describe('a preflight, which has no token', () => {
+  it.each([
+    ['https://app.example.com', ['https://App.example.com'], '200'],
+    ['https://evil.example', ['https://app.example.com'], '401'],
+    ['https://anybody.example', undefined, '200'],
+  ])('of %s, where %j may call, gets %s', async (origin, origins, status) => {
+    const relay = await startRelay({ byHost: true, enforceAccess: true });
+    const access = { tokens: [], query: false, preflight: true, ...(origins && { origins }) };
+    await relay.link('figma', say('the gateway'), { access });
+    const visitor = connectTo(relay.port);
+    visitor.send(
+      `OPTIONS /mcp HTTP/1.1\r\n${HOST}Origin: ${origin}\r\nAccess-Control-Request-Method: POST\r\nConnection: close\r\n\r\n`,
+    );
+    expect(await visitor.untilEnd()).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  });
+});
+
 describe('what the limits of one address count together', () => {
   it.each([
     ['203.0.113.7', '203.0.113.7'],

@@ -1,5 +1,14 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -90,8 +99,8 @@ describeWithEngine(
         };
         const secret = (name: string, text: string) => {
           const file = join(folder, 'secrets', name);
-          writeFileSync(file, text, { mode: 0o400 });
-          spawnSync('chown', [String(USER), file]);
+          writeFileSync(file, text);
+          return file;
         };
 
         beforeAll(async () => {
@@ -130,8 +139,11 @@ describeWithEngine(
             'late',
           );
           const [relayToken = ''] = line.split(':');
-          secret('relay-tokens', `${line}\n`);
-          secret('relay-token', relayToken);
+          // One as the guide says, and one of root's that the container may read and not close.
+          chmodSync(secret('relay-tokens', `${line}\n`), 0o444);
+          const own = secret('relay-token', relayToken);
+          chmodSync(own, 0o400);
+          chownSync(own, USER, USER);
           const relay = { url: env['RELAY_PUBLIC_URL'], token: 'file:/run/secrets/relay-token' };
           const tunnels = { figma: { port: server.port, relay }, late: { port: held.port, relay } };
           writeFileSync(join(folder, 'config', 'tunneld.yaml'), JSON.stringify({ tunnels }));

@@ -55,4 +55,4 @@ it('the packed package installs for the whole machine without development packag
   expect((await home.status('figma')).state).toBe('stopped');
   await home.ok('daemon', 'stop');
   expect((await home.run('status')).code).toBe(4);
-}, 120_000);
+}, 240_000);

@@ -35,7 +35,7 @@ if (cannotBoot !== undefined && process.env['TUNNELD_REQUIRE_ENGINE'] === '1') {
       beforeAll(async () => {
         machine = await BootedSystemd.boot(engine());
         await machine.ok('systemd-run', '--unit=server', '/usr/bin/node', '-e', SERVER);
-      }, 240_000);
+      }, 420_000);
 
       afterAll(async () => {
         await machine?.[Symbol.asyncDispose]();
@@ -171,6 +171,18 @@ if (cannotBoot !== undefined && process.env['TUNNELD_REQUIRE_ENGINE'] === '1') {
         expect(await machine.tunneld(['up', 'notes', '--port=3999', '--wait=20s'], as)).toMatchObject({
           code: 0,
         });
+        const verbose = await machine.tunneld(
+          ['service', 'install'],
+          [...as, '-e', 'TUNNELD_LOG_LEVEL=debug'],
+        );
+        expect(verbose).toMatchObject({
+          code: 0,
+          stdout: expect.stringMatching(/^Changed .*the daemon was restarted/),
+        });
+        const { pid } = JSON.parse((await machine.tunneld(['daemon', 'status', '--json'], as)).stdout) as {
+          pid: number;
+        };
+        expect(await machine.ok('cat', `/proc/${pid}/environ`)).toContain('TUNNELD_LOG_LEVEL=debug');
         const status = await machine.tunneld(['service', 'status', '--json'], as);
         expect(JSON.parse(status.stdout)).toMatchObject({ scope: 'user', running: true, enabled: true });
         expect(await machine.tunneld(['service', 'uninstall'], as)).toMatchObject({

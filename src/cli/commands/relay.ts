@@ -24,7 +24,7 @@ export const relay: Command = {
   notes: [
     'Runs in the foreground and logs one JSON line for each event and request on standard output. SIGTERM or Ctrl-C asks the agents to go, waits for what is in flight, and exits with 0. SIGHUP reads the settings again; what is wrong with them is logged, and those before stay in force.',
     'Every option is also an environment variable and a key of the file: --auth-url is TUNNELD_RELAY_AUTH_URL and authUrl. An option wins over its variable, and the variable over the file; in a variable, several values are separated by blanks or line breaks.',
-    'Who may register must be said: with tokens, with a provider, or with --open in words. docs/relay.md is the guide for operators.',
+    'Who may register must be said: with tokens, with a provider, or with --open in words. `tunneld relay check` looks at the settings first; docs/relay.md is the guide for operators.',
   ],
 
   async run(args, io) {

@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
+import { dirname } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
 import { askProvider } from '../../relayd/authorizers.ts';
@@ -28,7 +30,7 @@ export function relayChecks(read: ReadSettings | TunneldError, clock: Clock): re
     { id: 'tls', about: 'Certificate and key.', run: async () => certificate(settings, clock.now()) },
     { id: 'port', about: 'Where visitors and agents come in.', run: () => port(settings) },
     { id: 'redirect', about: 'Where visitors without TLS are met.', run: () => redirectPort(settings) },
-    { id: 'admin', about: 'Where health and metrics are told.', run: () => adminPort(settings) },
+    { id: 'admin', about: 'Where health and metrics are told.', run: () => adminEndpoint(settings) },
   ];
 }
 
@@ -123,25 +125,36 @@ async function redirectPort(settings: RelaySettings): Promise<Outcome> {
   return wanted === undefined ? skipped('none') : publicPort(settings, wanted, 'redirectPort');
 }
 
-async function publicPort(
-  { host, adminPort: admin }: RelaySettings,
-  wanted: number,
-  key: string,
-): Promise<Outcome> {
+async function publicPort(settings: RelaySettings, wanted: number, key: string): Promise<Outcome> {
+  const { host } = settings;
   const reason = await refusalOf(host, wanted);
   if (reason === undefined) return ok(`${wanted} on ${host} is free`);
-  if (reason === 'EADDRINUSE' && admin !== undefined && (await relayAnswers(admin))) {
+  if (reason === 'EADDRINUSE' && (await relayAnswers(settings))) {
     return ok(`${wanted} on ${host}: a relay runs already`);
   }
   return taken(host, wanted, reason, key);
 }
 
-async function adminPort({ adminPort: wanted }: RelaySettings): Promise<Outcome> {
-  if (wanted === undefined) return skipped('none');
+async function adminEndpoint(settings: RelaySettings): Promise<Outcome> {
+  const { adminPort: wanted, adminSocket } = settings;
+  if (adminSocket !== undefined && !isWritable(dirname(adminSocket))) {
+    return bad(`${dirname(adminSocket)} cannot be written`, 'Make that folder, for the user of the relay.');
+  }
+  const onSocket = adminSocket === undefined ? '' : `${adminSocket}, mode 600`;
+  if (wanted === undefined) return onSocket === '' ? skipped('none') : ok(onSocket);
   const reason = await refusalOf('127.0.0.1', wanted);
   if (reason === undefined) return ok(`${wanted} on 127.0.0.1 is free`);
-  if (await relayAnswers(wanted)) return ok(`${wanted} on 127.0.0.1: a relay runs already`);
+  if (await relayAnswers(settings)) return ok(`${wanted} on 127.0.0.1: a relay runs already`);
   return taken('127.0.0.1', wanted, reason, 'adminPort');
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function taken(host: string, port: number, reason: string, key: string): Outcome {
@@ -163,11 +176,21 @@ function refusalOf(host: string, port: number): Promise<string | undefined> {
   });
 }
 
-async function relayAnswers(admin: number): Promise<boolean> {
-  try {
-    const answer = await fetch(`http://127.0.0.1:${admin}/tunnels`, { signal: AbortSignal.timeout(2_000) });
-    return Array.isArray(((await answer.json()) as { tunnels?: unknown }).tunnels);
-  } catch {
-    return false;
-  }
+/** One that runs already is asked for what only a relay tells. */
+function relayAnswers({ adminPort, adminSocket }: RelaySettings): Promise<boolean> {
+  const where =
+    adminSocket === undefined ? { host: '127.0.0.1', port: adminPort } : { socketPath: adminSocket };
+  if (adminSocket === undefined && adminPort === undefined) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const options = { ...where, path: '/tunnels', headers: { host: 'localhost' }, timeout: 2_000 };
+    const request = http.get(options, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.on('end', () => resolve(text.startsWith('{"tunnels":[')));
+    });
+    request.on('timeout', () => request.destroy());
+    request.on('error', () => resolve(false));
+  });
 }

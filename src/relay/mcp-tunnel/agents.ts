@@ -37,17 +37,16 @@ export interface McpTunnelAgentsOptions {
 export class McpTunnelAgents {
   readonly #options: McpTunnelAgentsOptions;
   readonly #budget = new ByteBudget(HELD_BYTES);
-  readonly #limits: AgentLimits;
+  #limits: AgentLimits;
 
   constructor(options: McpTunnelAgentsOptions) {
-    const { streamsPerLink, maxRequestBodyBytes, maxResponseBodyBytes } = options.limits;
     this.#options = options;
-    this.#limits = {
-      streams: streamsPerLink,
-      requestBodyBytes: Math.min(maxRequestBodyBytes || DEFAULT_REQUEST_BODY_BYTES, MOST_BODY_BYTES),
-      answerBodyBytes: Math.min(maxResponseBodyBytes || DEFAULT_ANSWER_BODY_BYTES, MOST_BODY_BYTES),
-      answerQueueBytes: ANSWER_QUEUE_BYTES,
-    };
+    this.#limits = agentLimits(options.limits);
+  }
+
+  /** For agents that register from now on. */
+  setLimits(limits: McpTunnelAgentsOptions['limits']): void {
+    this.#limits = agentLimits(limits);
   }
 
   /** Takes over a socket whose request is for `REGISTER_PATH`. */
@@ -84,6 +83,16 @@ export class McpTunnelAgents {
       },
     });
   }
+}
+
+function agentLimits(limits: McpTunnelAgentsOptions['limits']): AgentLimits {
+  const { streamsPerLink, maxRequestBodyBytes, maxResponseBodyBytes } = limits;
+  return {
+    streams: streamsPerLink,
+    requestBodyBytes: Math.min(maxRequestBodyBytes || DEFAULT_REQUEST_BODY_BYTES, MOST_BODY_BYTES),
+    answerBodyBytes: Math.min(maxResponseBodyBytes || DEFAULT_ANSWER_BODY_BYTES, MOST_BODY_BYTES),
+    answerQueueBytes: ANSWER_QUEUE_BYTES,
+  };
 }
 
 export function isRegisterPath(target: string): boolean {

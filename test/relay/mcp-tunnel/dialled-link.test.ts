@@ -46,6 +46,17 @@ async function dialAt(clock: FakeClock, relay: ReferenceRelay, accept: Accept) {
   return await opening;
 }
 
+/** Lets time pass no faster than the relay answers our pings. */
+async function pass(clock: FakeClock, relay: ReferenceRelay, ms: number): Promise<void> {
+  for (let left = ms; left > 0; left -= 5_000) {
+    const { pings } = relay;
+    await clock.advance(5_000);
+    await waitFor(() => relay.pings > pings);
+    // The pong is on its way back.
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
 /** A request whose answer may be read slowly, broken or never. */
 function visit(
   relay: { readonly url: URL },
@@ -149,7 +160,9 @@ describe.each(['0.1', '0.2'] as const)('a request through a relay of mcp-tunnel 
     });
     const { answer } = visit(relay, JSON_CALL);
     await waitFor(() => clock.pending >= 3);
-    await clock.advance(24_999);
+    // The request came at 100 ms, when the link was counted as open.
+    await pass(clock, relay, 20_000);
+    await clock.advance(4_999);
     expect(reasons).toEqual([]);
     await clock.advance(1);
     const response = await answer;
@@ -392,6 +405,22 @@ describe('registering at a relay of mcp-tunnel', () => {
     expect(link.publicUrl.href).toBe(`http://127.0.0.1:${relay.port}/`);
   });
 
+  it('counts as open only a moment after the acknowledgement, which comes before the routing', async () => {
+    const clock = new FakeClock();
+    const relay = await startRelay({ clock });
+    let opened = false;
+    const opening = dial(relay, { clock }).then(() => {
+      opened = true;
+    });
+    await waitFor(() => relay.tunnels.size === 1);
+    // The acknowledgement has set the timer that is due next.
+    await waitFor(() => clock.nextIn === 100);
+    await clock.advance(99);
+    expect(opened).toBe(false);
+    await clock.advance(1);
+    await opening;
+  });
+
   it('refuses an offer that does not hold the name, with the list and without asking anybody', async () => {
     const relay = await withAllowed('myapp', 'myapp-*');
     const refused = dial(relay, { name: 'figma' });
@@ -465,18 +494,41 @@ describe('a quiet link to a relay of mcp-tunnel', () => {
     const clock = new FakeClock();
     const relay = await startRelay({ clock });
     const link = await dialAt(clock, relay, say('x'));
-    for (let pings = 1; pings <= 12; pings++) {
-      await clock.advance(5_000);
-      await waitFor(() => relay.pings >= pings);
-      // The pong is on its way back; the next step must not come before it.
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await pass(clock, relay, 60_000);
     let ended = false;
     void link.closed.then(() => {
       ended = true;
     });
     await clock.advance(0);
     expect(ended).toBe(false);
+  });
+
+  it('may take its time to read what was sent, which its pongs wait behind, but not for ever', async () => {
+    const clock = new FakeClock();
+    const relay = await startRelay({ clock });
+    const proxy = await FaultProxy.listen({ host: '127.0.0.1', port: relay.port });
+    onTestFinished(() => proxy.close());
+    let exchange: Exchange | undefined;
+    const accept: Accept = (accepted) => {
+      exchange = accepted;
+    };
+    const opening = dial({ url: new URL(`http://127.0.0.1:${proxy.port}`) }, { clock, accept });
+    await waitFor(() => relay.tunnels.size === 1);
+    await clock.advance(100);
+    const link = await opening;
+    visit(relay);
+    await waitFor(() => exchange !== undefined);
+    proxy.faults.stalled = true;
+    exchange?.respond(head(200));
+    exchange?.write(Buffer.alloc(1_048_576));
+    let ended = false;
+    void link.closed.then(() => {
+      ended = true;
+    });
+    for (let second = 0; second < 30; second++) await clock.advance(1_000);
+    expect(ended).toBe(false);
+    for (let second = 0; second < 35; second++) await clock.advance(1_000);
+    expect(await link.closed).toMatchObject({ reason: 'lost' });
   });
 
   it('is taken for lost within 20 s when the relay is gone without a word', async () => {
