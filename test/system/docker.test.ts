@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -58,7 +59,7 @@ describeWithEngine(
       await importPrograms(engine(), BASE, [process.execPath, '/usr/bin/env', ...ngrokAgents()]);
       const built = await run('scripts/docker-build.sh', '--build-arg', `BASE_IMAGE=${BASE}`);
       expect(built.code, built.stderr).toBe(0);
-    }, 300_000);
+    }, 420_000);
 
     it('run as nobody special, and say themselves whether they serve', async () => {
       for (const [image, verb] of [
@@ -83,6 +84,25 @@ describeWithEngine(
       expect(await docker('exec', id, 'tunneld', 'daemon', 'status')).not.toContain('note');
       await docker('stop', id);
       expect((await inspect(id)).State).toMatchObject({ ExitCode: 0, OOMKilled: false });
+    });
+
+    it('reach the engine through its socket where the container has its group, and only there', async () => {
+      const { socket } = engine();
+      const group = String(statSync(socket).gid);
+      // The engine gives its socket to root's group where there is no group of its own.
+      chmodSync(socket, 0o660);
+      const engineSeen = async (...options: readonly string[]) => {
+        const words = ['run', '--detach', '--init', '--network', 'none', ...options];
+        const id = await docker(...words, '--volume', `${socket}:/var/run/docker.sock`, 'tunneld');
+        await waitFor(() => docker('exec', id, 'tunneld', 'daemon', 'status'), { timeoutMs: 20_000 });
+        await docker('exec', id, 'tunneld', 'up', 'figma', '--port=1', '--provider=pinggy', '--no-wait');
+        const { stdout } = await run('docker', 'exec', id, 'tunneld', 'doctor', '--json');
+        await docker('rm', '--force', id);
+        const { checks } = JSON.parse(stdout) as { checks: { id: string; detail: string }[] };
+        return checks.find(({ id: check }) => check === 'pinggy engine')?.detail;
+      };
+      expect(await engineSeen('--group-add', group)).toMatch(/^docker at .*docker\.sock .*API/);
+      expect(await engineSeen()).toContain('ENGINE_PERMISSION');
     });
 
     describe.skipIf(COMPOSE === undefined && process.env['TUNNELD_REQUIRE_ENGINE'] !== '1')(
@@ -237,7 +257,7 @@ function runIn(
     const options = {
       cwd,
       env: { ...process.env, ...engine.env, ...env },
-      timeout: 280_000,
+      timeout: 400_000,
       maxBuffer: 1 << 24,
     };
     execFile(program, [...words], options, (error, stdout, stderr) => {
