@@ -4,7 +4,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { createLogger } from '../../src/core/log.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
-import { openRelayLink, type RelayLink } from '../../src/relay/relay-link.ts';
+import { openRelayLink, type RelayLink } from '../../src/relay/agent/relay-link.ts';
 import { serve } from '../load/ipc.ts';
 import { newGateway } from './tunnel.ts';
 

@@ -1,7 +1,7 @@
 /** Those who use the relay as it is not meant to be used. */
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createKey, upgradeRequest } from '../../src/relay/websocket-handshake.ts';
+import { createKey, upgradeRequest } from '../../src/relay/link/websocket-handshake.ts';
 import { addressOf } from '../load/addresses.ts';
 import { serve } from '../load/ipc.ts';
 

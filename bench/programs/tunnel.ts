@@ -3,9 +3,9 @@ import { systemClock } from '../../src/core/clock.ts';
 import { createLogger } from '../../src/core/log.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
-import { authorizeWithSecret } from '../../src/relay/authorization.ts';
-import { openRelayLink } from '../../src/relay/relay-link.ts';
-import { RelayServer } from '../../src/relay/relay-server.ts';
+import { openRelayLink } from '../../src/relay/agent/relay-link.ts';
+import { authorizeWithSecret } from '../../src/relay/edge/authorization.ts';
+import { RelayServer } from '../../src/relay/edge/relay-server.ts';
 import { readTls } from '../../src/relayd/tls-files.ts';
 
 const NAME = 'bench';

@@ -1,8 +1,8 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
-import { authorizeWithSecret } from '../relay/authorization.ts';
-import { RelayServer } from '../relay/relay-server.ts';
+import { authorizeWithSecret } from '../relay/edge/authorization.ts';
+import { RelayServer } from '../relay/edge/relay-server.ts';
 import { portInUse } from './port-in-use.ts';
 
 export interface EmbeddedRelayOptions {

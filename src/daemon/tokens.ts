@@ -3,7 +3,7 @@ import { newAccessToken } from '../config/access-token.ts';
 import type { TunnelConfig } from '../config/schema.ts';
 import type { StoredToken } from '../config/state-schema.ts';
 import type { Secret } from '../core/secret.ts';
-import type { EdgeAccess } from '../relay/edge-access.ts';
+import type { EdgeAccess } from '../relay/link/edge-access.ts';
 
 /** More than this many graces at once means a script rotates in a loop; the oldest ends early. */
 const MAX_TOKENS = 8;

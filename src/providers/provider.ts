@@ -2,7 +2,7 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Finding } from '../core/status.ts';
-import type { EdgeAccess } from '../relay/edge-access.ts';
+import type { EdgeAccess } from '../relay/link/edge-access.ts';
 
 /**
  * What the supervisor asks of a provider. Deliberately small: two verbs and one promise.

@@ -1,6 +1,6 @@
 import type { Logger } from '../core/log.ts';
 import { loggedPath } from '../http1/carriers.ts';
-import type { Visit } from '../relay/observed-exchange.ts';
+import type { Visit } from '../relay/edge/observed-exchange.ts';
 
 /** What takes this long is worth a line of its own (milliseconds). */
 const SLOW_MS = 1_000;

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import ms, { type StringValue } from 'ms';
 import { VERSION } from '../core/version.ts';
-import type { RelayServer } from '../relay/relay-server.ts';
+import type { RelayServer } from '../relay/edge/relay-server.ts';
 import { listenOnSocket } from './admin-socket.ts';
 import type { Dismissals } from './dismissals.ts';
 import type { Problems } from './problems.ts';

@@ -2,8 +2,8 @@ import { request } from 'undici';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
-import type { Authorization, Authorize } from '../relay/authorization.ts';
-import { chooseName, type NameChoice, openName, pickName } from '../relay/name-choice.ts';
+import type { Authorization, Authorize } from '../relay/edge/authorization.ts';
+import { chooseName, type NameChoice, openName, pickName } from '../relay/edge/name-choice.ts';
 import { findGrant, hashOf, type TokenGrant } from './static-tokens.ts';
 
 /** The provider's answer must be here by then (milliseconds). */

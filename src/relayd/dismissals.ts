@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import type { Authorization, Authorize } from '../relay/authorization.ts';
+import type { Authorization, Authorize } from '../relay/edge/authorization.ts';
 
 /** Refusals at once; the operator makes them by hand. */
 const MAX_NAMES = 1_000;

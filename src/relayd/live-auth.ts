@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
-import type { Authorization, Authorize, Registration } from '../relay/authorization.ts';
+import type { Authorization, Authorize, Registration } from '../relay/edge/authorization.ts';
 import { authorizeAnybody, authorizeByProvider, authorizeFromList } from './authorizers.ts';
 import type { Problems } from './problems.ts';
 import type { RelayAuth } from './settings.ts';

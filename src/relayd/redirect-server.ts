@@ -4,11 +4,11 @@ import type { Exchange } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
 import { Http1Server } from '../http1/server.ts';
 import { addressOf } from '../http1/socket-origin.ts';
-import { addressKey } from '../relay/address-key.ts';
-import { routeHost } from '../relay/host-routing.ts';
-import { RateLimiter } from '../relay/rate-limiter.ts';
-import { answer, refuse, TEXT_TYPE } from '../relay/relay-answer.ts';
-import { isTrusted, visitorOf } from '../relay/visitor.ts';
+import { addressKey } from '../relay/edge/address-key.ts';
+import { routeHost } from '../relay/edge/host-routing.ts';
+import { RateLimiter } from '../relay/edge/rate-limiter.ts';
+import { answer, refuse, TEXT_TYPE } from '../relay/edge/relay-answer.ts';
+import { isTrusted, visitorOf } from '../relay/edge/visitor.ts';
 
 export interface RedirectOptions {
   /** Where visitors are sent; `https:`. */

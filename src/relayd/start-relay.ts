@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
-import { RelayServer, type ServedTunnel } from '../relay/relay-server.ts';
+import { RelayServer, type ServedTunnel } from '../relay/edge/relay-server.ts';
 import { AccessLog } from './access-log.ts';
 import { type AdminEndpoint, startAdminEndpoint } from './admin-endpoint.ts';
 import { Dismissals } from './dismissals.ts';

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TunneldError } from '../core/errors.ts';
-import { matchesPattern, usableName } from '../relay/name-choice.ts';
+import { matchesPattern, usableName } from '../relay/edge/name-choice.ts';
 
 /** A token of an agent, by its hash, and the names it may have. */
 export interface TokenGrant {

@@ -2,7 +2,7 @@ import type { TlsOptions } from 'node:tls';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { TlsChallenges } from '../http1/challenge-front.ts';
-import type { RelayServer } from '../relay/relay-server.ts';
+import type { RelayServer } from '../relay/edge/relay-server.ts';
 import { AcmeIssuer } from './acme/acme-issuer.ts';
 import { CertificateFolder } from './acme/certificate-folder.ts';
 import { CertificateKeeper } from './acme/certificate-keeper.ts';

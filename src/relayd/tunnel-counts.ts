@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import type { Visit } from '../relay/observed-exchange.ts';
+import type { Visit } from '../relay/edge/observed-exchange.ts';
 
 /** A tunnel that is gone for this long is forgotten (milliseconds). */
 const FORGET_AFTER_MS = 3_600_000;

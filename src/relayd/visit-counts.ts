@@ -1,4 +1,4 @@
-import type { Visit } from '../relay/observed-exchange.ts';
+import type { Visit } from '../relay/edge/observed-exchange.ts';
 
 /** What passed since the start. Bounded: nothing a visitor says becomes a key. */
 export class VisitCounts {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { relay } from '../../src/cli/commands/relay.ts';
 import { parseCommandLine } from '../../src/cli/parse.ts';
-import { readRelaySettings } from '../../src/cli/relay-options.ts';
+import { readRelaySettings } from '../../src/cli/relay/read-settings.ts';
 import type { TunneldError } from '../../src/core/errors.ts';
 import { findGrant } from '../../src/relayd/static-tokens.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';

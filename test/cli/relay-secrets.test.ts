@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { Secret } from '../../src/core/secret.ts';
-import { openRelayLink } from '../../src/relay/relay-link.ts';
+import { openRelayLink } from '../../src/relay/agent/relay-link.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { waitFor } from '../helpers/wait-for.ts';

@@ -23,8 +23,8 @@ describe('docs/errors.md', () => {
       'gateway/upstream-answers.ts',
       'http1/request-head.ts',
       'http1/server-connection.ts',
-      'relay/relay-server.ts',
-      'relay/forwarding.ts',
+      'relay/edge/front-door.ts',
+      'relay/edge/forwarding.ts',
     ].map((file) => readFileSync(join(ROOT, 'src', file), 'utf8'));
     const said = sources
       .join('\n')

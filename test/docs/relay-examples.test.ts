@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { relay } from '../../src/cli/commands/relay.ts';
 import { parseCommandLine } from '../../src/cli/parse.ts';
+import { readRelaySettings } from '../../src/cli/relay/read-settings.ts';
 import { SETTING_NAMES, variableOf } from '../../src/cli/relay/settings-table.ts';
-import { readRelaySettings } from '../../src/cli/relay-options.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
 
 const DOCS = join(import.meta.dirname, '../../docs');

@@ -6,7 +6,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { TunnelSession } from '../../src/providers/provider.ts';
 import { RelayProvider } from '../../src/providers/relay/relay-provider.ts';
-import { RelayServer } from '../../src/relay/relay-server.ts';
+import { RelayServer } from '../../src/relay/edge/relay-server.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { ReferenceRelay } from '../helpers/mcp-tunnel/reference-relay.ts';
 import { quiet } from '../helpers/quiet.ts';

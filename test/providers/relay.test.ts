@@ -1,8 +1,8 @@
 import { systemClock } from '../../src/core/clock.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { RelayProvider } from '../../src/providers/relay/relay-provider.ts';
-import type { Authorization } from '../../src/relay/authorization.ts';
-import { RelayServer } from '../../src/relay/relay-server.ts';
+import type { Authorization } from '../../src/relay/edge/authorization.ts';
+import { RelayServer } from '../../src/relay/edge/relay-server.ts';
 import { FaultProxy } from '../helpers/fault-proxy.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { describeProviderContract } from './contract.ts';

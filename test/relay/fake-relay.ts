@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { FrameDecoder, FrameType, writeFrameHeader } from '../../src/relay/frame.ts';
+import { FrameDecoder, FrameType, writeFrameHeader } from '../../src/relay/link/frame.ts';
 
 export interface FakeRelay {
   readonly port: number;

@@ -6,8 +6,8 @@ import {
   FrameType,
   MAX_FRAME_BYTES,
   writeFrameHeader,
-} from '../../src/relay/frame.ts';
-import { LinkError } from '../../src/relay/link-error.ts';
+} from '../../src/relay/link/frame.ts';
+import { LinkError } from '../../src/relay/link/link-error.ts';
 
 interface Frame {
   readonly type: number;

@@ -5,10 +5,14 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Exchange } from '../../src/core/exchange.ts';
 import { Secret } from '../../src/core/secret.ts';
-import { FrameType } from '../../src/relay/frame.ts';
-import { encodeHello, ownTerms } from '../../src/relay/hello.ts';
-import { type LastingLink, type LastingLinkOptions, openLastingLink } from '../../src/relay/lasting-link.ts';
-import type { LinkEnd } from '../../src/relay/relay-link.ts';
+import {
+  type LastingLink,
+  type LastingLinkOptions,
+  openLastingLink,
+} from '../../src/relay/agent/lasting-link.ts';
+import type { LinkEnd } from '../../src/relay/agent/relay-link.ts';
+import { FrameType } from '../../src/relay/link/frame.ts';
+import { encodeHello, ownTerms } from '../../src/relay/link/hello.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { FaultProxy } from '../helpers/fault-proxy.ts';
 import { freePort } from '../helpers/free-port.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LinkPace } from '../../src/relay/link-pace.ts';
+import { LinkPace } from '../../src/relay/link/link-pace.ts';
 
 interface Way {
   readonly rttMs: number;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Flow } from '../../src/core/exchange.ts';
-import { FrameType } from '../../src/relay/frame.ts';
-import type { MuxStream } from '../../src/relay/mux-stream.ts';
-import { WindowBudget } from '../../src/relay/window-budget.ts';
+import { FrameType } from '../../src/relay/link/frame.ts';
+import type { MuxStream } from '../../src/relay/link/mux-stream.ts';
+import { WindowBudget } from '../../src/relay/link/window-budget.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { type MuxPair, muxPair } from './mux-pair.ts';
 

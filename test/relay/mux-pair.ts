@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
 import type { Clock } from '../../src/core/clock.ts';
-import type { GoawayReason, LinkError } from '../../src/relay/link-error.ts';
-import { LinkSocket } from '../../src/relay/link-socket.ts';
-import { Mux } from '../../src/relay/mux.ts';
-import type { MuxStream } from '../../src/relay/mux-stream.ts';
-import type { WindowBudget } from '../../src/relay/window-budget.ts';
+import type { GoawayReason, LinkError } from '../../src/relay/link/link-error.ts';
+import { LinkSocket } from '../../src/relay/link/link-socket.ts';
+import { Mux } from '../../src/relay/link/mux.ts';
+import type { MuxStream } from '../../src/relay/link/mux-stream.ts';
+import type { WindowBudget } from '../../src/relay/link/window-budget.ts';
 
 export interface MuxPairOptions {
   readonly clock: Clock;

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Flow } from '../../src/core/exchange.ts';
-import { FrameType } from '../../src/relay/frame.ts';
-import { Heartbeat } from '../../src/relay/heartbeat.ts';
-import { LinkError } from '../../src/relay/link-error.ts';
-import { type MuxStream, ResetCode, type StreamReceiver } from '../../src/relay/mux-stream.ts';
+import { FrameType } from '../../src/relay/link/frame.ts';
+import { Heartbeat } from '../../src/relay/link/heartbeat.ts';
+import { LinkError } from '../../src/relay/link/link-error.ts';
+import { type MuxStream, ResetCode, type StreamReceiver } from '../../src/relay/link/mux-stream.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 import { type MuxPair, muxPair } from './mux-pair.ts';

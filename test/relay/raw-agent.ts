@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
-import { FrameDecoder, FrameType, writeFrameHeader } from '../../src/relay/frame.ts';
-import { encodeHello, ownTerms } from '../../src/relay/hello.ts';
+import { FrameDecoder, FrameType, writeFrameHeader } from '../../src/relay/link/frame.ts';
+import { encodeHello, ownTerms } from '../../src/relay/link/hello.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
 /** An agent that answers with whatever bytes it is told to. */

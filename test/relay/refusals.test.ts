@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { addressKey } from '../../src/relay/address-key.ts';
+import { addressKey } from '../../src/relay/edge/address-key.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { FaultProxy } from '../helpers/fault-proxy.ts';
 import { waitFor } from '../helpers/wait-for.ts';

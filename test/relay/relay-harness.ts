@@ -4,11 +4,11 @@ import { type Exchange, Flow, type ResponseHead } from '../../src/core/exchange.
 import { Secret } from '../../src/core/secret.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
 import { responseHead } from '../../src/http1/response-head.ts';
-import type { Authorize } from '../../src/relay/authorization.ts';
-import type { EdgeAccess } from '../../src/relay/edge-access.ts';
-import type { Visit } from '../../src/relay/observed-exchange.ts';
-import { openRelayLink, type RelayLink } from '../../src/relay/relay-link.ts';
-import { type RelayLimits, RelayServer } from '../../src/relay/relay-server.ts';
+import { openRelayLink, type RelayLink } from '../../src/relay/agent/relay-link.ts';
+import type { Authorize } from '../../src/relay/edge/authorization.ts';
+import type { Visit } from '../../src/relay/edge/observed-exchange.ts';
+import { type RelayLimits, RelayServer } from '../../src/relay/edge/relay-server.ts';
+import type { EdgeAccess } from '../../src/relay/link/edge-access.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { connectTo, type RawClient } from '../http1/raw-client.ts';
 

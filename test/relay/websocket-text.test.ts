@@ -3,8 +3,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type RawData, WebSocket, WebSocketServer } from 'ws';
 import { systemClock } from '../../src/core/clock.ts';
-import { acceptUpgrade, createKey } from '../../src/relay/websocket-handshake.ts';
-import { TextSocket, type TextSocketEnd } from '../../src/relay/websocket-text.ts';
+import { acceptUpgrade, createKey } from '../../src/relay/link/websocket-handshake.ts';
+import { TextSocket, type TextSocketEnd } from '../../src/relay/link/websocket-text.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
 interface Ours {

@@ -10,14 +10,14 @@ import {
   Opcode,
   WEBSOCKET_HEADROOM,
   WebSocketDecoder,
-} from '../../src/relay/websocket-frame.ts';
+} from '../../src/relay/link/websocket-frame.ts';
 import {
   acceptUpgrade,
   checkUpgradeAnswer,
   createKey,
   upgradeRequest,
-} from '../../src/relay/websocket-handshake.ts';
-import { applyMask } from '../../src/relay/websocket-mask.ts';
+} from '../../src/relay/link/websocket-handshake.ts';
+import { applyMask } from '../../src/relay/link/websocket-mask.ts';
 
 function message(payload: Buffer, mask: number | undefined, opcode: number = Opcode.binary): Buffer {
   const bytes = Buffer.concat([Buffer.alloc(WEBSOCKET_HEADROOM), payload]);

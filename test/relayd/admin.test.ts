@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createLogger } from '../../src/core/log.ts';
 import { Secret } from '../../src/core/secret.ts';
-import type { Visit } from '../../src/relay/observed-exchange.ts';
+import type { Visit } from '../../src/relay/edge/observed-exchange.ts';
 import { AccessLog } from '../../src/relayd/access-log.ts';
 import { Dismissals } from '../../src/relayd/dismissals.ts';
 import { TunnelCounts } from '../../src/relayd/tunnel-counts.ts';

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
-import { chooseName, derivedName, matchesPattern } from '../../src/relay/name-choice.ts';
+import { chooseName, derivedName, matchesPattern } from '../../src/relay/edge/name-choice.ts';
 import { parseGrants } from '../../src/relayd/static-tokens.ts';
 import { startTestRelay } from './harness.ts';
 

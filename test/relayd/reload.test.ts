@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { Secret } from '../../src/core/secret.ts';
-import { openLastingLink } from '../../src/relay/lasting-link.ts';
+import { openLastingLink } from '../../src/relay/agent/lasting-link.ts';
 import type { RelayAuth } from '../../src/relayd/settings.ts';
 import { parseGrants } from '../../src/relayd/static-tokens.ts';
 import { makeCertificate } from '../helpers/certificate.ts';

@@ -53,7 +53,7 @@ async function relayReasons(args: ParsedArgs, io: CliIo): Promise<readonly Reaso
   if (name !== undefined) throw usage(ready, `a relay is ready as a whole: drop "${name}"`);
   const port = args.text('admin-port') ?? (io.env['TUNNELD_RELAY_ADMIN_PORT'] || RELAY_ADMIN_PORT);
   if (!/^[1-9]\d{0,4}$/.test(port) || Number(port) > 65_535) throw usage(ready, `"${port}" is not a port`);
-  const { relayUnreadiness } = await import('../relay-readiness.ts');
+  const { relayUnreadiness } = await import('../relay/readiness.ts');
   const why = await relayUnreadiness(Number(port));
   const fix = 'See what the relay logs; it needs an admin port (`--admin-port`) to be asked.';
   return why === undefined ? [] : [{ name: 'relay', state: 'not ready', why, fix }];

@@ -26,7 +26,7 @@ export const relayCheck: Command = {
 
   async run(args, io) {
     const [{ readRelaySettings }, { relayChecks }, { runChecks }] = await Promise.all([
-      import('../relay-options.ts'),
+      import('../relay/read-settings.ts'),
       import('../relay/checks.ts'),
       import('../doctor/check.ts'),
     ]);

@@ -3,8 +3,8 @@ import { createLogger, type Logger } from '../../core/log.ts';
 import { serviceNotifier } from '../../core/service-notifier.ts';
 import type { RunningRelay } from '../../relayd/start-relay.ts';
 import { type Command, ExitCode } from '../command.ts';
+import type { ReadSettings } from '../relay/read-settings.ts';
 import { RELAY_CONFIG_OPTION, relayOptions } from '../relay/settings-table.ts';
-import type { ReadSettings } from '../relay-options.ts';
 
 export const relay: Command = {
   name: 'relay',
@@ -28,7 +28,7 @@ export const relay: Command = {
   ],
 
   async run(args, io) {
-    const { readRelaySettings } = await import('../relay-options.ts');
+    const { readRelaySettings } = await import('../relay/read-settings.ts');
     const read = () => readRelaySettings({ args, env: io.env });
     const { settings, warnings } = await read();
     for (const warning of warnings) io.err(`warning: ${warning}`);

@@ -11,7 +11,7 @@ import { canMatch } from '../../relayd/static-tokens.ts';
 import { readTls } from '../../relayd/tls-files.ts';
 import { bad, type Check, type NamedOutcome, type Outcome, ok, skipped, warn } from '../doctor/check.ts';
 import { listeners } from '../doctor/listeners.ts';
-import type { ReadSettings } from '../relay-options.ts';
+import type { ReadSettings } from './read-settings.ts';
 
 const DAY_MS = 86_400_000;
 /** A renewal that has not happened by then will not happen by itself. */

@@ -1,5 +1,5 @@
 import { TunneldError } from '../../core/errors.ts';
-import { ForeignEndpointError } from '../../relay/foreign-endpoint.ts';
+import { ForeignEndpointError } from '../../relay/agent/foreign-endpoint.ts';
 import type { TunnelSession } from '../provider.ts';
 
 /** Which protocol a relay speaks: ours, or that of mcp-tunnel and mcpr. */

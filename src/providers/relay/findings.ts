@@ -4,8 +4,8 @@ import { TLSSocket } from 'node:tls';
 import type { Clock } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
 import type { Finding } from '../../core/status.ts';
-import { dial } from '../../relay/agent-dial.ts';
-import { ForeignEndpointError } from '../../relay/foreign-endpoint.ts';
+import { dial } from '../../relay/agent/agent-dial.ts';
+import { ForeignEndpointError } from '../../relay/agent/foreign-endpoint.ts';
 
 /** A relay that has not shaken hands by then is not going to carry a session (milliseconds). */
 const LINK_MS = 5_000;

@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import { type ErrorCode, TunneldError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { Finding } from '../../core/status.ts';
-import { openLastingLink } from '../../relay/lasting-link.ts';
+import { openLastingLink } from '../../relay/agent/lasting-link.ts';
 import { openMcpTunnelLink } from '../../relay/mcp-tunnel/dialled-link.ts';
 import type { OpenContext, OpenRequest, TunnelProvider, TunnelSession } from '../provider.ts';
 import { Dialects } from './dialects.ts';

@@ -1,11 +1,11 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Exchange } from '../../core/exchange.ts';
-import type { ByteBudget } from '../byte-budget.ts';
-import { Heartbeat } from '../heartbeat.ts';
-import type { GoawayReason } from '../link-error.ts';
-import { refuse } from '../relay-answer.ts';
-import type { ServingLink } from '../serving-link.ts';
-import type { TextSocket } from '../websocket-text.ts';
+import type { ByteBudget } from '../edge/byte-budget.ts';
+import { refuse } from '../edge/relay-answer.ts';
+import type { ServingLink } from '../edge/serving-link.ts';
+import { Heartbeat } from '../link/heartbeat.ts';
+import type { GoawayReason } from '../link/link-error.ts';
+import type { TextSocket } from '../link/websocket-text.ts';
 import { AgentVisit } from './agent-visit.ts';
 import { closeCodeOf, EVICTED_TEXT } from './close-codes.ts';
 import { decodeAgentMessage, encodeCancel, encodeTunnelRequest, type Generation } from './messages.ts';

@@ -1,6 +1,6 @@
 import { Flow, type ResponseHead } from '../../core/exchange.ts';
-import type { ByteBudget } from '../byte-budget.ts';
-import type { TextSocket } from '../websocket-text.ts';
+import type { ByteBudget } from '../edge/byte-budget.ts';
+import type { TextSocket } from '../link/websocket-text.ts';
 import type { AnswerWriter } from './answer-writer.ts';
 import { headerMapOf } from './header-map.ts';
 import { encodeTunnelResponse, type HeaderMap } from './messages.ts';

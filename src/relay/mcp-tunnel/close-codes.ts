@@ -1,4 +1,4 @@
-import type { GoawayReason } from '../link-error.ts';
+import type { GoawayReason } from '../link/link-error.ts';
 
 /** Why a relay closes a connection, in the codes that mcp-tunnel's clients know. */
 export const CloseCode = {

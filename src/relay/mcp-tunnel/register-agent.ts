@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
-import type { Authorization, Authorize } from '../authorization.ts';
-import { LinkError } from '../link-error.ts';
-import { RELAY_NAME } from '../path-routing.ts';
-import { TextSocket } from '../websocket-text.ts';
+import type { Authorization, Authorize } from '../edge/authorization.ts';
+import { RELAY_NAME } from '../edge/path-routing.ts';
+import { LinkError } from '../link/link-error.ts';
+import { TextSocket } from '../link/websocket-text.ts';
 import { CloseCode } from './close-codes.ts';
 import { decodeRegisterRequest, decodeSubdomainPick, encodeSubdomainOffer } from './messages.ts';
 

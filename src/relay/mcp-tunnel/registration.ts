@@ -1,6 +1,6 @@
 import { TunneldError } from '../../core/errors.ts';
-import { matchesPattern } from '../name-choice.ts';
-import type { TextSocketEnd } from '../websocket-text.ts';
+import { matchesPattern } from '../edge/name-choice.ts';
+import type { TextSocketEnd } from '../link/websocket-text.ts';
 import { CloseCode } from './close-codes.ts';
 import { decodeRegistrationAnswer, encodeSubdomainPick, type RegisterAck } from './messages.ts';
 import { printable } from './printable.ts';

@@ -1,5 +1,5 @@
 import { Flow, type ResponseHead } from '../../core/exchange.ts';
-import type { TextSocket } from '../websocket-text.ts';
+import type { TextSocket } from '../link/websocket-text.ts';
 import type { AnswerWriter } from './answer-writer.ts';
 import { headerMapOf } from './header-map.ts';
 import {

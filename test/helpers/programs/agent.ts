@@ -3,7 +3,7 @@ import { systemClock } from '../../../src/core/clock.ts';
 import { createLogger } from '../../../src/core/log.ts';
 import { Secret } from '../../../src/core/secret.ts';
 import { responseHead } from '../../../src/http1/response-head.ts';
-import { openLastingLink } from '../../../src/relay/lasting-link.ts';
+import { openLastingLink } from '../../../src/relay/agent/lasting-link.ts';
 import { endWithParent } from '../end-with-parent.ts';
 
 const [port, name = ''] = process.argv.slice(2);

@@ -1,0 +1,161 @@
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { Clock, Timer } from '../../core/clock.ts';
+import { TunneldError } from '../../core/errors.ts';
+import type { FrameReceiver } from '../link/frame.ts';
+import { LinkSocket, type Masking } from '../link/link-socket.ts';
+import {
+  checkUpgradeAnswer,
+  createKey,
+  LINK_ENDPOINT,
+  type LinkEndpoint,
+  type UpgradeAnswer,
+  upgradeRequest,
+} from '../link/websocket-handshake.ts';
+import { ForeignEndpointError } from './foreign-endpoint.ts';
+
+/** One buffer is read into over and over; it is replaced only when somebody kept a piece of it. */
+const READ_BUFFER_BYTES = 65_536;
+const MAX_ANSWER_BYTES = 16_384;
+/**
+ * A relay answers a handshake at once. On one of another kind the path may lead to somebody's tunnel,
+ * which need not answer at all.
+ */
+const SILENT_AFTER_MS = 3_000;
+const HEAD_END = '\r\n\r\n';
+
+export interface DialOptions {
+  readonly relayUrl: URL;
+  readonly clock: Clock;
+  /** Takes the frames that follow the handshake. */
+  readonly receiver: FrameReceiver;
+  /** The handshake succeeded. Called before any frame is delivered. */
+  onOpen(wire: LinkSocket): void;
+  /** It did not, and the socket is being destroyed. */
+  onFailed(error: TunneldError): void;
+}
+
+/** Connects to a relay and shakes hands. The socket is the caller's to destroy. */
+export function dial({ relayUrl, clock, receiver, onOpen, onFailed }: DialOptions): Socket {
+  return dialWebSocket({
+    relayUrl,
+    endpoint: LINK_ENDPOINT,
+    clock,
+    wire: (socket, masking) => new LinkSocket(socket, masking, clock, receiver),
+    onOpen,
+    onFailed,
+  });
+}
+
+/** Takes what follows the handshake. */
+export interface WireReader {
+  receive(bytes: Buffer): void;
+  /** Set when it kept a piece of what it received; the buffer is not reused then. */
+  kept?: boolean;
+}
+
+export interface WebSocketDialOptions<Wire extends WireReader> {
+  readonly relayUrl: URL;
+  readonly endpoint: LinkEndpoint;
+  readonly clock: Clock;
+  /** Called once the handshake succeeded. */
+  wire(socket: Socket, masking: Masking): Wire;
+  /** Says of an answer that it is of a relay better spoken to in another protocol. */
+  misplaced?(answer: UpgradeAnswer): string | undefined;
+  /** Called before anything is delivered to the wire. */
+  onOpen(wire: Wire): void;
+  onFailed(error: TunneldError): void;
+}
+
+/** The same for whatever is spoken over the WebSocket. */
+export function dialWebSocket<Wire extends WireReader>(options: WebSocketDialOptions<Wire>): Socket {
+  const { relayUrl, endpoint } = options;
+  const secure = relayUrl.protocol === 'https:' || relayUrl.protocol === 'wss:';
+  const host = relayUrl.hostname.replace(/^\[|\]$/g, '');
+  const port = Number(relayUrl.port) || (secure ? 443 : 80);
+  const key = createKey();
+
+  let buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+  let wire: Wire | undefined;
+  let answer = '';
+  let over = false;
+  let silence: Timer | undefined;
+  const fail = (error: TunneldError) => {
+    if (over) return;
+    over = true;
+    silence?.cancel();
+    socket.destroy();
+    options.onFailed(error);
+  };
+  const foreign = (status: number, refusal: string) =>
+    new ForeignEndpointError(relayUrl, endpoint.path, status, refusal);
+  const receive = (bytes: Buffer): void => {
+    if (wire !== undefined) {
+      wire.receive(bytes);
+      return;
+    }
+    silence?.cancel();
+    // A head is text and small: scanned as such, with what was there before.
+    const scannedFrom = answer.length;
+    answer += bytes.toString('latin1');
+    const end = answer.indexOf(HEAD_END, Math.max(0, scannedFrom - HEAD_END.length));
+    if (end < 0) {
+      if (answer.length > MAX_ANSWER_BYTES) fail(foreign(0, 'its answer has no end'));
+      return;
+    }
+    const checked = checkUpgradeAnswer(answer.slice(0, end), key);
+    const misplaced = options.misplaced?.(checked);
+    const refusal = misplaced ?? checked.refusal;
+    if (refusal !== undefined) {
+      const byOurs = checked.ours && misplaced === undefined;
+      fail(byOurs ? refusedByOurs(relayUrl, checked.status, refusal) : foreign(checked.status, refusal));
+      return;
+    }
+    over = true;
+    wire = options.wire(socket, secure ? 'zero' : 'random');
+    options.onOpen(wire);
+    const rest = bytes.subarray(end + HEAD_END.length - scannedFrom);
+    if (rest.length > 0) wire.receive(rest);
+  };
+  const onread = {
+    buffer: () => buffer,
+    callback: (bytes: number) => {
+      if (over && wire === undefined) return false;
+      receive(buffer.subarray(0, bytes));
+      if (wire?.kept) {
+        wire.kept = false;
+        buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+      }
+      return true;
+    },
+  };
+  const target = { host, port, onread };
+  const socket = secure
+    ? connectTls({ ...target, ...(/[a-z]/i.test(host) ? { servername: host } : {}) })
+    : connect(target);
+  socket.setNoDelay(true);
+  socket.once(secure ? 'secureConnect' : 'connect', () => {
+    socket.write(upgradeRequest(relayUrl, key, endpoint), 'latin1');
+    const silent = `no answer within ${SILENT_AFTER_MS / 1_000} s`;
+    silence = options.clock.setTimer(() => fail(foreign(504, silent)), SILENT_AFTER_MS);
+  });
+  socket.on('error', (cause: NodeJS.ErrnoException) => {
+    const reason = cause.code ?? cause.message;
+    fail(
+      new TunneldError('RELAY_UNREACHABLE', `No connection to the relay ${relayUrl.host}: ${reason}`, {
+        cause,
+      }),
+    );
+  });
+  socket.on('close', () => {
+    silence?.cancel();
+    fail(new TunneldError('RELAY_UNREACHABLE', `The relay ${relayUrl.host} closed the connection`));
+  });
+  return socket;
+}
+
+/** A relay of ours says no: no other protocol would find it of another mind. */
+function refusedByOurs(relayUrl: URL, status: number, refusal: string): TunneldError {
+  const code = status >= 500 || status === 429 ? 'RELAY_UNREACHABLE' : 'RELAY_PROTOCOL';
+  return new TunneldError(code, `The relay ${relayUrl.host} did not open a link: ${refusal}`);
+}

@@ -1,0 +1,305 @@
+import type { Socket } from 'node:net';
+import type { Clock, Timer } from '../../core/clock.ts';
+import { TunneldError } from '../../core/errors.ts';
+import type { Exchange } from '../../core/exchange.ts';
+import type { Logger } from '../../core/log.ts';
+import type { Secret } from '../../core/secret.ts';
+import { Http1Error } from '../../http1/http1-error.ts';
+import { parseRequestHead } from '../../http1/request-head.ts';
+import { type EdgeAccess, encodeAccess } from '../link/edge-access.ts';
+import { FrameType } from '../link/frame.ts';
+import { decodeRelayHello, encodeHello, ownTerms, type RelayHello } from '../link/hello.ts';
+import { decodeGoaway, type GoawayReason, LinkError } from '../link/link-error.ts';
+import type { LinkSocket } from '../link/link-socket.ts';
+import { Mux } from '../link/mux.ts';
+import { type MuxStream, ResetCode } from '../link/mux-stream.ts';
+import { readPeerLine } from '../link/peer-line.ts';
+import { WindowBudget } from '../link/window-budget.ts';
+import { dial } from './agent-dial.ts';
+import { AgentExchange } from './agent-exchange.ts';
+
+/** From the first SYN to the relay's HELLO. */
+const OPEN_TIMEOUT_MS = 10_000;
+/** A request that left before the relay knew of the next link is still taken by the old one. */
+const RETIRE_AFTER_MS = 500;
+/** What the windows of uploads may grow by together. */
+const GROWTH_BYTES = 33_554_432;
+/** Requests in flight; also the relay's limit counts. */
+const MAX_STREAMS = 4_096;
+
+export interface RelayLinkOptions {
+  /** `http:` or `https:` (`ws:`, `wss:`); a path is kept in front of the relay's own. */
+  readonly relayUrl: URL;
+  readonly name: string;
+  readonly token: Secret;
+  /** Takes each request, in process. */
+  accept(exchange: Exchange): void;
+  /** Told the public URL before the first `accept`, which may come before the promise is acted on. */
+  announce?(publicUrl: URL): void;
+  /** Links that give the same group serve the name together, where the relay can do that. */
+  readonly group?: string;
+  /** The relay wants the agent to dial again; this link goes on until it ends. */
+  onDraining?(): void;
+  /** Lets the relay turn strangers away itself. Absent: only the gateway does. */
+  readonly access?: EdgeAccess;
+  /** Gives up the attempt; of no effect once the link is open. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface RelayLink {
+  readonly publicUrl: URL;
+  /** Its name in the logs of both sides. */
+  readonly id: string;
+  /** The relay knows that others of the group may serve the name too. */
+  readonly grouped: boolean;
+  /** Settles when the link is gone. Never rejects. */
+  readonly closed: Promise<LinkEnd>;
+  /** From now on these may call; undefined: the gateway alone decides. */
+  setAccess(access: EdgeAccess | undefined): void;
+  /** Another link serves the name by now: ends this one once nothing is on it. Idempotent. */
+  retire(): void;
+  /** Ends the link and everything on it. Idempotent; resolves after `closed`. */
+  close(): Promise<void>;
+}
+
+/** Why a link ended; the same shapes as a provider's `SessionEnd`. */
+export type LinkEnd =
+  | { readonly reason: 'closed-by-us' }
+  | { readonly reason: 'lost'; readonly detail: string }
+  | { readonly reason: 'rejected'; readonly code: string; readonly detail: string; readonly remedy: string };
+
+/**
+ * Dials a relay, registers `name` and serves it.
+ *
+ * @throws {TunneldError} `RELAY_UNREACHABLE`, `TUNNEL_OPEN_TIMEOUT`, `CREDENTIAL_REJECTED`,
+ *   `RELAY_NAME_TAKEN`, `NAME_INVALID`, `RELAY_PROTOCOL`; the signal's reason when aborted, once
+ *   the socket is gone
+ */
+export async function openRelayLink(options: RelayLinkOptions): Promise<RelayLink> {
+  const { signal, clock, relayUrl } = options;
+  signal.throwIfAborted();
+  const attempt = new LinkAttempt(options);
+  const timer = clock.setTimer(() => {
+    attempt.fail(
+      new TunneldError('TUNNEL_OPEN_TIMEOUT', `The relay ${relayUrl.host} gave no public URL in time`),
+    );
+  }, OPEN_TIMEOUT_MS);
+  const onAbort = () => attempt.fail(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await attempt.opened;
+  } catch (error) {
+    await attempt.released();
+    throw error;
+  } finally {
+    timer.cancel();
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** From dialling to the relay's HELLO. */
+class LinkAttempt {
+  readonly opened: Promise<RelayLink>;
+  readonly #options: RelayLinkOptions;
+  readonly #socket: Socket;
+  #wire: LinkSocket | undefined;
+  #settled = false;
+  #resolve: (link: RelayLink) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+
+  constructor(options: RelayLinkOptions) {
+    this.#options = options;
+    this.opened = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#socket = dial({
+      relayUrl: options.relayUrl,
+      clock: options.clock,
+      receiver: {
+        frame: (type, _id, payload) => this.#onFrame(type, payload),
+        data: () => {
+          throw new LinkError('protocol', 'DATA before HELLO');
+        },
+      },
+      onOpen: (wire) => this.#register(wire),
+      onFailed: (error) => this.fail(error),
+    });
+  }
+
+  fail(error: unknown): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#reject(error);
+    this.#socket.destroy();
+  }
+
+  /** Resolves when the socket is gone. */
+  released(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#socket.closed) resolve();
+      else this.#socket.once('close', () => resolve());
+    });
+  }
+
+  #register(wire: LinkSocket): void {
+    this.#wire = wire;
+    wire.onClosed = (error) => this.fail(this.#refusal(error.reason, error.message));
+    const { name, token, access, group } = this.#options;
+    const payload = encodeHello({
+      ...ownTerms(MAX_STREAMS),
+      name,
+      token: token.reveal(),
+      ...(access === undefined ? {} : { access }),
+      ...(group === undefined ? {} : { group }),
+    });
+    wire.frame(FrameType.hello, 0, payload, 0, payload.length, false);
+  }
+
+  #onFrame(type: number, payload: Buffer): void {
+    const wire = this.#wire;
+    if (this.#settled || wire === undefined) return;
+    if (type === FrameType.goaway) {
+      const { reason, detail } = decodeGoaway(payload);
+      this.fail(this.#refusal(reason, detail));
+      return;
+    }
+    if (type !== FrameType.hello) throw new LinkError('protocol', `frame type ${type} before HELLO`);
+    const hello = decodeRelayHello(payload);
+    if (!URL.canParse(hello.publicUrl) || !/^https?:/.test(hello.publicUrl)) {
+      throw new LinkError('protocol', 'the public URL is not one');
+    }
+    this.#settled = true;
+    const link = serve(wire, hello, this.#options);
+    this.#options.announce?.(link.publicUrl);
+    this.#resolve(link);
+  }
+
+  #refusal(reason: GoawayReason, detail: string): TunneldError {
+    const { relayUrl, name } = this.#options;
+    const what = `The relay ${relayUrl.host} refused the tunnel ${name}: ${detail}`;
+    switch (reason) {
+      case 'credential':
+        return new TunneldError('CREDENTIAL_REJECTED', what);
+      case 'nameTaken':
+        return new TunneldError('RELAY_NAME_TAKEN', what);
+      case 'nameDenied':
+        return new TunneldError('RELAY_NAME_DENIED', what);
+      case 'nameInvalid':
+        return new TunneldError('NAME_INVALID', what);
+      case 'protocol':
+        return new TunneldError('RELAY_PROTOCOL', what);
+      default:
+        return new TunneldError('RELAY_UNREACHABLE', what);
+    }
+  }
+}
+
+function serve(wire: LinkSocket, hello: RelayHello, options: RelayLinkOptions): RelayLink {
+  const { clock, log, name } = options;
+  let byUs = false;
+  let retiring: Timer | undefined;
+  let goaway: { reason: GoawayReason; detail: string } | undefined;
+  let settle: (end: LinkEnd) => void = () => {};
+  const closed = new Promise<LinkEnd>((resolve) => {
+    settle = resolve;
+  });
+  const mux = new Mux({
+    wire,
+    clock,
+    receiveWindow: ownTerms(MAX_STREAMS).window,
+    budget: new WindowBudget(GROWTH_BYTES),
+    sendWindow: hello.window,
+    maxStreams: MAX_STREAMS,
+    maxFrame: hello.maxFrame,
+    onRequest: (stream, head, first, end) => acceptRequest(options, stream, head, first, end),
+    onGoaway: (reason, detail) => {
+      goaway = { reason, detail };
+      log.info({ name, reason, detail }, 'the relay ends the link');
+      if (reason === 'draining') options.onDraining?.();
+    },
+    onClosed: (error) => {
+      retiring?.cancel();
+      settle(byUs ? { reason: 'closed-by-us' } : linkEnd(name, error, goaway));
+    },
+  });
+  mux.measure();
+  const end = () => {
+    byUs = true;
+    mux.close('closing', 'the tunnel was closed');
+  };
+  return {
+    publicUrl: new URL(hello.publicUrl),
+    id: hello.link,
+    grouped: options.group !== undefined && hello.group === options.group,
+    closed,
+    setAccess(access) {
+      if (mux.closed) return;
+      const payload = Buffer.from(JSON.stringify(access === undefined ? null : encodeAccess(access)));
+      wire.frame(FrameType.access, 0, payload, 0, payload.length, false);
+    },
+    retire() {
+      if (mux.closed) return;
+      retiring ??= clock.setTimer(() => mux.whenIdle(end), RETIRE_AFTER_MS);
+    },
+    async close() {
+      end();
+      await closed;
+    },
+  };
+}
+
+function acceptRequest(
+  { accept, log }: RelayLinkOptions,
+  stream: MuxStream,
+  head: string,
+  first: Buffer,
+  end: boolean,
+): void {
+  const { peer, request } = readPeerLine(head);
+  let exchange: AgentExchange;
+  try {
+    exchange = new AgentExchange(stream, parseRequestHead(request), peer);
+  } catch (error) {
+    if (!(error instanceof Http1Error)) throw error;
+    log.warn({ reason: error.reason }, 'the relay sent a request that is not valid HTTP');
+    stream.reset(ResetCode.protocol);
+    return;
+  }
+  // Known before the handler answers, so that an answer at once needs no reset behind it.
+  if (first.length === 0 && end) stream.onData(first, true);
+  try {
+    accept(exchange);
+  } catch (err) {
+    log.error({ err }, 'request handler failed');
+    exchange.abort('handler-failed');
+    return;
+  }
+  // After the handler asked for the body: what it takes now needs no copy.
+  if (first.length > 0) stream.onData(first, end);
+}
+
+function linkEnd(
+  name: string,
+  error: LinkError,
+  goaway: { reason: GoawayReason; detail: string } | undefined,
+): LinkEnd {
+  const verdict = goaway === undefined ? undefined : forGood(name, goaway);
+  if (verdict !== undefined) {
+    const { code, message, remedy } = verdict;
+    return { reason: 'rejected', code, detail: message, remedy };
+  }
+  return { reason: 'lost', detail: goaway?.detail ?? error.message };
+}
+
+/** What must not be answered by dialling again. */
+function forGood(name: string, goaway: { reason: GoawayReason; detail: string }): TunneldError | undefined {
+  if (goaway.reason === 'superseded') {
+    const what = `Another agent with the same credential took over the tunnel ${name}`;
+    return new TunneldError('RELAY_SUPERSEDED', what);
+  }
+  if (goaway.reason !== 'dismissed') return undefined;
+  return new TunneldError('RELAY_DISMISSED', `The relay ended the tunnel ${name}: ${goaway.detail}`);
+}

@@ -1,0 +1,179 @@
+import type { Clock } from '../../core/clock.ts';
+import type { Exchange } from '../../core/exchange.ts';
+import { RELAY_HEADER } from '../../core/markers.ts';
+import { isOAuthPath } from '../../http1/refusal-text.ts';
+import { LINK_PATH } from '../link/websocket-handshake.ts';
+import { isRegisterPath, refuseRegistration } from '../mcp-tunnel/agents.ts';
+import { addressKey } from './address-key.ts';
+import { type BodyLimits, declaredTooLarge, limitBodies } from './limited-exchange.ts';
+import type { NameHolder, NameRegistry } from './name-registry.ts';
+import { ObservedExchange, type Visit } from './observed-exchange.ts';
+import type { Route } from './path-routing.ts';
+import { RateLimiter } from './rate-limiter.ts';
+import { answer, pageHeaders, refuse, refuseDiscovery, refuseStranger, TEXT_TYPE } from './relay-answer.ts';
+import type { Routing } from './routing.ts';
+
+export interface VisitLimits extends BodyLimits {
+  /** Requests in a second, with a burst of twice that; 0 is no limit. */
+  readonly requestsPerAddress: number;
+  readonly requestsPerTunnel: number;
+}
+
+export interface FrontDoorOptions {
+  readonly routing: Routing;
+  readonly names: NameRegistry;
+  readonly limits: VisitLimits;
+  /** Turns callers without the tunnel's token away here. */
+  readonly enforceAccess: boolean;
+  /** Their registration path is not a tunnel's. */
+  readonly mcpTunnelAgents: boolean;
+  readonly onVisit?: ((visit: Visit) => void) | undefined;
+  readonly clock: Clock;
+}
+
+/** Where visitors come in: which tunnel they mean, whether they may, and what they hear if not. */
+export class FrontDoor {
+  readonly #options: FrontDoorOptions;
+  #limits: VisitLimits;
+  #perAddress: RateLimiter;
+  #perTunnel: RateLimiter;
+
+  constructor(options: FrontDoorOptions) {
+    const { limits, clock } = options;
+    this.#options = options;
+    this.#limits = limits;
+    this.#perAddress = new RateLimiter(limits.requestsPerAddress, clock);
+    this.#perTunnel = new RateLimiter(limits.requestsPerTunnel, clock);
+  }
+
+  /** Counts of a rate that stays as it was go on. */
+  setLimits(limits: VisitLimits): void {
+    const { clock } = this.#options;
+    const before = this.#limits;
+    this.#limits = limits;
+    if (limits.requestsPerAddress !== before.requestsPerAddress) {
+      this.#perAddress = new RateLimiter(limits.requestsPerAddress, clock);
+    }
+    if (limits.requestsPerTunnel !== before.requestsPerTunnel) {
+      this.#perTunnel = new RateLimiter(limits.requestsPerTunnel, clock);
+    }
+  }
+
+  handle(visitor: Exchange): void {
+    const { target } = visitor.request;
+    const host = visitor.request.get('host') ?? '';
+    const route = this.#options.routing.route(host, target);
+    const exchange = this.#observed(visitor, route);
+    const waitSeconds = this.#perAddress.take(addressKey(exchange.peer.address));
+    if (waitSeconds > 0) refuse(exchange, { ...TOO_MANY_OF_ADDRESS, retryAfterSeconds: waitSeconds });
+    else if (this.#options.mcpTunnelAgents && isRegisterPath(target)) refuseRegistration(exchange);
+    else if (route !== undefined) this.#toTunnel(exchange, route);
+    else this.#answerItself(exchange);
+  }
+
+  #toTunnel(exchange: Exchange, route: Route): void {
+    const holder = this.#options.names.find(route.name);
+    if (holder !== undefined) this.#admit(exchange, holder, route);
+    else this.#awaitTunnel(exchange, route);
+  }
+
+  #answerItself(exchange: Exchange): void {
+    const { target, method } = exchange.request;
+    if (isOAuthPath(target)) refuseDiscovery(exchange);
+    else if (isLinkPath(target)) refuse(exchange, LINK_NEEDS_UPGRADE);
+    else if (/^\/(?:\?|$)/.test(target) && (method === 'GET' || method === 'HEAD')) greet(exchange);
+    else refuse(exchange, UNKNOWN_TUNNEL);
+  }
+
+  /** What may enter a tunnel, once it has a link. */
+  #admit(exchange: Exchange, holder: NameHolder, route: Route): void {
+    const { enforceAccess } = this.#options;
+    const verdict = enforceAccess ? holder.guard.judge(exchange.request, route.target) : 'pass';
+    const forPages = pageHeaders(exchange.request, holder.guard.origins);
+    if (verdict !== 'pass') {
+      if (isOAuthPath(route.target)) refuseDiscovery(exchange, forPages);
+      else refuseStranger(exchange, verdict === 'wrong-token', forPages);
+      return;
+    }
+    const waitSeconds = this.#perTunnel.take(route.name);
+    const tooLarge = declaredTooLarge(exchange.request, this.#limits);
+    if (waitSeconds > 0) {
+      refuse(exchange, { ...TOO_MANY_OF_TUNNEL, retryAfterSeconds: waitSeconds, headers: forPages });
+    } else if (tooLarge !== undefined) refuse(exchange, { ...tooLarge, headers: forPages });
+    else holder.link.forward(limitBodies(exchange, this.#limits), route.target);
+  }
+
+  #observed(exchange: Exchange, route: Route | undefined): Exchange {
+    const { onVisit, clock } = this.#options;
+    if (onVisit === undefined) return exchange;
+    const startedAt = clock.monotonic();
+    return new ObservedExchange(exchange, (observed, outcome) => {
+      const { request, peer, status, responseBytes, reason } = observed;
+      onVisit({
+        request,
+        peer,
+        name: route?.name,
+        target: route?.target ?? request.target,
+        status,
+        responseBytes,
+        durationMs: clock.monotonic() - startedAt,
+        outcome,
+        reason,
+      });
+    });
+  }
+
+  /** Nobody serves the name now. One that was live a moment ago gets time to reconnect. */
+  #awaitTunnel(exchange: Exchange, route: Route): void {
+    const { names, routing } = this.#options;
+    const refuseMissing = () => {
+      if (names.remembers(route.name)) refuse(exchange, TUNNEL_OFFLINE);
+      // `/register` is a name as well as a path of OAuth.
+      else if (routing.kind === 'path' && isOAuthPath(exchange.request.target)) refuseDiscovery(exchange);
+      else refuse(exchange, UNKNOWN_TUNNEL);
+    };
+    const stop = names.wait(route.name, (holder) => {
+      exchange.onClose = undefined;
+      if (holder === undefined) refuseMissing();
+      else this.#admit(exchange, holder, route);
+    });
+    if (stop === undefined) refuseMissing();
+    else exchange.onClose = stop;
+  }
+}
+
+const TOO_MANY_OF_ADDRESS = {
+  status: 429,
+  reason: 'too-many-requests',
+  message: 'Too many requests from this address.',
+};
+const TOO_MANY_OF_TUNNEL = {
+  status: 429,
+  reason: 'too-many-requests',
+  message: 'Too many requests for this tunnel.',
+};
+const UNKNOWN_TUNNEL = {
+  status: 404,
+  reason: 'unknown-tunnel',
+  message: 'No tunnel has this name.',
+};
+const TUNNEL_OFFLINE = {
+  status: 503,
+  reason: 'tunnel-offline',
+  message: 'The tunnel lost its connection to the relay and has not come back yet.',
+  retryAfterSeconds: 2,
+};
+const LINK_NEEDS_UPGRADE = {
+  status: 426,
+  reason: 'upgrade-required',
+  message: 'Agents connect here with a WebSocket handshake.',
+};
+
+function greet(exchange: Exchange): void {
+  const text = 'This is a tunneld relay. Tunnels have addresses of their own.\n';
+  answer(exchange, 200, TEXT_TYPE, text, [RELAY_HEADER, 'home']);
+}
+
+export function isLinkPath(target: string): boolean {
+  return target === LINK_PATH || target.startsWith(`${LINK_PATH}?`);
+}

@@ -1,0 +1,70 @@
+import type { Exchange } from '../../core/exchange.ts';
+import type { GoawayReason } from '../link/link-error.ts';
+import type { ServingLink } from './serving-link.ts';
+
+/** Several links of one agent that serve a name together, over connections of their own. */
+export class LinkGroup implements ServingLink {
+  readonly id: string;
+  readonly dialect: string;
+  readonly guarded: boolean;
+  readonly returns: boolean;
+  readonly #members = new Set<ServingLink>();
+
+  constructor(id: string, first: ServingLink) {
+    this.id = id;
+    this.dialect = first.dialect;
+    this.guarded = first.guarded;
+    this.returns = first.returns;
+    this.#members.add(first);
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  get active(): number {
+    let active = 0;
+    for (const member of this.#members) active += member.active;
+    return active;
+  }
+
+  add(link: ServingLink): void {
+    this.#members.add(link);
+  }
+
+  /** Nothing new goes to `link` any more. */
+  remove(link: ServingLink): void {
+    this.#members.delete(link);
+  }
+
+  /** To whichever has the least in flight. */
+  forward(exchange: Exchange, target: string): void {
+    let best: ServingLink | undefined;
+    for (const member of this.#members) {
+      if (best === undefined || member.active < best.active) best = member;
+    }
+    best?.forward(exchange, target);
+  }
+
+  goaway(reason: GoawayReason, detail: string): void {
+    for (const member of this.#members) member.goaway(reason, detail);
+  }
+
+  whenIdle(callback: () => void): void {
+    let busy = this.#members.size;
+    for (const member of this.#members) {
+      member.whenIdle(() => {
+        busy -= 1;
+        if (busy === 0) callback();
+      });
+    }
+  }
+
+  close(reason: GoawayReason, detail: string): void {
+    for (const member of [...this.#members]) member.close(reason, detail);
+  }
+
+  end(reason: GoawayReason): void {
+    for (const member of [...this.#members]) member.end(reason);
+  }
+}

@@ -1,0 +1,316 @@
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { Clock } from '../../core/clock.ts';
+import type { RequestHead } from '../../core/exchange.ts';
+import type { Logger } from '../../core/log.ts';
+import { RELAY_HEADER } from '../../core/markers.ts';
+import { decodeAccessFrame, EdgeGuard } from '../link/edge-access.ts';
+import { FrameType } from '../link/frame.ts';
+import { encodeHello, ownTerms } from '../link/hello.ts';
+import { LinkError } from '../link/link-error.ts';
+import { Mux } from '../link/mux.ts';
+import { acceptUpgrade } from '../link/websocket-handshake.ts';
+import { WindowBudget } from '../link/window-budget.ts';
+import type { Authorize } from './authorization.ts';
+import { LinkGroup } from './link-group.ts';
+import { type Registered, registerLink } from './link-registration.ts';
+import { MuxLink } from './mux-link.ts';
+import { type NameHolder, NameRegistry } from './name-registry.ts';
+import type { ServingLink } from './serving-link.ts';
+import { WaitingRoom } from './waiting-room.ts';
+
+/** How long the exchanges of a link may go on after its successor took over. */
+const SUPERSEDED_GRACE_MS = 10_000;
+
+/** What the windows of downloads may grow by, those of all tunnels together. */
+const GROWTH_BYTES = 134_217_728;
+
+export interface LinkHubOptions {
+  readonly authorize: Authorize;
+  /** Streams one agent may have open at once. */
+  readonly streamsPerLink: number;
+  /** Links registered at once. */
+  readonly links: number;
+  /** Sockets that have not registered yet. */
+  readonly pendingLinks: number;
+  /** How long after the start names may come back that an earlier relay had (milliseconds). */
+  readonly returnsMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  publicUrl(name: string): URL;
+  /** A name has a link, for the first time or anew. */
+  onRegistered?(name: string): void;
+}
+
+/** An agent whose credential is good. */
+export interface Applicant {
+  readonly name: string;
+  readonly identity: string;
+  readonly guard: EdgeGuard;
+  readonly link: ServingLink;
+  /** Where it dialled from. */
+  readonly address?: string | undefined;
+  /** Links of one agent that name the same group serve the name together. */
+  readonly group?: string;
+  /** Tells the agent that it serves the name from now on. */
+  acknowledge(publicUrl: URL, linkId: string): void;
+}
+
+/** What an admitted link has to say later. */
+export interface Admission {
+  /** Decides who may call: the link's own, or that of the group it joined. */
+  readonly guard: EdgeGuard;
+  /** Nothing new may come, and the name is free. */
+  release(): void;
+  /** The link is gone; the name is kept for its reconnect. */
+  ended(detail: string): void;
+}
+
+/** The agents' side of the relay: takes their sockets, registers them, knows who serves what. */
+export class LinkHub {
+  readonly names: NameRegistry;
+  readonly #options: LinkHubOptions;
+  readonly #links = new Set<ServingLink>();
+  readonly #budget = new WindowBudget(GROWTH_BYTES);
+  readonly #pending: WaitingRoom;
+  #draining = false;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: LinkHubOptions) {
+    this.#options = options;
+    this.names = new NameRegistry(options.clock, options.returnsMs);
+    this.#pending = new WaitingRoom(options.pendingLinks);
+  }
+
+  get links(): number {
+    return this.#links.size;
+  }
+
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  get streams(): number {
+    let streams = 0;
+    for (const link of this.#links) streams += link.active;
+    return streams;
+  }
+
+  /** Takes over a socket whose request asks for a link of our own protocol. */
+  accept(request: RequestHead, socket: Socket, buffered: Buffer, address: string): void {
+    this.upgrade(request, socket, async (spoke) => {
+      const registered = await registerLink(socket, buffered, { ...this.#options, spoke });
+      return () => this.#serve(registered, address);
+    });
+  }
+
+  /**
+   * Upgrades a socket to WebSocket if there is room for another link.
+   *
+   * @param register gives what makes the link serve, and says when the agent `spoke` and when we
+   *   wait for more of it; on a `LinkError` it has closed the socket
+   */
+  upgrade(
+    request: RequestHead,
+    socket: Socket,
+    register: (spoke: () => void, asked: () => void) => Promise<() => void>,
+  ): void {
+    const upgrade = acceptUpgrade((name) => request.get(name));
+    if ('refusal' in upgrade) {
+      turnAway(socket, '400 Bad Request', `${upgrade.refusal}\n`);
+      return;
+    }
+    if (this.#draining || this.#links.size >= this.#options.links || !this.#pending.enter(socket)) {
+      turnAway(socket, '503 Service Unavailable', 'no room for another link\n');
+      return;
+    }
+    socket.write(upgrade.answer, 'latin1');
+    register(
+      () => this.#pending.spoke(socket),
+      () => this.#pending.listens(socket),
+    ).then(
+      (serve) => {
+        this.#pending.leave(socket);
+        serve();
+      },
+      (err: unknown) => {
+        if (err instanceof LinkError) {
+          this.#options.log.info({ reason: err.reason, detail: err.message }, 'link not registered');
+          return;
+        }
+        this.#options.log.error({ err }, 'registration failed');
+        socket.destroy();
+      },
+    );
+  }
+
+  /** Ends a name's link and everything on it. Says whether there was one. */
+  disconnect(name: string, forGood: boolean, reason: string): boolean {
+    const holder = this.names.find(name);
+    if (holder === undefined) return false;
+    if (forGood) this.names.release(name, holder, true);
+    holder.link.close(forGood ? 'dismissed' : 'closing', reason);
+    return true;
+  }
+
+  /** Asks every agent to dial elsewhere; what is in flight goes on. */
+  drain(): void {
+    this.#draining = true;
+    for (const link of this.#links) {
+      link.goaway('draining', 'the relay is shutting down');
+      // Nobody will come in its place, so nothing is won by waiting for more.
+      if (!link.returns) link.whenIdle(() => link.close('draining', 'the relay is shutting down'));
+    }
+  }
+
+  /** Resolves once no link is left, or after `timeoutMs` (milliseconds). */
+  emptied(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#links.size === 0 || timeoutMs <= 0) {
+        resolve();
+        return;
+      }
+      const timer = this.#options.clock.setTimer(resolve, timeoutMs);
+      this.#onEmpty = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+  }
+
+  close(): void {
+    this.#draining = true;
+    this.#pending.close();
+    for (const link of [...this.#links]) link.close('draining', 'the relay is shutting down');
+    this.names.close();
+  }
+
+  /** An agent of our own protocol is registered. */
+  #serve({ wire, hello, name, identity }: Registered, address: string): void {
+    const { clock, streamsPerLink } = this.#options;
+    const own = ownTerms(streamsPerLink);
+    const guard = new EdgeGuard(hello.access, clock);
+    const group = hello.group === undefined ? {} : { group: hello.group };
+    let admission: Admission | undefined;
+    const mux = new Mux({
+      wire,
+      clock,
+      receiveWindow: own.window,
+      budget: this.#budget,
+      sendWindow: hello.window,
+      maxStreams: Math.min(own.maxStreams, hello.maxStreams),
+      maxFrame: hello.maxFrame,
+      onAccess: (payload) => (admission?.guard ?? guard).set(decodeAccessFrame(payload)),
+      // Whatever the reason, the agent means it: nothing new goes to it.
+      onGoaway: () => admission?.release(),
+      onClosed: (error) => admission?.ended(error.message),
+    });
+    admission = this.admit({
+      name,
+      identity,
+      guard,
+      link: new MuxLink(mux),
+      address,
+      ...group,
+      acknowledge(publicUrl, link) {
+        const payload = encodeHello({ ...own, publicUrl: publicUrl.href, link, ...group });
+        wire.frame(FrameType.hello, 0, payload, 0, payload.length, false);
+        mux.measure();
+      },
+    });
+  }
+
+  /**
+   * Gives an applicant its name, unless somebody else has it: then its link is closed.
+   *
+   * @returns how to take the name back; undefined when the applicant was refused
+   */
+  admit(applicant: Applicant): Admission | undefined {
+    const { name, identity, guard, link, address, group, acknowledge } = applicant;
+    const { clock, log, publicUrl } = this.#options;
+    if (this.#draining) {
+      link.close('overloaded', 'the relay is shutting down');
+      return undefined;
+    }
+    const linkId = randomUUID();
+    const partner = this.#partnerOf(applicant);
+    if (partner !== undefined) {
+      partner.link.add(link);
+      this.#links.add(link);
+      acknowledge(publicUrl(name), linkId);
+      log.info({ name, link: linkId, partner: partner.holder.linkId }, 'link registered');
+      return this.#admission(link, linkId, partner.holder);
+    }
+    const serving = group === undefined ? link : new LinkGroup(group, link);
+    const openedAt = clock.now();
+    const holder: NameHolder = { name, identity, link: serving, guard, linkId, openedAt, address };
+    const claimed = this.names.claim(name, holder);
+    if (claimed === 'taken') {
+      link.close('nameTaken', `somebody else holds the name ${name}`);
+      return undefined;
+    }
+    this.#links.add(link);
+    // Routing is live by now; the acknowledgement leaves before the first request can.
+    acknowledge(publicUrl(name), linkId);
+    const { dialect, guarded } = link;
+    const replaced = claimed.replaced !== undefined;
+    log.info({ name, link: linkId, replaced, dialect, access: accessOf(guarded) }, 'link registered');
+    this.#options.onRegistered?.(name);
+    this.names.wake(name);
+    if (claimed.replaced !== undefined) this.#retire(claimed.replaced.link);
+    return this.#admission(link, linkId, holder);
+  }
+
+  /** The links of the same agent that hold the name already. */
+  #partnerOf({ name, identity, group }: Applicant): { holder: NameHolder; link: LinkGroup } | undefined {
+    const holder = this.names.find(name);
+    if (holder?.identity !== identity || !(holder.link instanceof LinkGroup)) return undefined;
+    return holder.link.id === group ? { holder, link: holder.link } : undefined;
+  }
+
+  #admission(link: ServingLink, linkId: string, holder: NameHolder): Admission {
+    const leave = (forGood: boolean) => {
+      if (holder.link instanceof LinkGroup) {
+        holder.link.remove(link);
+        if (holder.link.size > 0) return;
+      }
+      this.names.release(holder.name, holder, forGood);
+    };
+    return {
+      guard: holder.guard,
+      // An agent that leaves while we shut down has moved on: its name comes back elsewhere.
+      release: () => leave(!this.#draining),
+      ended: (detail) => {
+        this.#links.delete(link);
+        leave(false);
+        this.#options.log.info({ name: holder.name, link: linkId, detail }, 'link ended');
+        if (this.#links.size === 0) this.#onEmpty?.();
+      },
+    };
+  }
+
+  /** The old link of a name finishes what it has, and gets no more. */
+  #retire(link: ServingLink): void {
+    link.goaway('superseded', 'the name was registered again with the same credential');
+    const timer = this.#options.clock.setTimer(end, SUPERSEDED_GRACE_MS);
+    link.whenIdle(end);
+    function end(): void {
+      timer.cancel();
+      link.end('superseded');
+    }
+  }
+}
+
+/** For the operator: who may call a tunnel. */
+export function accessOf(guarded: boolean): 'token' | 'open' {
+  return guarded ? 'token' : 'open';
+}
+
+function turnAway(socket: Socket, status: string, text: string): void {
+  socket.on('error', () => socket.destroy());
+  socket.resume();
+  socket.end(
+    `HTTP/1.1 ${status}\r\n${RELAY_HEADER}: no-link\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`,
+  );
+  socket.once('finish', () => socket.destroy());
+}

@@ -1,0 +1,294 @@
+import { BlockList, type Socket } from 'node:net';
+import type { TlsOptions } from 'node:tls';
+import type { Clock } from '../../core/clock.ts';
+import type { Peer, RequestHead } from '../../core/exchange.ts';
+import type { Logger } from '../../core/log.ts';
+import type { TlsChallenges } from '../../http1/challenge-front.ts';
+import { Http1Server } from '../../http1/server.ts';
+import type { RefusedRequest, ServerLimits } from '../../http1/server-options.ts';
+import { addressOf } from '../../http1/socket-origin.ts';
+import { MAX_HEAD_BYTES } from '../link/mux-stream.ts';
+import { isRegisterPath, McpTunnelAgents } from '../mcp-tunnel/agents.ts';
+import { addressKey } from './address-key.ts';
+import type { Authorize } from './authorization.ts';
+import { FrontDoor, isLinkPath, type VisitLimits } from './front-door.ts';
+import { accessOf, LinkHub } from './link-hub.ts';
+import type { Visit } from './observed-exchange.ts';
+import { answerBroken } from './relay-answer.ts';
+import { Routing, type RoutingKind } from './routing.ts';
+import { type ShedOptions, shed } from './shedding.ts';
+import { isTrusted, visitorOf } from './visitor.ts';
+
+export interface RelayLimits extends Partial<ServerLimits>, VisitLimits {
+  readonly links: number;
+  /** Agents' sockets that have not registered yet. */
+  readonly pendingLinks: number;
+  /** Requests in flight in one tunnel. */
+  readonly streamsPerLink: number;
+}
+
+/** What may grow when a head is passed on (the visitor's line, our framing) must still fit the link. */
+const MAX_PUBLIC_HEAD_BYTES = MAX_HEAD_BYTES - 1_024;
+
+/**
+ * Agents get this long to find our successor before their links end. Not longer: where it starts only
+ * once we are gone, this is how long nobody listens.
+ */
+const HANDOVER_MS = 1_000;
+
+const DEFAULT_RELAY_LIMITS = {
+  headBytes: 16_384,
+  connections: 4_096,
+  links: 4_096,
+  // More than one address may have connections, so that it takes several to fill it.
+  pendingLinks: 512,
+  streamsPerLink: 1_024,
+  requestsPerAddress: 0,
+  requestsPerTunnel: 0,
+  // A stranger may send and take as slowly as it likes, but not nothing.
+  bodyStallMs: 60_000,
+  writeStallMs: 120_000,
+} as const satisfies RelayLimits;
+
+export interface RelayServerOptions {
+  readonly host: string;
+  /** 0 asks the system for a free one. */
+  readonly port: number;
+  /** By path, `/<name>/…`, or by host, `<name>.` in front of the public URL's, which must then be given. */
+  readonly routing: { readonly kind: RoutingKind };
+  /** Where visitors reach the relay; the listening address when absent. */
+  readonly publicUrl?: URL;
+  /** Speaks TLS itself; plain TCP when absent. */
+  readonly tls?: TlsOptions;
+  /** For certificates of our own making; with `tls`. */
+  readonly tlsChallenges?: TlsChallenges;
+  /** Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. */
+  readonly trustedProxies?: BlockList;
+  /** Connections of these proxies begin with a PROXY header. */
+  readonly proxyProtocol?: boolean;
+  /** Turns callers without the tunnel's token away here. The gateways check in any case. */
+  readonly enforceAccess?: boolean;
+  /** Clients of mcp-tunnel and mcpr may serve too. They have no access tokens: anybody may call them. */
+  readonly mcpTunnelAgents?: boolean;
+  /** Told of every visitor's request when it ended. */
+  readonly onVisit?: (visit: Visit) => void;
+  /** A name has a link, for the first time or anew. */
+  readonly onRegistered?: (name: string) => void;
+  /** Told of what was refused before it was a request: a broken or slow head, one connection too many. */
+  readonly onRefused?: (refused: RefusedRequest) => void;
+  readonly authorize: Authorize;
+  /** After the start, visitors of names that may yet come back from an earlier relay wait (milliseconds). */
+  readonly returnsMs?: number;
+  readonly limits?: Partial<RelayLimits>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface RelayStats {
+  readonly links: number;
+  readonly pendingLinks: number;
+  readonly streams: number;
+  readonly connections: number;
+}
+
+/** A tunnel that is served now, for the operator. */
+export interface ServedTunnel {
+  readonly name: string;
+  readonly publicUrl: string;
+  readonly link: string;
+  /** Unix milliseconds. */
+  readonly openedAt: number;
+  /** Requests in flight. */
+  readonly streams: number;
+  /** Who holds the name. */
+  readonly identity: string;
+  /** The protocol its agent speaks. */
+  readonly dialect: string;
+  /** `open`: its agent has no access tokens, and whoever knows the address may call. */
+  readonly access: 'token' | 'open';
+  /** Where its agent dialled from. */
+  readonly address: string | undefined;
+}
+
+/** Gives public URLs to agents that dial in, and carries visitors' requests to them. */
+export class RelayServer {
+  readonly #options: RelayServerOptions;
+  readonly #http: Http1Server;
+  readonly #hub: LinkHub;
+  readonly #agents: McpTunnelAgents | undefined;
+  readonly #routing: Routing;
+  readonly #door: FrontDoor;
+  #limits: RelayLimits;
+  #trusted: BlockList;
+  #draining = false;
+
+  constructor(options: RelayServerOptions) {
+    this.#options = options;
+    const limits = { ...DEFAULT_RELAY_LIMITS, ...options.limits };
+    if (limits.headBytes > MAX_PUBLIC_HEAD_BYTES) throw new RangeError('headBytes does not fit the link');
+    this.#limits = limits;
+    const { clock, log, authorize } = options;
+    this.#routing = new Routing(
+      options.routing.kind,
+      options.publicUrl ?? baseUrl(options.host, options.port),
+    );
+    const publicUrl = (name: string) => this.#routing.publicUrl(name);
+    this.#hub = new LinkHub({
+      ...limits,
+      authorize,
+      clock,
+      log,
+      publicUrl,
+      returnsMs: options.returnsMs ?? 0,
+      ...(options.onRegistered === undefined ? {} : { onRegistered: options.onRegistered }),
+    });
+    this.#trusted = options.trustedProxies ?? new BlockList();
+    if (options.mcpTunnelAgents) {
+      this.#agents = new McpTunnelAgents({ hub: this.#hub, authorize, clock, limits });
+    }
+    this.#door = new FrontDoor({
+      routing: this.#routing,
+      names: this.#hub.names,
+      limits,
+      enforceAccess: options.enforceAccess ?? false,
+      mcpTunnelAgents: options.mcpTunnelAgents ?? false,
+      onVisit: options.onVisit,
+      clock,
+    });
+    this.#http = new Http1Server({
+      handler: (exchange) => this.#door.handle(exchange),
+      peerOf: (socket, request) => this.#visitor(socket, request),
+      // A proxy's connections are everybody's.
+      limitedAddressOf: (socket) => {
+        const address = addressOf(socket);
+        return isTrusted(address, this.#trusted) ? undefined : addressKey(address);
+      },
+      ...(options.tls === undefined ? {} : { tls: options.tls }),
+      ...(options.tlsChallenges === undefined ? {} : { tlsChallenges: options.tlsChallenges }),
+      ...(options.proxyProtocol ? { proxyHeaders: { trusts: (at) => isTrusted(at, this.#trusted) } } : {}),
+      limits,
+      clock,
+      log,
+      answerRefused: (refused) => {
+        options.onRefused?.(refused);
+        return answerBroken(refused);
+      },
+      onUpgrade: (request, socket, buffered) => {
+        if (this.#agents !== undefined && isRegisterPath(request.target)) {
+          // Any other method is told so like every request that is no handshake.
+          if (request.method !== 'GET') return false;
+          const { address } = this.#visitor(socket, request);
+          this.#agents.accept(request, socket, buffered, address);
+          return true;
+        }
+        if (!isLinkPath(request.target) || this.#routing.nameInHost(request.get('host')) !== undefined)
+          return false;
+        this.#hub.accept(request, socket, buffered, this.#visitor(socket, request).address);
+        return true;
+      },
+    });
+  }
+
+  get stats(): RelayStats {
+    const { links, pending, streams } = this.#hub;
+    return { links, pendingLinks: pending, streams, connections: this.#http.connections };
+  }
+
+  /** No new link or visitor is taken any more. */
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  get tunnels(): readonly ServedTunnel[] {
+    return [...this.#hub.names.holders()].map(({ name, link, linkId, openedAt, identity, address }) => ({
+      name,
+      publicUrl: this.#routing.publicUrl(name).href,
+      link: linkId,
+      openedAt,
+      streams: link.active,
+      identity,
+      dialect: link.dialect,
+      access: accessOf(link.guarded),
+      address,
+    }));
+  }
+
+  /** The host is the base domain's, or that of a tunnel which is served now. */
+  serves(host: string): boolean {
+    const domain = this.#routing.base.hostname;
+    if (host === domain) return true;
+    const name = this.#routing.nameInHost(host);
+    return name !== undefined && this.#hub.names.find(name) !== undefined;
+  }
+
+  /** Certificate and key for connections from now on. */
+  setTls(tls: TlsOptions): void {
+    this.#http.setTls(tls);
+  }
+
+  /** Limits and proxies from now on. Counts of a rate that stays as it was go on. */
+  reconfigure(limits: Partial<RelayLimits>, trustedProxies: BlockList): void {
+    const before = this.#limits;
+    const now = { ...before, ...limits };
+    this.#limits = now;
+    this.#trusted = trustedProxies;
+    this.#door.setLimits(now);
+    this.#http.setLimits(limits);
+    this.#agents?.setLimits(now);
+  }
+
+  /** @throws {TunneldError} `PORT_IN_USE` */
+  async listen(): Promise<{ port: number }> {
+    const { host, port } = this.#options;
+    const bound = await this.#http.listen({ host, port });
+    this.#routing.base = this.#options.publicUrl ?? baseUrl(host, bound.port);
+    return bound;
+  }
+
+  /**
+   * Ends the tunnel of that name and everything in it, and says whether there was one. Its agent dials
+   * again and gets the name back; `forGood` it does not, and the name is free.
+   */
+  disconnect(name: string, { reason, forGood = false }: { reason: string; forGood?: boolean }): boolean {
+    return this.#hub.disconnect(name, forGood, reason);
+  }
+
+  /**
+   * Asks the agents of these names (of all by default) to dial again, some after others. What is in
+   * flight goes on, and each serves its name until its next link does. Resolves with how many were asked.
+   */
+  shed(
+    options: ShedOptions,
+    names: Iterable<string> = this.tunnels.map(({ name }) => name),
+  ): Promise<number> {
+    return shed(this.#hub.names, names, options, this.#options.clock);
+  }
+
+  /** Tells the agents to go, lets what is in flight finish for `timeoutMs` (milliseconds), then closes. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#draining = true;
+    const startedAt = this.#options.clock.monotonic();
+    // The port is free before any agent dials again: it may be our successor's by then.
+    const drained = this.#http.drain(timeoutMs);
+    this.#hub.drain();
+    await drained;
+    const passedMs = this.#options.clock.monotonic() - startedAt;
+    await this.#hub.emptied(Math.min(HANDOVER_MS, timeoutMs) - passedMs);
+    this.#hub.close();
+  }
+
+  /** Ends everything at once. Idempotent. */
+  async close(): Promise<void> {
+    this.#hub.close();
+    await this.#http.close();
+  }
+
+  #visitor(socket: Socket, request: RequestHead): Peer {
+    const scheme = this.#routing.base.protocol === 'https:' ? 'https' : 'http';
+    return visitorOf(socket, request, this.#trusted, scheme);
+  }
+}
+
+function baseUrl(host: string, port: number): URL {
+  return new URL(`http://${host.includes(':') ? `[${host}]` : host}:${port}`);
+}
