@@ -3,7 +3,7 @@ import { type ErrorCode, TunneldError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { Finding } from '../../core/status.ts';
 import { openLastingLink } from '../../relay/agent/lasting-link.ts';
-import { openMcpTunnelLink } from '../../relay/mcp-tunnel/dialled-link.ts';
+import { openMcpTunnelLink } from '../../relay/mcp-tunnel/agent/dialled-link.ts';
 import type { OpenContext, OpenRequest, TunnelProvider, TunnelSession } from '../provider.ts';
 import { Dialects } from './dialects.ts';
 import { findings } from './findings.ts';

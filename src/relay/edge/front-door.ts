@@ -3,7 +3,7 @@ import type { Exchange } from '../../core/exchange.ts';
 import { RELAY_HEADER } from '../../core/markers.ts';
 import { isOAuthPath } from '../../http1/refusal-text.ts';
 import { LINK_PATH } from '../link/websocket-handshake.ts';
-import { isRegisterPath, refuseRegistration } from '../mcp-tunnel/agents.ts';
+import { isRegisterPath, refuseRegistration } from '../mcp-tunnel/edge/agents.ts';
 import { addressKey } from './address-key.ts';
 import { type BodyLimits, declaredTooLarge, limitBodies } from './limited-exchange.ts';
 import type { NameHolder, NameRegistry } from './name-registry.ts';

@@ -8,7 +8,7 @@ import { Http1Server } from '../../http1/server.ts';
 import type { RefusedRequest, ServerLimits } from '../../http1/server-options.ts';
 import { addressOf } from '../../http1/socket-origin.ts';
 import { MAX_HEAD_BYTES } from '../link/mux-stream.ts';
-import { isRegisterPath, McpTunnelAgents } from '../mcp-tunnel/agents.ts';
+import { isRegisterPath, McpTunnelAgents } from '../mcp-tunnel/edge/agents.ts';
 import { addressKey } from './address-key.ts';
 import type { Authorize } from './authorization.ts';
 import { FrontDoor, isLinkPath, type VisitLimits } from './front-door.ts';

@@ -1,8 +1,8 @@
-import { TunneldError } from '../../core/errors.ts';
-import { matchesPattern } from '../edge/name-choice.ts';
-import type { TextSocketEnd } from '../link/websocket-text.ts';
-import { CloseCode } from './close-codes.ts';
-import { decodeRegistrationAnswer, encodeSubdomainPick, type RegisterAck } from './messages.ts';
+import { TunneldError } from '../../../core/errors.ts';
+import { matchesPattern } from '../../edge/name-choice.ts';
+import type { TextSocketEnd } from '../../link/websocket-text.ts';
+import { CloseCode } from '../close-codes.ts';
+import { decodeRegistrationAnswer, encodeSubdomainPick, type RegisterAck } from '../messages.ts';
 import { printable } from './printable.ts';
 
 export type RegistrationStep =

@@ -8,13 +8,13 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { type Clock, systemClock } from '../../../src/core/clock.ts';
-import type { Authorize } from '../../../src/relay/edge/authorization.ts';
-import type { Visit } from '../../../src/relay/edge/observed-exchange.ts';
-import { type RelayLimits, RelayServer } from '../../../src/relay/edge/relay-server.ts';
-import { authorizeAnybody } from '../../../src/relayd/authorizers.ts';
-import type { OldClientOptions } from '../../helpers/mcp-tunnel/old-client.ts';
-import { quiet } from '../../helpers/quiet.ts';
+import { type Clock, systemClock } from '../../../../src/core/clock.ts';
+import type { Authorize } from '../../../../src/relay/edge/authorization.ts';
+import type { Visit } from '../../../../src/relay/edge/observed-exchange.ts';
+import { type RelayLimits, RelayServer } from '../../../../src/relay/edge/relay-server.ts';
+import { authorizeAnybody } from '../../../../src/relayd/authorizers.ts';
+import type { OldClientOptions } from '../../../helpers/mcp-tunnel/old-client.ts';
+import { quiet } from '../../../helpers/quiet.ts';
 
 export interface OldRelay {
   readonly server: RelayServer;

@@ -1,4 +1,4 @@
-import type { TextSocket } from '../link/websocket-text.ts';
+import type { TextSocket } from '../../link/websocket-text.ts';
 
 /** Something with bytes to send that waits for the connection. */
 export interface Sender {

@@ -1,5 +1,5 @@
-import type { Peer, RequestHead } from '../../core/exchange.ts';
-import { NameSet } from '../../http1/name-set.ts';
+import type { Peer, RequestHead } from '../../../core/exchange.ts';
+import { NameSet } from '../../../http1/name-set.ts';
 
 /**
  * A visitor's headers for a client of mcp-tunnel, which hands them to its server as they are. So

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../core/clock.ts';
+import type { Clock, Timer } from '../../../core/clock.ts';
 import {
   type BodySink,
   type Exchange,
@@ -6,7 +6,7 @@ import {
   type Peer,
   type RequestHead,
   type ResponseHead,
-} from '../../core/exchange.ts';
+} from '../../../core/exchange.ts';
 import type { AnswerWriter } from './answer-writer.ts';
 import { type OwnFailure, ownAnswer } from './own-answer.ts';
 import type { ReceivedRequest } from './received-request.ts';

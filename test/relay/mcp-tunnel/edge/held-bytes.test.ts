@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type BodySink, type Exchange, Flow, type ResponseHead } from '../../../src/core/exchange.ts';
-import { parseRequestHead } from '../../../src/http1/request-head.ts';
-import { responseHead } from '../../../src/http1/response-head.ts';
-import { ByteBudget } from '../../../src/relay/edge/byte-budget.ts';
-import { AgentVisit } from '../../../src/relay/mcp-tunnel/agent-visit.ts';
-import { PacedAnswer } from '../../../src/relay/mcp-tunnel/paced-answer.ts';
-import { FakeClock } from '../../helpers/fake-clock.ts';
+import { type BodySink, type Exchange, Flow, type ResponseHead } from '../../../../src/core/exchange.ts';
+import { parseRequestHead } from '../../../../src/http1/request-head.ts';
+import { responseHead } from '../../../../src/http1/response-head.ts';
+import { ByteBudget } from '../../../../src/relay/edge/byte-budget.ts';
+import { AgentVisit } from '../../../../src/relay/mcp-tunnel/edge/agent-visit.ts';
+import { PacedAnswer } from '../../../../src/relay/mcp-tunnel/edge/paced-answer.ts';
+import { FakeClock } from '../../../helpers/fake-clock.ts';
 
 const HEAD = responseHead(200, [], { kind: 'stream' });
 

@@ -1,4 +1,4 @@
-import type { Generation } from './messages.ts';
+import type { Generation } from '../messages.ts';
 
 /** What the notes are made from. */
 export interface NotedLink {

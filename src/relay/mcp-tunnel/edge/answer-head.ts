@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http';
-import { Http1Error } from '../../http1/http1-error.ts';
-import { isBodyless, type ParsedResponseHead, parseResponseHead } from '../../http1/response-head.ts';
-import { headerLinesOf } from './header-map.ts';
-import type { ResponseHead } from './messages.ts';
+import { Http1Error } from '../../../http1/http1-error.ts';
+import { isBodyless, type ParsedResponseHead, parseResponseHead } from '../../../http1/response-head.ts';
+import { headerLinesOf } from '../header-map.ts';
+import type { ResponseHead } from '../messages.ts';
 
 /**
  * An agent's answer as a head that may be sent to a visitor: checked like any other, framing ours.

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock, Timer } from '../../core/clock.ts';
-import { type BodySink, type Exchange, Flow } from '../../core/exchange.ts';
-import { Http1Error } from '../../http1/http1-error.ts';
-import type { ParsedResponseHead } from '../../http1/response-head.ts';
-import type { ByteBudget } from '../edge/byte-budget.ts';
-import { type RelayRefusal, refuse } from '../edge/relay-answer.ts';
+import type { Clock, Timer } from '../../../core/clock.ts';
+import { type BodySink, type Exchange, Flow } from '../../../core/exchange.ts';
+import { Http1Error } from '../../../http1/http1-error.ts';
+import type { ParsedResponseHead } from '../../../http1/response-head.ts';
+import type { ByteBudget } from '../../edge/byte-budget.ts';
+import { type RelayRefusal, refuse } from '../../edge/relay-answer.ts';
+import { headerMapOf } from '../header-map.ts';
+import type { AgentMessage, TunnelRequest, TunnelResponse } from '../messages.ts';
 import type { AgentLimits } from './agent-link.ts';
 import { answerHead } from './answer-head.ts';
-import { headerMapOf } from './header-map.ts';
-import type { AgentMessage, TunnelRequest, TunnelResponse } from './messages.ts';
 import { PacedAnswer } from './paced-answer.ts';
 import {
   answerTooLarge,

@@ -1,5 +1,5 @@
-import { REASON_HEADER, UPSTREAM_HEADER } from '../../core/markers.ts';
-import type { HeaderMap } from './messages.ts';
+import { REASON_HEADER, UPSTREAM_HEADER } from '../../../core/markers.ts';
+import type { HeaderMap } from '../messages.ts';
 
 /** An answer of the agent itself, where the relay's limits leave no other. */
 export interface OwnAnswer {

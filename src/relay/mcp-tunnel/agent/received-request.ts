@@ -1,8 +1,8 @@
-import type { Peer } from '../../core/exchange.ts';
-import { Http1Error } from '../../http1/http1-error.ts';
-import { type ParsedRequestHead, parseRequestHead } from '../../http1/request-head.ts';
-import { headerLinesOf } from './header-map.ts';
-import type { TunnelRequest } from './messages.ts';
+import type { Peer } from '../../../core/exchange.ts';
+import { Http1Error } from '../../../http1/http1-error.ts';
+import { type ParsedRequestHead, parseRequestHead } from '../../../http1/request-head.ts';
+import { headerLinesOf } from '../header-map.ts';
+import type { TunnelRequest } from '../messages.ts';
 
 export interface ReceivedRequest {
   readonly head: ParsedRequestHead;

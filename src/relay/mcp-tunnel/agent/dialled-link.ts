@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
-import type { Clock } from '../../core/clock.ts';
-import { TunneldError } from '../../core/errors.ts';
-import type { Exchange } from '../../core/exchange.ts';
-import type { Logger } from '../../core/log.ts';
-import type { Secret } from '../../core/secret.ts';
-import { dialWebSocket } from '../agent/agent-dial.ts';
-import type { LinkEnd } from '../agent/relay-link.ts';
-import { TextSocket } from '../link/websocket-text.ts';
-import { encodeRegisterRequest, type RegisterAck } from './messages.ts';
+import type { Clock } from '../../../core/clock.ts';
+import { TunneldError } from '../../../core/errors.ts';
+import type { Exchange } from '../../../core/exchange.ts';
+import type { Logger } from '../../../core/log.ts';
+import type { Secret } from '../../../core/secret.ts';
+import { dialWebSocket } from '../../agent/agent-dial.ts';
+import type { LinkEnd } from '../../agent/relay-link.ts';
+import { TextSocket } from '../../link/websocket-text.ts';
+import { encodeRegisterRequest, type RegisterAck } from '../messages.ts';
 import { type Registrant, registrationRefusal, registrationStep } from './registration.ts';
 import { ServedLink } from './served-link.ts';
 

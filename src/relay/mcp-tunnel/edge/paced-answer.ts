@@ -1,5 +1,5 @@
-import { type Exchange, Flow, type ResponseHead } from '../../core/exchange.ts';
-import type { ByteBudget } from '../edge/byte-budget.ts';
+import { type Exchange, Flow, type ResponseHead } from '../../../core/exchange.ts';
+import type { ByteBudget } from '../../edge/byte-budget.ts';
 
 /** Pieces of an answer that came whole: small enough that a slow reader's memory shrinks as it reads. */
 const PIECE_BYTES = 65_536;

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
-import type { Clock } from '../../core/clock.ts';
-import type { Authorization, Authorize } from '../edge/authorization.ts';
-import { RELAY_NAME } from '../edge/path-routing.ts';
-import { LinkError } from '../link/link-error.ts';
-import { TextSocket } from '../link/websocket-text.ts';
-import { CloseCode } from './close-codes.ts';
-import { decodeRegisterRequest, decodeSubdomainPick, encodeSubdomainOffer } from './messages.ts';
+import type { Clock } from '../../../core/clock.ts';
+import type { Authorization, Authorize } from '../../edge/authorization.ts';
+import { RELAY_NAME } from '../../edge/path-routing.ts';
+import { LinkError } from '../../link/link-error.ts';
+import { TextSocket } from '../../link/websocket-text.ts';
+import { CloseCode } from '../close-codes.ts';
+import { decodeRegisterRequest, decodeSubdomainPick, encodeSubdomainOffer } from '../messages.ts';
 
 /** A socket that says nothing useful this long is closed. */
 const REGISTRATION_TIMEOUT_MS = 5_000;

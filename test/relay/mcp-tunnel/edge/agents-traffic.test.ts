@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { FakeClock } from '../../helpers/fake-clock.ts';
-import { type OldClient, registerOldClient } from '../../helpers/mcp-tunnel/old-client.ts';
-import { startClientP1 } from '../../helpers/mcp-tunnel/old-client-p1.ts';
-import { startClientP2 } from '../../helpers/mcp-tunnel/old-client-p2.ts';
-import { waitFor } from '../../helpers/wait-for.ts';
+import { FakeClock } from '../../../helpers/fake-clock.ts';
+import { type OldClient, registerOldClient } from '../../../helpers/mcp-tunnel/old-client.ts';
+import { startClientP1 } from '../../../helpers/mcp-tunnel/old-client-p1.ts';
+import { startClientP2 } from '../../../helpers/mcp-tunnel/old-client-p2.ts';
+import { waitFor } from '../../../helpers/wait-for.ts';
 import { type OldRelay, startLocal, startOldRelay, visit } from './agents-harness.ts';
 
 const MIB = 1_048_576;

@@ -1,17 +1,17 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Clock } from '../../../src/core/clock.ts';
-import { systemClock } from '../../../src/core/clock.ts';
-import { type Exchange, Flow } from '../../../src/core/exchange.ts';
-import { Secret } from '../../../src/core/secret.ts';
-import { responseHead } from '../../../src/http1/response-head.ts';
-import { openMcpTunnelLink } from '../../../src/relay/mcp-tunnel/dialled-link.ts';
-import { FakeClock } from '../../helpers/fake-clock.ts';
-import { FaultProxy } from '../../helpers/fault-proxy.ts';
-import { ReferenceRelay, type ReferenceRelayOptions } from '../../helpers/mcp-tunnel/reference-relay.ts';
-import { quiet } from '../../helpers/quiet.ts';
-import { waitFor } from '../../helpers/wait-for.ts';
-import { collect, head, say } from '../relay-harness.ts';
+import type { Clock } from '../../../../src/core/clock.ts';
+import { systemClock } from '../../../../src/core/clock.ts';
+import { type Exchange, Flow } from '../../../../src/core/exchange.ts';
+import { Secret } from '../../../../src/core/secret.ts';
+import { responseHead } from '../../../../src/http1/response-head.ts';
+import { openMcpTunnelLink } from '../../../../src/relay/mcp-tunnel/agent/dialled-link.ts';
+import { FakeClock } from '../../../helpers/fake-clock.ts';
+import { FaultProxy } from '../../../helpers/fault-proxy.ts';
+import { ReferenceRelay, type ReferenceRelayOptions } from '../../../helpers/mcp-tunnel/reference-relay.ts';
+import { quiet } from '../../../helpers/quiet.ts';
+import { waitFor } from '../../../helpers/wait-for.ts';
+import { collect, head, say } from '../../relay-harness.ts';
 
 type Accept = (exchange: Exchange) => void;
 

@@ -1,4 +1,4 @@
-import type { RelayRefusal } from '../edge/relay-answer.ts';
+import type { RelayRefusal } from '../../edge/relay-answer.ts';
 
 /** What visitors hear of a tunnel of mcp-tunnel; most begin with the words its own relay used. */
 export const OVERLOADED: RelayRefusal = {

@@ -1,13 +1,13 @@
-import { Flow, type ResponseHead } from '../../core/exchange.ts';
-import type { TextSocket } from '../link/websocket-text.ts';
-import type { AnswerWriter } from './answer-writer.ts';
-import { headerMapOf } from './header-map.ts';
+import { Flow, type ResponseHead } from '../../../core/exchange.ts';
+import type { TextSocket } from '../../link/websocket-text.ts';
+import { headerMapOf } from '../header-map.ts';
 import {
   encodeResponseChunk,
   encodeResponseError,
   encodeResponseHead,
   type ResponseHead as WireHead,
-} from './messages.ts';
+} from '../messages.ts';
+import type { AnswerWriter } from './answer-writer.ts';
 import type { OwnAnswer } from './own-answer.ts';
 import type { Sender, SendTurns } from './send-turns.ts';
 

@@ -1,14 +1,14 @@
-import type { Clock } from '../../core/clock.ts';
-import type { Exchange } from '../../core/exchange.ts';
-import type { ByteBudget } from '../edge/byte-budget.ts';
-import { refuse } from '../edge/relay-answer.ts';
-import type { ServingLink } from '../edge/serving-link.ts';
-import { Heartbeat } from '../link/heartbeat.ts';
-import type { GoawayReason } from '../link/link-error.ts';
-import type { TextSocket } from '../link/websocket-text.ts';
+import type { Clock } from '../../../core/clock.ts';
+import type { Exchange } from '../../../core/exchange.ts';
+import type { ByteBudget } from '../../edge/byte-budget.ts';
+import { refuse } from '../../edge/relay-answer.ts';
+import type { ServingLink } from '../../edge/serving-link.ts';
+import { Heartbeat } from '../../link/heartbeat.ts';
+import type { GoawayReason } from '../../link/link-error.ts';
+import type { TextSocket } from '../../link/websocket-text.ts';
+import { closeCodeOf, EVICTED_TEXT } from '../close-codes.ts';
+import { decodeAgentMessage, encodeCancel, encodeTunnelRequest, type Generation } from '../messages.ts';
 import { AgentVisit } from './agent-visit.ts';
-import { closeCodeOf, EVICTED_TEXT } from './close-codes.ts';
-import { decodeAgentMessage, encodeCancel, encodeTunnelRequest, type Generation } from './messages.ts';
 import { DISCONNECTED, OVERLOADED } from './refusals.ts';
 
 /** Requests the agent has not read yet (bytes); beyond, it is asked nothing more. */

@@ -1,9 +1,9 @@
-import { Flow, type ResponseHead } from '../../core/exchange.ts';
-import type { ByteBudget } from '../edge/byte-budget.ts';
-import type { TextSocket } from '../link/websocket-text.ts';
+import { Flow, type ResponseHead } from '../../../core/exchange.ts';
+import type { ByteBudget } from '../../edge/byte-budget.ts';
+import type { TextSocket } from '../../link/websocket-text.ts';
+import { headerMapOf } from '../header-map.ts';
+import { encodeTunnelResponse, type HeaderMap } from '../messages.ts';
 import type { AnswerWriter } from './answer-writer.ts';
-import { headerMapOf } from './header-map.ts';
-import { encodeTunnelResponse, type HeaderMap } from './messages.ts';
 import type { OwnAnswer, OwnFailure } from './own-answer.ts';
 import type { Sender, SendTurns } from './send-turns.ts';
 

@@ -1,14 +1,14 @@
 import type { Socket } from 'node:net';
-import type { Clock } from '../../core/clock.ts';
-import type { Exchange, RequestHead } from '../../core/exchange.ts';
-import { addressKey } from '../edge/address-key.ts';
-import type { Authorize } from '../edge/authorization.ts';
-import { ByteBudget } from '../edge/byte-budget.ts';
-import type { Admission, LinkHub } from '../edge/link-hub.ts';
-import { refuse } from '../edge/relay-answer.ts';
-import { EdgeGuard } from '../link/edge-access.ts';
+import type { Clock } from '../../../core/clock.ts';
+import type { Exchange, RequestHead } from '../../../core/exchange.ts';
+import { addressKey } from '../../edge/address-key.ts';
+import type { Authorize } from '../../edge/authorization.ts';
+import { ByteBudget } from '../../edge/byte-budget.ts';
+import type { Admission, LinkHub } from '../../edge/link-hub.ts';
+import { refuse } from '../../edge/relay-answer.ts';
+import { EdgeGuard } from '../../link/edge-access.ts';
+import { encodeRegisterAck } from '../messages.ts';
 import { type AgentLimits, AgentLink } from './agent-link.ts';
-import { encodeRegisterAck } from './messages.ts';
 import { type RegisteredAgent, registerAgent } from './register-agent.ts';
 
 /** Reserved on every host of the relay, since the clients dial any of them. */

@@ -1,4 +1,4 @@
-import type { Flow, ResponseHead } from '../../core/exchange.ts';
+import type { Flow, ResponseHead } from '../../../core/exchange.ts';
 import type { OwnAnswer, OwnFailure } from './own-answer.ts';
 
 /** How an answer goes onto the wire: whole, or in pieces. */
