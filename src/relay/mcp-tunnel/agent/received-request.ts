@@ -21,6 +21,7 @@ export function receivedRequest(request: TunnelRequest, publicUrl: URL): Receive
   if (body === undefined) throw new Http1Error(400, 'bad-body');
   if (!METHOD.test(method) || !PATH.test(path)) throw new Http1Error(400, 'bad-request-line');
   const host = headers.get('host') ?? publicUrl.host;
+  if (!ONE_WORD.test(host)) throw new Http1Error(400, 'bad-host');
   let text = `${method} ${path} HTTP/1.1\r\nHost: ${host}`;
   const lines = headerLinesOf(headers);
   for (let at = 0; at + 1 < lines.length; at += 2) {
@@ -36,4 +37,5 @@ export function receivedRequest(request: TunnelRequest, publicUrl: URL): Receive
 
 const METHOD = /^[A-Z][A-Z-]*$/;
 const PATH = /^(?:\/[\x21-\x7e]*|\*)$/;
+const ONE_WORD = /^[\x21-\x7e]+$/;
 const METHODS_WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);

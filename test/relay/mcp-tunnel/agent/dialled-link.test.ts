@@ -135,6 +135,9 @@ describe.each(['0.1', '0.2'] as const)('a request through a relay of mcp-tunnel 
       { method: 'GET', path: '/ HTTP/1.1\r\nX-Evil: 1\r\nX:', headers: {} },
       { method: 'GET /x HTTP/1.1\r\nA:', path: '/', headers: {} },
       { method: 'GET', path: '/', headers: { host: 'a b' } },
+      { method: 'POST', path: '/', headers: { host: 'a\r\nTransfer-Encoding: chunked' } },
+      { method: 'GET', path: '/', headers: { host: 'a\r\nContent-Length: 40' } },
+      { method: 'GET', path: '/', headers: { host: 'a\r\nConnection: upgrade\r\nUpgrade: websocket' } },
       { method: 'POST', path: '/', headers: {}, body: 'not base64' },
     ];
     for (const [index, rest] of odd.entries()) {
