@@ -5,7 +5,6 @@ import { Http1Error } from '../../../http1/http1-error.ts';
 import type { ParsedResponseHead } from '../../../http1/response-head.ts';
 import type { ByteBudget } from '../../edge/byte-budget.ts';
 import { type RelayRefusal, refuse } from '../../edge/relay-answer.ts';
-import { headerMapOf } from '../header-map.ts';
 import type { AgentMessage, TunnelRequest, TunnelResponse } from '../messages.ts';
 import type { AgentLimits } from './agent-link.ts';
 import { answerHead } from './answer-head.ts';
@@ -21,7 +20,7 @@ import {
   TIMEOUT,
   upstreamError,
 } from './refusals.ts';
-import { visitorLines } from './visitor-lines.ts';
+import { visitorHeaders } from './visitor-headers.ts';
 
 /** From the whole request to the head of its answer. */
 const ANSWER_TIMEOUT_MS = 30_000;
@@ -147,7 +146,7 @@ export class AgentVisit implements BodySink {
       id: this.id,
       method: request.method,
       path: this.#target,
-      headers: headerMapOf(visitorLines(request, peer, pathPrefix)),
+      headers: visitorHeaders(request, peer, pathPrefix),
       body,
     });
   }

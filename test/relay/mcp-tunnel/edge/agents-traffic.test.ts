@@ -61,6 +61,21 @@ describe('a request to a client of mcp-tunnel', () => {
     });
   });
 
+  it('cannot name what the relay says of its visitor as of one hop only', async () => {
+    const relay = await startOldRelay();
+    const client = await puppet(relay);
+    relay.visit('myapp', '/', {
+      headers: { connection: 'close, x-forwarded-for, X-Forwarded-Proto, x-own', 'x-own': 'of this hop' },
+    });
+    const { headers } = await waitFor(() => client.received[0]);
+    expect(headers).toEqual({
+      host: 'myapp.tunnel.test',
+      'x-forwarded-for': '127.0.0.1',
+      'x-forwarded-proto': 'http',
+      'x-forwarded-host': 'myapp.tunnel.test',
+    });
+  });
+
   it('without a body has null for it', async () => {
     const relay = await startOldRelay();
     const client = await puppet(relay);
