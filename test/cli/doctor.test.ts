@@ -95,6 +95,29 @@ describe('tunneld doctor', () => {
     expect(stdout).not.toContain('tnl_shown');
   });
 
+  it('looks past a tunnel that was taken down, whose gateway has no address', async () => {
+    const { daemon, user } = await consoleWith(await healthyTunnel({ desired: 'down', state: 'stopped' }));
+    daemon.gatewayUrl = '';
+    const { code, stdout } = await user.type('doctor');
+    expect(stdout).toContain('down on purpose');
+    expect(code).toBe(0);
+  });
+
+  it('does not take what answers in the place of a tunnel that is not up for a fault of its own', async () => {
+    const { daemon, user } = await consoleWith(
+      await healthyTunnel({
+        state: 'backing-off',
+        publicUrl: await serve((_, response) => response.writeHead(404).end()),
+        lastError: error('RELAY_UNREACHABLE', 'ECONNREFUSED'),
+      }),
+    );
+    daemon.gatewayUrl = '';
+    const { stdout } = await user.type('doctor');
+    expect(stdout).toContain('it does not run');
+    expect(stdout).toMatch(/^bad {3}figma: tunnel/m);
+    expect(stdout).not.toContain('somebody else');
+  });
+
   it('knows no tunnel that is not there', async () => {
     const { user } = await consoleWith();
     expect(await user.type('doctor', 'nobody')).toMatchObject({ code: 3 });

@@ -74,7 +74,7 @@ async function running(
     statuses.map(async (status) => {
       const live = await liveTunnel(status, client);
       if (live.token !== undefined) redactor.add(live.token);
-      ours.add(Number(live.gatewayUrl.port));
+      if (live.gatewayUrl !== undefined) ours.add(Number(live.gatewayUrl.port));
       return { name: status.name, upstream: new URL(status.upstream), live, ours };
     }),
   );
@@ -87,5 +87,6 @@ async function liveTunnel(status: TunnelStatus, client: DaemonClient): Promise<L
   const token =
     shown === undefined || shown instanceof TunneldError ? {} : { token: new Secret(shown.token) };
   const relayUrl = relay === undefined ? {} : { relayUrl: new URL(relay.url) };
-  return { status, client, gatewayUrl: new URL(gatewayUrl), ...relayUrl, ...token };
+  const gateway = gatewayUrl === '' ? {} : { gatewayUrl: new URL(gatewayUrl) };
+  return { status, client, ...gateway, ...relayUrl, ...token };
 }

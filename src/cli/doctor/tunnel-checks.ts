@@ -26,7 +26,8 @@ export interface TunnelFacts {
 export interface LiveTunnel {
   readonly status: TunnelStatus;
   readonly client: DaemonClient;
-  readonly gatewayUrl: URL;
+  /** Absent while it does not run. */
+  readonly gatewayUrl?: URL;
   /** Of a relay that is not the daemon's own. */
   readonly relayUrl?: URL;
   /** Absent for a tunnel that is public on purpose. */
@@ -75,6 +76,7 @@ export function tunnelChecks(facts: TunnelFacts): readonly Check[] {
 }
 
 async function gateway({ gatewayUrl, token }: LiveTunnel): Promise<Outcome> {
+  if (gatewayUrl === undefined) return skipped('it does not run while the tunnel cannot open');
   const url = new URL(GATEWAY_HEALTH_PATH, gatewayUrl);
   const [withToken, without] = await Promise.all([
     ask(url, bearer(token), ANSWER_MS),
@@ -152,6 +154,8 @@ async function exposure({ status, token }: LiveTunnel): Promise<Outcome> {
 
 async function publicUrl(live: LiveTunnel): Promise<Outcome> {
   const { status } = live;
+  // Whoever answers there now says nothing of this tunnel, whose own check has the reason.
+  if (status.state !== 'up') return skipped(`the tunnel is ${status.state}`);
   const far = status.health.public;
   const answer = await askPublic(live);
   if (answer === undefined) return skipped('there is no public URL yet');
