@@ -18,7 +18,8 @@ export interface Arrival {
 
 /** What somebody does next with it: the URL, the token, and both as a client wants them. */
 export function arrivalLines({ status, token }: Arrival, paint: Paint): readonly string[] {
-  const { name, mcpUrl, insecurePublic } = status;
+  const { name, mcpUrl, insecurePublic, state } = status;
+  if (state === 'failed') return [`${paint.bold(name)} has failed; \`tunneld status ${name}\` shows why`];
   const head = `${paint.bold(name)} is ${stateWord(status)}`;
   if (mcpUrl === undefined) return [`${head}; \`tunneld status ${name}\` shows how it goes on`];
   const tokenLine = insecurePublic
