@@ -1,7 +1,7 @@
 import { type Exchange, Flow, type ResponseHead } from '../../../core/exchange.ts';
 import type { ByteBudget } from '../../edge/byte-budget.ts';
 
-/** Pieces of an answer that came whole: small enough that a slow reader's memory shrinks as it reads. */
+/** An answer waits in copies of its pieces, so that a slow reader's memory shrinks as it reads. */
 const PIECE_BYTES = 65_536;
 
 /**
@@ -32,13 +32,16 @@ export class PacedAnswer {
 
   /** @returns false when there is no room, and the answer cannot be completed any more */
   write(chunk: Buffer): boolean {
-    if (!this.#paused) {
-      this.#paused = this.#exchange.write(chunk) === Flow.paused;
-      return true;
+    let at = 0;
+    for (; !this.#paused && at < chunk.length; at += PIECE_BYTES) {
+      this.#paused = this.#exchange.write(chunk.subarray(at, at + PIECE_BYTES)) === Flow.paused;
     }
-    if (this.#waiting + chunk.length > this.#limit || !this.#budget.take(chunk.length)) return false;
-    this.#queue.push(chunk);
-    this.#waiting += chunk.length;
+    const left = chunk.subarray(at);
+    // A single message may be longer than the limit: its agent cannot know.
+    const full = this.#waiting > 0 && this.#waiting + left.length > this.#limit;
+    if (full || !this.#budget.take(left.length)) return false;
+    this.#waiting += left.length;
+    this.#keep(left);
     return true;
   }
 
@@ -56,9 +59,7 @@ export class PacedAnswer {
     }
     if (!this.#budget.take(body.length)) return false;
     this.#waiting = body.length;
-    for (let at = 0; at < body.length; at += PIECE_BYTES) {
-      this.#queue.push(body.subarray(at, at + PIECE_BYTES));
-    }
+    this.#keep(body);
     this.#ending = true;
     this.head(head);
     if (!this.#paused) this.#onDrain();
@@ -70,6 +71,12 @@ export class PacedAnswer {
     this.#budget.give(this.#waiting);
     this.#waiting = 0;
     this.#queue = [];
+  }
+
+  #keep(bytes: Buffer): void {
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      this.#queue.push(Buffer.from(bytes.subarray(at, at + PIECE_BYTES)));
+    }
   }
 
   #onDrain(): void {

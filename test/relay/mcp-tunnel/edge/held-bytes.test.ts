@@ -82,6 +82,17 @@ describe('an answer that comes faster than it is read', () => {
     expect(answer.write(Buffer.from('12345'))).toBe(true);
   });
 
+  it('waits here and not in the socket, also when it comes in one huge piece', () => {
+    const visitor = new FakeVisitor();
+    visitor.reads = true;
+    const answer = new PacedAnswer(visitor, new ByteBudget(1_000_000), 1_000_000);
+    answer.head(HEAD);
+    visitor.reads = false;
+    expect(answer.write(Buffer.alloc(1_000_000))).toBe(true);
+    expect(visitor.taken.length).toBe(65_536);
+    expect(answer.write(Buffer.alloc(65_537))).toBe(false);
+  });
+
   it('ends when it was read to its end', () => {
     const { visitor, answer } = start();
     answer.write(Buffer.from('12'));
