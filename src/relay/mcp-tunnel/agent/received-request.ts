@@ -1,6 +1,7 @@
 import type { Peer } from '../../../core/exchange.ts';
 import { Http1Error } from '../../../http1/http1-error.ts';
 import { type ParsedRequestHead, parseRequestHead } from '../../../http1/request-head.ts';
+import { MAX_HEAD_BYTES } from '../../link/mux-stream.ts';
 import { headerLinesOf } from '../header-map.ts';
 import type { TunnelRequest } from '../messages.ts';
 
@@ -29,6 +30,7 @@ export function receivedRequest(request: TunnelRequest, publicUrl: URL): Receive
     if (lines[at] !== 'host' && lines[at] !== 'expect') text += `\r\n${lines[at]}: ${lines[at + 1]}`;
   }
   if (body.length > 0 || METHODS_WITH_BODY.has(method)) text += `\r\nContent-Length: ${body.length}`;
+  if (text.length > MAX_HEAD_BYTES) throw new Http1Error(431, 'head-too-large');
   const scheme = publicUrl.protocol === 'https:' ? 'https' : 'http';
   // These relays do not say who calls, and pass on whatever the caller says of himself.
   const peer: Peer = { address: 'unknown', scheme, host, via: 'provider' };

@@ -154,6 +154,16 @@ describe.each(['0.1', '0.2'] as const)('a request through a relay of mcp-tunnel 
     expect(accepted).toBe(0);
   });
 
+  it('is refused when its headers are larger than any relay of ours sends', async () => {
+    const relay = await startRelay({ generation });
+    await dial(relay, { accept: () => expect.unreachable() });
+    const headers = { host: 'a', 'x-a': 'a'.repeat(32_768) };
+    const kind = generation === '0.2' ? { kind: 'request' } : {};
+    relay.say('127', JSON.stringify({ ...kind, id: 'big', method: 'GET', path: '/', headers }));
+    const answers = () => relay.messages(generation === '0.2' ? 'response_head' : undefined);
+    expect((await waitFor(() => answers()[0]))['status']).toBe(431);
+  });
+
   it('gets a JSON answer after 25 s, before the relay gives up in its own words', async () => {
     const clock = new FakeClock();
     const relay = await startRelay({ generation, clock });

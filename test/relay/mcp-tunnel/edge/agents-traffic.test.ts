@@ -318,6 +318,7 @@ describe('an answer of mcp-tunnel 0.2', () => {
   it.each([
     ['a line break in a value', { status: 200, headers: { 'x-a': 'b\r\nset-cookie: evil=1' } }],
     ['a line break in a name', { status: 200, headers: { 'x-a: b\r\nset-cookie': 'evil=1' } }],
+    ['more headers than any visitor takes', { status: 200, headers: { 'x-a': 'a'.repeat(32_768) } }],
     ['a status that ends nothing', { status: 101, headers: {} }],
     ['a status that is none', { status: 999, headers: {} }],
   ])('with %s is refused as a whole', async (_what, head) => {
