@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type RawData, WebSocket, WebSocketServer } from 'ws';
 import { systemClock } from '../../src/core/clock.ts';
+import { ByteBudget } from '../../src/relay/edge/byte-budget.ts';
 import { acceptUpgrade, createKey } from '../../src/relay/link/websocket-handshake.ts';
 import { TextSocket, type TextSocketEnd } from '../../src/relay/link/websocket-text.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -139,6 +140,57 @@ describe.each([
     peer.resume();
     await waitFor(() => expect(relaxed).toBe(1));
     expect(ours.text.congested).toBe(false);
+  });
+});
+
+describe('a long text message', () => {
+  const room = (bytes: number) => {
+    const budget = new ByteBudget(bytes);
+    const left = () => {
+      let free = bytes;
+      while (!budget.take(free)) free--;
+      budget.give(free);
+      return free;
+    };
+    return { budget, left };
+  };
+
+  it('arrives whole from frames of any size, and gives its room back', async () => {
+    const { ours, peer } = await asServer();
+    const { budget, left } = room(400_000);
+    ours.text.room = budget;
+    const long = 'ä'.repeat(80_000);
+    const bytes = Buffer.from(long);
+    for (let at = 0; at < 5_000; at++) peer.send(bytes.subarray(at, at + 1), { fin: false, binary: false });
+    peer.send(bytes.subarray(5_000, 100_000), { fin: false, binary: false });
+    await waitFor(() => left() < 400_000);
+    peer.send(bytes.subarray(100_000));
+    await waitFor(() => ours.received[0]);
+    expect([ours.received[0] === long, left()]).toEqual([true, 400_000]);
+  });
+
+  it('for which there is no room is thrown away but for its start, and the next one arrives', async () => {
+    const { ours, peer } = await asServer();
+    const { budget, left } = room(100_000);
+    const starts: string[] = [];
+    ours.text.room = budget;
+    ours.text.onTooLong = (start) => starts.push(start);
+    peer.send('a'.repeat(90_000), { fin: false });
+    peer.send('b'.repeat(90_000));
+    peer.send('next');
+    await waitFor(() => ours.received[0]);
+    expect([starts, ours.received, left()]).toEqual([['a'.repeat(1_024)], ['next'], 100_000]);
+  });
+
+  it('that never ends gives its room back when its connection ends', async () => {
+    const { ours, peer } = await asServer();
+    const { budget, left } = room(400_000);
+    ours.text.room = budget;
+    peer.send('a'.repeat(200_000), { fin: false });
+    await waitFor(() => left() < 400_000);
+    peer.terminate();
+    await waitFor(() => ours.ends[0]);
+    expect(left()).toBe(400_000);
   });
 });
 

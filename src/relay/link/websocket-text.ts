@@ -23,6 +23,9 @@ const LINGER_MS = 1_000;
 const MAX_REASON_BYTES = 123;
 /** How much of a message that is too long is looked at. */
 const START_BYTES = 1_024;
+/** What a message may hold of its socket's own before it needs room of all of them. */
+const OWN_BYTES = 65_536;
+const NOTHING = Buffer.alloc(0);
 
 /** How a connection of text messages ended. */
 export interface TextSocketEnd {
@@ -30,6 +33,13 @@ export interface TextSocketEnd {
   readonly code: number | undefined;
   /** The peer's words, or what happened. */
   readonly reason: string;
+}
+
+/** What many sockets may hold together of messages that are not whole yet (bytes). */
+export interface MessageRoom {
+  /** False when there are not so many left. */
+  take(bytes: number): boolean;
+  give(bytes: number): void;
 }
 
 /**
@@ -47,12 +57,14 @@ export class TextSocket {
   /** The backlog is short again. */
   onRelaxed: (() => void) | undefined;
   /**
-   * A message is too long: it is thrown away as it comes, and this is how it starts (latin1). When
+   * A message is too long, or there is no room for it: it is thrown away as it comes, and this is how it starts (latin1). When
    * unset, such a message ends the connection.
    */
   onTooLong: ((start: string) => void) | undefined;
   /** Of one received message (bytes). */
   limit: number;
+  /** Unlimited when unset. */
+  room: MessageRoom | undefined;
   /** Called once, when no more messages will come. */
   onClosed: ((end: TextSocketEnd) => void) | undefined;
 
@@ -63,7 +75,11 @@ export class TextSocket {
   readonly #utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   #isText = false;
   #skipping = false;
-  #pieces: Buffer[] = [];
+  /** The message so far is the first `#filled` bytes; frames of one byte would cost a hundred each as pieces. */
+  #message: Buffer = NOTHING;
+  #filled = 0;
+  #taken = 0;
+  /** Announced by the frames of the message so far. */
   #bytes = 0;
   #waiting = 0;
   #congested = false;
@@ -218,37 +234,65 @@ export class TextSocket {
   }
 
   #onBegin(opcode: number, length: number): void {
-    if (this.#bytes + length > this.limit) {
-      if (this.onTooLong === undefined) throw new CloseWith(1009, 'the message is too long');
-      this.#skipping = true;
-    }
+    if (this.#bytes + length > this.limit) this.#skip();
     this.#isText = opcode === Opcode.text;
     this.#bytes += length;
   }
 
   #onPayload(piece: Buffer): void {
     if (!this.#isText || this.#closed) return;
+    if (!this.#skipping && !this.#grow(this.#filled + piece.length)) this.#skip();
     // The chunk it is a part of is read into again.
-    if (!this.#skipping) this.#pieces.push(Buffer.from(piece));
-    else if (this.#pieces.length !== 1 || (this.#pieces[0]?.length ?? 0) < START_BYTES) {
-      this.#pieces = [Buffer.from(Buffer.concat([...this.#pieces, piece]).subarray(0, START_BYTES))];
+    this.#filled += piece.copy(this.#message, this.#filled);
+  }
+
+  /** Makes place for a message of so many bytes. */
+  #grow(bytes: number): boolean {
+    const before = this.#message;
+    if (bytes <= before.length) return true;
+    const size = Math.max(bytes, Math.min(this.limit, before.length * 2));
+    if (size > OWN_BYTES && this.room !== undefined) {
+      if (!this.room.take(size - this.#taken)) return false;
+      this.#taken = size;
     }
+    this.#message = Buffer.allocUnsafe(size);
+    before.copy(this.#message, 0, 0, this.#filled);
+    return true;
+  }
+
+  /** Only the start of the message is kept from here on. */
+  #skip(): void {
+    if (this.onTooLong === undefined) throw new CloseWith(1009, 'the message is too long');
+    if (this.#skipping) return;
+    const start = Buffer.alloc(START_BYTES);
+    const filled = this.#message.copy(start, 0, 0, this.#filled);
+    this.#drop();
+    this.#skipping = true;
+    this.#message = start;
+    this.#filled = filled;
+  }
+
+  #drop(): void {
+    if (this.#taken > 0) this.room?.give(this.#taken);
+    this.#taken = 0;
+    this.#message = NOTHING;
+    this.#filled = 0;
   }
 
   #onComplete(): void {
-    const pieces = this.#pieces;
-    this.#pieces = [];
+    const bytes = this.#message.subarray(0, this.#filled);
     const skipped = this.#skipping;
+    this.#drop();
     this.#bytes = 0;
     this.#skipping = false;
     if (!this.#isText || this.#closed) return;
     if (skipped) {
-      this.onTooLong?.(Buffer.concat(pieces).toString('latin1'));
+      this.onTooLong?.(bytes.toString('latin1'));
       return;
     }
     let text: string;
     try {
-      text = this.#utf8.decode(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces));
+      text = this.#utf8.decode(bytes);
     } catch {
       throw new CloseWith(1007, 'the message is not UTF-8');
     }
@@ -272,7 +316,7 @@ export class TextSocket {
   #finish(goodbye: Buffer | undefined, end: TextSocketEnd): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#pieces = [];
+    this.#drop();
     if (!this.#socket.destroyed) {
       // The peer may be sending: destroying now would answer with RST and lose our last words.
       if (goodbye !== undefined && this.#socket.writable) {

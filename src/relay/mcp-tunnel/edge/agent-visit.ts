@@ -123,10 +123,9 @@ export class AgentVisit implements BodySink {
     }
   }
 
-  /** The answer came in one piece that is too long to be read. */
+  /** A message of the answer is too long to be read, or there is no room for it now. */
   tooLong(): void {
-    this.#leave();
-    this.#finishBadly(answerTooLarge(this.#context.limits.answerBodyBytes));
+    this.#fail(answerTooLarge(this.#context.limits.answerBodyBytes));
   }
 
   /** The link is gone, and what is missing will never come. */

@@ -15,6 +15,8 @@ import { type RegisteredAgent, registerAgent } from './register-agent.ts';
 const REGISTER_PATH = '/_tunnel/register';
 /** Bodies of all these tunnels that wait here at once (bytes). */
 const HELD_BYTES = 268_435_456;
+/** What all their agents may have sent of messages that are not whole yet (bytes). */
+const ARRIVING_BYTES = 268_435_456;
 const DEFAULT_REQUEST_BODY_BYTES = 5_242_880;
 const DEFAULT_ANSWER_BODY_BYTES = 10_485_760;
 /** What a message of 64 MiB has room for, the most that either side's library takes. */
@@ -37,6 +39,7 @@ export interface McpTunnelAgentsOptions {
 export class McpTunnelAgents {
   readonly #options: McpTunnelAgentsOptions;
   readonly #budget = new ByteBudget(HELD_BYTES);
+  readonly #arriving = new ByteBudget(ARRIVING_BYTES);
   #limits: AgentLimits;
 
   constructor(options: McpTunnelAgentsOptions) {
@@ -62,6 +65,7 @@ export class McpTunnelAgents {
   #serve({ wire, name, identity }: RegisteredAgent, address: string): void {
     const { hub, clock } = this.#options;
     let admission: Admission | undefined;
+    wire.room = this.#arriving;
     const link = new AgentLink({
       wire,
       clock,
