@@ -23,6 +23,8 @@ import { notesOf } from './traffic-notes.ts';
 
 /** What all the answers that are kept until they are whole may hold together (bytes). */
 const BUFFERED_BYTES = 67_108_864;
+/** Far beyond what waits while a relay reads slowly: this one asks and does not listen (bytes). */
+const MAX_UNREAD_BYTES = 67_108_864;
 
 export interface ServedLinkOptions {
   readonly relayUrl: URL;
@@ -93,6 +95,8 @@ export class ServedLink {
     const message = decodeRelayMessage(text);
     if (message === undefined) return;
     if (message.kind === 'cancel') this.#exchanges.get(message.id)?.gone('caller-gone');
+    // Of its answers the small ones wait for no turn.
+    else if (this.#wire.unsentBytes > MAX_UNREAD_BYTES) this.#wire.destroy('the relay reads no answers');
     // An id in use again can be told apart by nobody.
     else if (!this.#exchanges.has(message.id)) this.#onRequest(message);
   }

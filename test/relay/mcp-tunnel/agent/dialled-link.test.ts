@@ -408,6 +408,20 @@ describe('an answer through a relay of mcp-tunnel 0.2', () => {
   });
 });
 
+describe('a relay of mcp-tunnel that asks and reads no answers', () => {
+  it('is left before they fill the memory', async () => {
+    const relay = await startRelay({});
+    const answer = head(200, 0, ['X-Long', 'a'.repeat(30_000)]);
+    const link = await dial(relay, { accept: (exchange) => void exchange.respond(answer, undefined, true) });
+    relay.tunnels.get('127')?.ws.pause();
+    for (let n = 0; n < 4_000; n++) {
+      const request = { kind: 'request', id: `n${n}`, method: 'GET', path: '/', headers: { host: 'a' } };
+      relay.say('127', JSON.stringify(request));
+    }
+    expect(await link.closed).toEqual({ reason: 'lost', detail: 'the relay reads no answers' });
+  });
+});
+
 describe('registering at a relay of mcp-tunnel', () => {
   const withAllowed = (...allowed: string[]) => startRelay({ auth: async () => ({ allowed }) });
 
