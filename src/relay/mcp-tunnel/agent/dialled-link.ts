@@ -8,6 +8,7 @@ import { dialWebSocket } from '../../agent/agent-dial.ts';
 import type { LinkEnd } from '../../agent/relay-link.ts';
 import { TextSocket } from '../../link/websocket-text.ts';
 import { encodeRegisterRequest, type RegisterAck } from '../messages.ts';
+import { printable } from './printable.ts';
 import { type Registrant, registrationRefusal, registrationStep } from './registration.ts';
 import { ServedLink } from './served-link.ts';
 
@@ -134,7 +135,10 @@ class RegistrationAttempt {
       this.fail(new TunneldError('RELAY_PROTOCOL', message));
       return;
     }
-    log.info({ name, subdomain, claimed: url }, 'registered with a relay of the mcp-tunnel protocol');
+    log.info(
+      { name, subdomain: printable(subdomain), claimed: printable(url) },
+      'registered with a relay of the mcp-tunnel protocol',
+    );
     const link = new ServedLink(wire, new URL(url), this.#options);
     this.#options.announce?.(link.publicUrl);
     clock.setTimer(() => {
