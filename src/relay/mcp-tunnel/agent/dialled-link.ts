@@ -3,6 +3,7 @@ import type { Clock } from '../../../core/clock.ts';
 import { TunneldError } from '../../../core/errors.ts';
 import type { Exchange } from '../../../core/exchange.ts';
 import type { Logger } from '../../../core/log.ts';
+import { Redactor } from '../../../core/redact.ts';
 import type { Secret } from '../../../core/secret.ts';
 import { dialWebSocket } from '../../agent/agent-dial.ts';
 import type { LinkEnd } from '../../agent/relay-link.ts';
@@ -118,9 +119,13 @@ class RegistrationAttempt {
 
   #register(wire: TextSocket): void {
     const { name, token } = this.#options;
-    wire.onClosed = (end) => this.fail(registrationRefusal(end, this.#registrant));
+    // A relay that quotes the token must not bring it into status and errors.
+    const redactor = new Redactor();
+    redactor.add(token);
+    wire.onClosed = ({ code, reason }) =>
+      this.fail(registrationRefusal({ code, reason: redactor.clean(reason) }, this.#registrant));
     wire.onText = (text) => {
-      const step = this.#settled ? undefined : registrationStep(text, this.#registrant);
+      const step = this.#settled ? undefined : registrationStep(redactor.clean(text), this.#registrant);
       if (step?.kind === 'registered') this.#registered(wire, step.ack);
       else if (step?.kind === 'reply') wire.send(step.text);
       else if (step?.kind === 'failed') this.fail(step.error);

@@ -462,6 +462,12 @@ describe('registering at a relay of mcp-tunnel', () => {
     });
   });
 
+  it('does not repeat the token when the relay does', async () => {
+    const relay = await startRelay({ auth: async ({ token }) => ({ refused: `no such token: ${token}` }) });
+    const refused = dial(relay, { token: 'tok_of_the_tests' });
+    await expect(refused).rejects.toThrow('no such token: [redacted]');
+  });
+
   it('picks from an offer what matches the name', async () => {
     // A relay that offers although it could have seen that the name matches.
     const asked: string[] = [];
