@@ -155,7 +155,7 @@ async function exposure({ status, token }: LiveTunnel): Promise<Outcome> {
 async function publicUrl(live: LiveTunnel): Promise<Outcome> {
   const { status } = live;
   // Whoever answers there now says nothing of this tunnel, whose own check has the reason.
-  if (status.state !== 'up') return skipped(`the tunnel is ${status.state}`);
+  if (status.state !== 'up') return skipped('the tunnel is not up');
   const far = status.health.public;
   const answer = await askPublic(live);
   if (answer === undefined) return skipped('there is no public URL yet');
