@@ -168,4 +168,16 @@ describe('streams that share a long way', () => {
     expect(sent).toBeGreaterThan(10_000);
     expect(sent).toBeLessThan(20_000);
   });
+
+  it('may have a small request go before a large one that came first', async () => {
+    const { pair, served, trips } = longWay({ endless: false });
+    const [upload, large, small] = [pair.asker.open(), pair.asker.open(), pair.asker.open()];
+    upload?.sendHead(FrameType.request, 'Q', Buffer.alloc(200 * KIB), false);
+    large?.sendHead(FrameType.request, 'Q', Buffer.alloc(40 * KIB), true);
+    expect(pair.asker.wire.congested).toBe(true);
+    expect(small?.sendHead(FrameType.request, 'Q', undefined, true)).toBe(Flow.consumed);
+    await trips(8);
+    expect(pair.ends.answerer).toBeUndefined();
+    expect(served).toHaveLength(3);
+  });
 });

@@ -56,6 +56,8 @@ export class Mux implements FrameReceiver {
   readonly maxFrame: number;
   readonly #options: MuxOptions;
   readonly #streams = new Map<number, MuxStream>();
+  /** Their requests have not left yet, and may leave in another order. */
+  readonly #unsent = new Set<MuxStream>();
   readonly #waitingForWire = new Set<MuxStream>();
   readonly #heartbeat: Heartbeat;
   readonly #pace: LinkPace;
@@ -89,7 +91,7 @@ export class Mux implements FrameReceiver {
   }
 
   get active(): number {
-    return this.#streams.size;
+    return this.#streams.size + this.#unsent.size;
   }
 
   get closed(): boolean {
@@ -103,13 +105,23 @@ export class Mux implements FrameReceiver {
 
   /** A new stream, or undefined at the limit. */
   open(): MuxStream | undefined {
-    if (this.#closed || this.#streams.size >= this.#options.maxStreams || this.exhausted) return undefined;
-    return this.#add(++this.#lastId);
+    if (this.#closed || this.active >= this.#options.maxStreams || this.exhausted) return undefined;
+    const stream = this.#create(0);
+    this.#unsent.add(stream);
+    this.wire.eager = this.active <= 1;
+    return stream;
+  }
+
+  /** The request of a stream leaves: ids go up in this order. */
+  depart(stream: MuxStream): number {
+    this.#unsent.delete(stream);
+    this.#streams.set(++this.#lastId, stream);
+    return this.#lastId;
   }
 
   /** Calls back once no stream is open; at once if none is. */
   whenIdle(callback: () => void): void {
-    if (this.#streams.size === 0) callback();
+    if (this.active === 0) callback();
     else this.#idle = callback;
   }
 
@@ -199,21 +211,18 @@ export class Mux implements FrameReceiver {
 
   forget(stream: MuxStream): void {
     this.#waitingForWire.delete(stream);
-    if (!this.#streams.delete(stream.id)) return;
-    this.wire.eager = this.#streams.size <= 1;
-    if (this.#streams.size === 0) {
+    if (!this.#unsent.delete(stream) && !this.#streams.delete(stream.id)) return;
+    this.wire.eager = this.active <= 1;
+    if (this.active === 0) {
       const idle = this.#idle;
       this.#idle = undefined;
       idle?.();
     }
   }
 
-  #add(id: number): MuxStream {
+  #create(id: number): MuxStream {
     const { sendWindow, receiveWindow } = this.#options;
-    const stream = new MuxStream(this, id, sendWindow, receiveWindow);
-    this.#streams.set(id, stream);
-    this.wire.eager = this.#streams.size <= 1;
-    return stream;
+    return new MuxStream(this, id, sendWindow, receiveWindow);
   }
 
   #onRequest(id: number, payload: Buffer, end: boolean): void {
@@ -226,7 +235,10 @@ export class Mux implements FrameReceiver {
       return;
     }
     const { text, first } = splitHead(payload);
-    onRequest(this.#add(id), text, first, end);
+    const stream = this.#create(id);
+    this.#streams.set(id, stream);
+    this.wire.eager = this.active <= 1;
+    onRequest(stream, text, first, end);
   }
 
   /** Frames for a stream that ended a moment ago are normal; for one that never was they are not. */
@@ -273,7 +285,7 @@ export class Mux implements FrameReceiver {
     if (this.#closed) return;
     this.#closed = true;
     this.#heartbeat.stop();
-    const streams = [...this.#streams.values()];
+    const streams = [...this.#streams.values(), ...this.#unsent];
     for (const stream of streams) stream.onLinkLost(error.message);
     this.#options.onClosed(error);
   }
