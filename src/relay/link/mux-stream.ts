@@ -85,6 +85,11 @@ export class MuxStream {
     return this.#gone;
   }
 
+  /** What was sent last is still here. */
+  get waits(): boolean {
+    return this.#waiting !== undefined;
+  }
+
   get localEnded(): boolean {
     return this.#localEnded || this.#endWaiting;
   }
