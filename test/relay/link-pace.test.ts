@@ -143,6 +143,17 @@ describe('how much is on the way to the peer', () => {
     expect(pace.waitingMs(8_000)).toBe(8_000);
     pace.giveUp();
     expect([pace.sendUntil, pace.waiting]).toEqual([Number.POSITIVE_INFINITY, 0]);
+    pace.mark(100_000, 9_000);
+    expect([pace.nextMark, pace.waiting]).toEqual([Number.POSITIVE_INFINITY, 0]);
+  });
+
+  it('remembers no endless row of questions', () => {
+    const pace = new LinkPace(0);
+    for (let count = 0; count < 10_000; count++) {
+      pace.mark(count * 16_384, count);
+      expect(pace.waiting).toBeLessThan(5_000);
+    }
+    expect(pace.sendUntil).toBe(Number.POSITIVE_INFINITY);
   });
 });
 

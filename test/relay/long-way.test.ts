@@ -212,4 +212,34 @@ describe('streams that share a long way', () => {
     expect(interim).toBeGreaterThan(0);
     expect(interim).toBeLessThan(100);
   });
+
+  it('go on where the peer speaks but answers no PING', async () => {
+    const { pair, served, trips } = longWay({ endless: false, oneWayMs: 1_000 });
+    const { answerer } = pair;
+    answerer.wire.receiver = {
+      frame: (type, id, payload, end) => type === FrameType.ping || answerer.frame(type, id, payload, end),
+      data: (id, piece, end) => answerer.data(id, piece, end),
+    };
+    const upload = pair.asker.open();
+    upload?.sendHead(FrameType.request, 'Q', undefined, false);
+    const other = ask(pair, 'quick');
+    await trips(1);
+    upload?.send(Buffer.alloc(200 * KIB));
+    let taken = 0;
+    if (served[0] === undefined) throw new Error('not served');
+    served[0].receiver = {
+      ...IDLE,
+      bytes: (chunk) => {
+        taken += chunk.length;
+        return Flow.consumed;
+      },
+    };
+    for (let second = 0; second < 20; second++) {
+      served[1]?.send(Buffer.alloc(10));
+      pair.asker.open()?.sendHead(FrameType.request, 'Q', undefined, true);
+      await trips(1);
+    }
+    expect(other.bytes).toBeGreaterThan(0);
+    expect(taken).toBe(200 * KIB);
+  });
 });

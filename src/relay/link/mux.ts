@@ -79,7 +79,8 @@ export class Mux implements FrameReceiver {
       clock: options.clock,
       spoke: () => this.wire.takeSpoke(),
       stalledMs: () => this.wire.stalledMs,
-      ping: () => this.#ask(),
+      ping: () => this.#mark(),
+      alive: () => this.#distrust(),
       dead: (why) => this.wire.destroy(new LinkError('closing', why)),
     });
     this.wire.receiver = this;
@@ -261,7 +262,7 @@ export class Mux implements FrameReceiver {
   #mark(): void {
     // Before the frame: it counts its own bytes, and must not ask for another.
     this.#pace.mark(this.wire.sent, this.clock.monotonic());
-    this.wire.markAt = this.#pace.nextMark;
+    this.#followPace();
     this.wire.frame(FrameType.ping, 0, NO_BYTES, 0, 0, false);
   }
 
@@ -271,14 +272,11 @@ export class Mux implements FrameReceiver {
     this.wire.markAt = this.#pace.nextMark;
   }
 
-  /** The heartbeat's question. */
-  #ask(): void {
-    if (this.#pace.waitingMs(this.clock.monotonic()) >= UNANSWERED_MS) {
-      this.#pace.giveUp();
-      this.#followPace();
-      this.#onRelaxed();
-    }
-    this.#mark();
+  #distrust(): void {
+    if (this.#pace.waitingMs(this.clock.monotonic()) < UNANSWERED_MS) return;
+    this.#pace.giveUp();
+    this.#followPace();
+    this.#onRelaxed();
   }
 
   #onClosed(error: LinkError): void {
