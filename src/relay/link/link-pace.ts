@@ -147,6 +147,8 @@ export class LinkPace {
     const wanted = Math.max(LEAST_ALLOWANCE_BYTES, this.#rate.value * wayMs);
     this.#allowance = this.#searching ? Math.max(this.#allowance, wanted) : wanted;
     this.sendUntil = this.isLong ? this.#delivered + this.#allowance : Number.POSITIVE_INFINITY;
+    // No answer will come that could let anybody go on: a little more, with a PING behind it.
+    if (this.#marks.length === 0) this.sendUntil = Math.max(this.sendUntil, this.#fullAt + LEAST_STEP_BYTES);
   }
 }
 
