@@ -249,6 +249,39 @@ describe('two links of one agent', () => {
   });
 });
 
+describe('links of one group', () => {
+  it('get nothing new once they were told to go and others are there', async () => {
+    const relay = await startRelay();
+    const open: Exchange[] = [];
+    const hold = (exchange: Exchange) => void open.push(exchange);
+    const group = 'ours';
+    const old = [await relay.link('figma', hold, { group }), await relay.link('figma', hold, { group })];
+    const slow = [fetch(`${relay.url}/figma/`), fetch(`${relay.url}/figma/`)];
+    await waitFor(() => open.length === 2);
+    await relay.server.shed({ reason: 'rebalancing', perSecond: 10 });
+    await relay.link('figma', say('new'), { group });
+    const calls = Array.from({ length: 6 }, async () => await (await fetch(`${relay.url}/figma/`)).text());
+    await waitFor(() => relay.server.stats.streams === 2);
+    expect(open).toHaveLength(2);
+    expect(new Set(await Promise.all(calls))).toEqual(new Set(['new']));
+    for (const exchange of open) say('old')(exchange);
+    for (const answer of slow) expect(await (await answer).text()).toBe('old');
+    for (const link of old) await link.close();
+  });
+
+  it('are of a limited number, so that one name cannot fill the relay', async () => {
+    const relay = await startRelay();
+    for (let count = 0; count < 16; count++) await relay.link('figma', say('x'), { group: 'ours' });
+    const refusal = {
+      code: 'RELAY_UNREACHABLE',
+      message: expect.stringContaining('16 links of the name figma'),
+    };
+    await expect(relay.link('figma', say('x'), { group: 'ours' })).rejects.toMatchObject(refusal);
+    await relay.link('other', say('x'));
+    expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('x');
+  });
+});
+
 describe('a link that is superseded by another agent', () => {
   it('ends for good, as before', async () => {
     const relay = await startRelay();
