@@ -99,6 +99,27 @@ describe('a relay that asks its agent to dial again', () => {
     expect(end()).toBeUndefined();
   });
 
+  it('lets the old link take as long as it needs, unless the operator ends the tunnel', async () => {
+    const clock = new FakeClock();
+    const relay = await startRelay({ clock });
+    const open: Exchange[] = [];
+    await serve(relay.port, (exchange) => void open.push(exchange));
+    const slow = [fetch(`${relay.url}/figma/`), fetch(`${relay.url}/figma/`)] as const;
+    await waitFor(() => open.length === 2);
+    await relay.server.shed({ reason: 'rebalancing', perSecond: 10 });
+    await waitFor(() => relay.server.stats.links === 2);
+    for (let count = 0; count < 4; count++) {
+      await clock.advance(4_000);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const [first] = open;
+    if (first !== undefined) say('slow')(first);
+    const answers = slow.map(async (answer) => (await answer).status);
+    expect(await Promise.race(answers)).toBe(200);
+    relay.server.disconnect('figma', { reason: 'ended', forGood: true });
+    expect((await Promise.all(answers)).sort()).toEqual([200, 502]);
+  });
+
   it('hands its agents and visitors over to the next process on its port', { timeout: 30_000 }, async () => {
     const port = await freePort();
     await using old = await startProgram({ program: 'relay.ts', args: [String(port)] });

@@ -9,9 +9,6 @@ export class LinkGroup implements ServingLink {
   readonly guarded: boolean;
   readonly returns: boolean;
   readonly #members = new Set<ServingLink>();
-  /** Told to go. */
-  readonly #leaving = new Set<ServingLink>();
-
   constructor(id: string, first: ServingLink) {
     this.id = id;
     this.dialect = first.dialect;
@@ -22,6 +19,11 @@ export class LinkGroup implements ServingLink {
 
   get size(): number {
     return this.#members.size;
+  }
+
+  get leaving(): boolean {
+    for (const member of this.#members) if (!member.leaving) return false;
+    return true;
   }
 
   get active(): number {
@@ -37,25 +39,21 @@ export class LinkGroup implements ServingLink {
   /** Nothing new goes to `link` any more. */
   remove(link: ServingLink): void {
     this.#members.delete(link);
-    this.#leaving.delete(link);
   }
 
   /** To whichever has the least in flight; to one that was told to go while there is no other. */
   forward(exchange: Exchange, target: string): void {
     let best: ServingLink | undefined;
-    const allLeave = this.#leaving.size === this.#members.size;
+    const allLeave = this.leaving;
     for (const member of this.#members) {
-      if (!allLeave && this.#leaving.has(member)) continue;
+      if (!allLeave && member.leaving) continue;
       if (best === undefined || member.active < best.active) best = member;
     }
     best?.forward(exchange, target);
   }
 
   goaway(reason: GoawayReason, detail: string): void {
-    for (const member of this.#members) {
-      this.#leaving.add(member);
-      member.goaway(reason, detail);
-    }
+    for (const member of this.#members) member.goaway(reason, detail);
   }
 
   whenIdle(callback: () => void): void {

@@ -148,12 +148,15 @@ export class LinkHub {
     );
   }
 
-  /** Ends a name's link and everything on it. Says whether there was one. */
+  /** Ends a name's links and everything on them. Says whether there was one. */
   disconnect(name: string, forGood: boolean, reason: string): boolean {
     const holder = this.names.find(name);
     if (holder === undefined) return false;
     if (forGood) this.names.release(name, holder, true);
-    holder.link.close(forGood ? 'dismissed' : 'closing', reason);
+    // Also links that only finish what they have.
+    for (const [link, of] of [...this.#links]) {
+      if (of === name) link.close(forGood ? 'dismissed' : 'closing', reason);
+    }
     return true;
   }
 
@@ -305,6 +308,10 @@ export class LinkHub {
 
   /** The old link of a name finishes what it has, and gets no more. */
   #retire(link: ServingLink): void {
+    if (link.leaving) {
+      link.whenIdle(() => link.end('superseded'));
+      return;
+    }
     link.goaway('superseded', 'the name was registered again with the same credential');
     const timer = this.#options.clock.setTimer(end, SUPERSEDED_GRACE_MS);
     link.whenIdle(end);
