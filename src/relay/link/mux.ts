@@ -231,6 +231,8 @@ export class Mux implements FrameReceiver {
     if (onRequest === undefined) throw new LinkError('protocol', 'a request on the side that asks');
     if (id <= this.#lastId) throw new LinkError('protocol', `stream id ${id} was used before`);
     this.#lastId = id;
+    // Each request that is refused has an answer, which credit does not bound.
+    if (this.wire.overfull) throw new LinkError('protocol', 'the peer asks and does not read');
     if (this.#streams.size >= this.#options.maxStreams) {
       this.sendReset(id, ResetCode.refused);
       return;
