@@ -168,6 +168,8 @@ export class ServerExchange implements Exchange {
   }
 
   #writeInterim(head: ResponseHead): void {
+    // Nothing bounds their number, and nobody waits for them: a caller that does not read does without.
+    if (this.#socket.writableNeedDrain) return;
     const text = serializeResponseHead(head, { requestMethod: this.request.method });
     this.#socket.write(text + HEAD_END, 'latin1');
   }

@@ -261,6 +261,17 @@ describe('the server', () => {
     expect(await zero.untilEnd()).toMatch(/^HTTP\/1\.1 200/);
   });
 
+  it('keeps no interim answers for a caller that does not read', async () => {
+    const long = responseHead(103, ['Link', 'a'.repeat(30_000)], { kind: 'none' });
+    const { connect } = await serve((exchange) => {
+      for (let count = 0; count < 2_000; count++) exchange.respond(long);
+      answer(exchange, 'ok');
+    });
+    const client = connect();
+    client.send(GET);
+    expect((await client.until('\r\n\r\nok')).length).toBeLessThan(20_000_000);
+  });
+
   it('streams in chunks, and to HTTP/1.0 until it closes', async () => {
     const { connect } = await serve((exchange) => {
       exchange.respond(responseHead(200, [], { kind: 'stream' }), Buffer.from('one'));

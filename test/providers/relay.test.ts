@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { RelayProvider } from '../../src/providers/relay/relay-provider.ts';
@@ -5,6 +7,8 @@ import type { Authorization } from '../../src/relay/edge/authorization.ts';
 import { RelayServer } from '../../src/relay/edge/relay-server.ts';
 import { FaultProxy } from '../helpers/fault-proxy.ts';
 import { quiet } from '../helpers/quiet.ts';
+import { waitFor } from '../helpers/wait-for.ts';
+import { say } from '../relay/relay-harness.ts';
 import { describeProviderContract } from './contract.ts';
 
 describeProviderContract('relay', async () => {
@@ -49,3 +53,53 @@ describeProviderContract('relay', async () => {
     },
   };
 });
+
+describe('a relay that checks access', () => {
+  it('hears of tokens that changed while it was asked', async () => {
+    let changed: (() => void) | undefined;
+    let access = accessOf('old');
+    const server = new RelayServer({
+      host: '127.0.0.1',
+      port: 0,
+      routing: { kind: 'path' },
+      enforceAccess: true,
+      authorize: () => {
+        access = accessOf('new');
+        changed?.();
+        return Promise.resolve({ ok: true, identity: 'owner' });
+      },
+      clock: systemClock,
+      log: quiet,
+    });
+    const { port } = await server.listen();
+    onTestFinished(() => server.close());
+    const relayUrl = () => new URL(`http://127.0.0.1:${port}`);
+    const provider = new RelayProvider({ relayUrl, token: new Secret('s3cret'), clock: systemClock });
+    const subscribe = (listener: () => void) => {
+      changed = listener;
+      return () => {
+        changed = undefined;
+      };
+    };
+    const session = await provider.open(
+      {
+        name: 'figma',
+        gatewayUrl: new URL('http://127.0.0.1:1'),
+        accept: say('hello'),
+        access: { current: () => access, subscribe },
+      },
+      { signal: new AbortController().signal, log: quiet },
+    );
+    const ask = async (token: string) =>
+      (await fetch(`${session.publicUrl}/`, { headers: { authorization: `Bearer ${token}` } })).status;
+    await waitFor(async () => (await ask('new')) === 200);
+    expect(await ask('old')).toBe(401);
+    await session.close();
+    await waitFor(() => changed === undefined);
+  });
+});
+
+function accessOf(token: string) {
+  const sha256 = createHash('sha256').update(token).digest('hex');
+  return { tokens: [{ sha256 }], query: false, preflight: false };
+}

@@ -99,6 +99,27 @@ describe('a relay that asks its agent to dial again', () => {
     expect(end()).toBeUndefined();
   });
 
+  it('lets the old link take as long as it needs, unless the operator ends the tunnel', async () => {
+    const clock = new FakeClock();
+    const relay = await startRelay({ clock });
+    const open: Exchange[] = [];
+    await serve(relay.port, (exchange) => void open.push(exchange));
+    const slow = [fetch(`${relay.url}/figma/`), fetch(`${relay.url}/figma/`)] as const;
+    await waitFor(() => open.length === 2);
+    await relay.server.shed({ reason: 'rebalancing', perSecond: 10 });
+    await waitFor(() => relay.server.stats.links === 2);
+    for (let count = 0; count < 4; count++) {
+      await clock.advance(4_000);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const [first] = open;
+    if (first !== undefined) say('slow')(first);
+    const answers = slow.map(async (answer) => (await answer).status);
+    expect(await Promise.race(answers)).toBe(200);
+    relay.server.disconnect('figma', { reason: 'ended', forGood: true });
+    expect((await Promise.all(answers)).sort()).toEqual([200, 502]);
+  });
+
   it('hands its agents and visitors over to the next process on its port', { timeout: 30_000 }, async () => {
     const port = await freePort();
     await using old = await startProgram({ program: 'relay.ts', args: [String(port)] });
@@ -246,6 +267,39 @@ describe('two links of one agent', () => {
     await waitFor(() => relay.frames.some(({ type }) => type === FrameType.response));
     expect(relay.frames.filter(({ type }) => type === FrameType.hello)).toHaveLength(1);
     expect(end()).toBeUndefined();
+  });
+});
+
+describe('links of one group', () => {
+  it('get nothing new once they were told to go and others are there', async () => {
+    const relay = await startRelay();
+    const open: Exchange[] = [];
+    const hold = (exchange: Exchange) => void open.push(exchange);
+    const group = 'ours';
+    const old = [await relay.link('figma', hold, { group }), await relay.link('figma', hold, { group })];
+    const slow = [fetch(`${relay.url}/figma/`), fetch(`${relay.url}/figma/`)];
+    await waitFor(() => open.length === 2);
+    await relay.server.shed({ reason: 'rebalancing', perSecond: 10 });
+    await relay.link('figma', say('new'), { group });
+    const calls = Array.from({ length: 6 }, async () => await (await fetch(`${relay.url}/figma/`)).text());
+    await waitFor(() => relay.server.stats.streams === 2);
+    expect(open).toHaveLength(2);
+    expect(new Set(await Promise.all(calls))).toEqual(new Set(['new']));
+    for (const exchange of open) say('old')(exchange);
+    for (const answer of slow) expect(await (await answer).text()).toBe('old');
+    for (const link of old) await link.close();
+  });
+
+  it('are of a limited number, so that one name cannot fill the relay', async () => {
+    const relay = await startRelay();
+    for (let count = 0; count < 16; count++) await relay.link('figma', say('x'), { group: 'ours' });
+    const refusal = {
+      code: 'RELAY_UNREACHABLE',
+      message: expect.stringContaining('16 links of the name figma'),
+    };
+    await expect(relay.link('figma', say('x'), { group: 'ours' })).rejects.toMatchObject(refusal);
+    await relay.link('other', say('x'));
+    expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('x');
   });
 });
 

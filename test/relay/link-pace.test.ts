@@ -143,6 +143,39 @@ describe('how much is on the way to the peer', () => {
     expect(pace.waitingMs(8_000)).toBe(8_000);
     pace.giveUp();
     expect([pace.sendUntil, pace.waiting]).toEqual([Number.POSITIVE_INFINITY, 0]);
+    pace.mark(100_000, 9_000);
+    expect([pace.nextMark, pace.waiting]).toEqual([Number.POSITIVE_INFINITY, 0]);
+  });
+
+  it('never waits for an answer to nothing when the way becomes slow', () => {
+    const pace = new LinkPace(0);
+    let now = 0;
+    let sent = 0;
+    const send = (bytes: number) => {
+      sent += bytes;
+      pace.full(sent);
+    };
+    const trip = (bytes: number, tripMs: number) => {
+      send(bytes);
+      pace.mark(sent, now);
+      // No other question is due for these.
+      send(pace.nextMark - sent - 1);
+      now += tripMs;
+      pace.arrived(now);
+      expect(pace.waiting).toBe(0);
+      expect(pace.sendUntil).toBeGreaterThan(sent);
+    };
+    for (let count = 0; count < 40; count++) trip(4_000_000, 40);
+    for (let count = 0; count < 10; count++) trip(50_000, 1_500);
+  });
+
+  it('remembers no endless row of questions', () => {
+    const pace = new LinkPace(0);
+    for (let count = 0; count < 10_000; count++) {
+      pace.mark(count * 16_384, count);
+      expect(pace.waiting).toBeLessThan(5_000);
+    }
+    expect(pace.sendUntil).toBe(Number.POSITIVE_INFINITY);
   });
 });
 

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { Flow } from '../../src/core/exchange.ts';
+import { Flow, type Peer } from '../../src/core/exchange.ts';
+import { parseRequestHead } from '../../src/http1/request-head.ts';
+import { responseHead } from '../../src/http1/response-head.ts';
+import { AgentExchange } from '../../src/relay/agent/agent-exchange.ts';
 import { FrameType } from '../../src/relay/link/frame.ts';
 import type { MuxStream } from '../../src/relay/link/mux-stream.ts';
 import { WindowBudget } from '../../src/relay/link/window-budget.ts';
@@ -19,7 +22,7 @@ interface Way {
 }
 
 /** Two sides and the time between them. Each request is answered with bytes without end. */
-function longWay({ oneWayMs = 25, budgetBytes = 4_096 * KIB, endless = true } = {}): Way {
+function longWay({ oneWayMs = 25, budgetBytes = 4_096 * KIB, endless = true, answers = true } = {}): Way {
   const clock = new FakeClock();
   const budget = new WindowBudget(budgetBytes);
   const served: MuxStream[] = [];
@@ -35,7 +38,7 @@ function longWay({ oneWayMs = 25, budgetBytes = 4_096 * KIB, endless = true } = 
       };
       stream.receiver = { ...IDLE, drained: go };
       stream.onData(first, end);
-      stream.sendHead(FrameType.response, 'R', undefined, false);
+      if (answers) stream.sendHead(FrameType.response, 'R', undefined, false);
       if (endless) go();
     },
   });
@@ -167,5 +170,76 @@ describe('streams that share a long way', () => {
     while (pieces.send(Buffer.alloc(500)) !== Flow.paused) sent += 500;
     expect(sent).toBeGreaterThan(10_000);
     expect(sent).toBeLessThan(20_000);
+  });
+
+  it('may have a small request go before a large one that came first', async () => {
+    const { pair, served, trips } = longWay({ endless: false });
+    const [upload, large, small] = [pair.asker.open(), pair.asker.open(), pair.asker.open()];
+    upload?.sendHead(FrameType.request, 'Q', Buffer.alloc(200 * KIB), false);
+    large?.sendHead(FrameType.request, 'Q', Buffer.alloc(40 * KIB), true);
+    expect(pair.asker.wire.congested).toBe(true);
+    expect(small?.sendHead(FrameType.request, 'Q', undefined, true)).toBe(Flow.consumed);
+    await trips(8);
+    expect(pair.ends.answerer).toBeUndefined();
+    expect(served).toHaveLength(3);
+  });
+
+  it('carry no more interim answers than the way takes', async () => {
+    const { pair, served, trips } = longWay({ endless: false, answers: false });
+    const stream = pair.asker.open();
+    let interim = 0;
+    let text = '';
+    if (stream !== undefined) {
+      stream.receiver = {
+        ...IDLE,
+        head(head) {
+          if (head.startsWith('HTTP/1.1 103')) interim += 1;
+          else text = head;
+          return Flow.consumed;
+        },
+      };
+    }
+    stream?.sendHead(FrameType.request, 'Q', undefined, true);
+    await trips(2);
+    if (served[0] === undefined) throw new Error('not served');
+    const peer: Peer = { scheme: 'http', address: '-', host: '-', via: 'provider' };
+    const exchange = new AgentExchange(served[0], parseRequestHead('GET / HTTP/1.1\r\nHost: x'), peer);
+    const early = responseHead(103, ['Link', 'a'.repeat(4_000)], { kind: 'none' });
+    for (let count = 0; count < 1_000; count++) exchange.respond(early);
+    exchange.respond(responseHead(200, [], { kind: 'length', length: 0 }), undefined, true);
+    await trips(8);
+    expect(text).toMatch(/^HTTP\/1\.1 200/);
+    expect(interim).toBeGreaterThan(0);
+    expect(interim).toBeLessThan(100);
+  });
+
+  it('go on where the peer speaks but answers no PING', async () => {
+    const { pair, served, trips } = longWay({ endless: false, oneWayMs: 1_000 });
+    const { answerer } = pair;
+    answerer.wire.receiver = {
+      frame: (type, id, payload, end) => type === FrameType.ping || answerer.frame(type, id, payload, end),
+      data: (id, piece, end) => answerer.data(id, piece, end),
+    };
+    const upload = pair.asker.open();
+    upload?.sendHead(FrameType.request, 'Q', undefined, false);
+    const other = ask(pair, 'quick');
+    await trips(1);
+    upload?.send(Buffer.alloc(200 * KIB));
+    let taken = 0;
+    if (served[0] === undefined) throw new Error('not served');
+    served[0].receiver = {
+      ...IDLE,
+      bytes: (chunk) => {
+        taken += chunk.length;
+        return Flow.consumed;
+      },
+    };
+    for (let second = 0; second < 20; second++) {
+      served[1]?.send(Buffer.alloc(10));
+      pair.asker.open()?.sendHead(FrameType.request, 'Q', undefined, true);
+      await trips(1);
+    }
+    expect(other.bytes).toBeGreaterThan(0);
+    expect(taken).toBe(200 * KIB);
   });
 });

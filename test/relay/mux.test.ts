@@ -308,6 +308,20 @@ describe('the multiplexer', () => {
     expect(asker.open()).toBeDefined();
   });
 
+  it('closes the link of a peer that opens streams without end and reads no refusal', async () => {
+    const { asker, answerer, ends } = muxPair({
+      clock: new FakeClock(),
+      window: 1_000,
+      maxFrame: 65_536,
+      answererStreams: 0,
+      onRequest: () => {},
+    });
+    Object.defineProperty(answerer.wire, 'overfull', { value: true });
+    asker.open()?.sendHead(FrameType.request, 'x', undefined, true);
+    await waitFor(() => ends.answerer);
+    expect(ends.answerer?.message).toBe('the peer asks and does not read');
+  });
+
   it('resets a stream the other side has no room for, as refused', async () => {
     const { asker, answerer } = muxPair({
       clock: new FakeClock(),

@@ -27,6 +27,7 @@ export interface LinkOptions {
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
   readonly access?: EdgeAccess;
+  readonly group?: string;
   readonly onDraining?: () => void;
 }
 

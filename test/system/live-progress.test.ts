@@ -14,17 +14,15 @@ test('a long call streams its progress live: each event arrives before the serve
   // The tool goes on only when the client has seen its last event, so a tunnel that holds events
   // back never lets it finish.
   const seen: (() => void)[] = [];
-  const sentAt: number[] = [];
-  const delaysMs: number[] = [];
+  const arrived: number[] = [];
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const server = new McpServer({ name: 'slow', version: '1.0.0' });
     server.registerTool('count', {}, async ({ sendNotification, _meta }) => {
       for (let step = 1; step <= STEPS; step += 1) {
-        const arrived = new Promise<void>((resolve) => seen.push(resolve));
-        sentAt.push(performance.now());
+        const seenByClient = new Promise<void>((resolve) => seen.push(resolve));
         const params = { progressToken: _meta?.progressToken ?? '', progress: step, total: STEPS };
         await sendNotification({ method: 'notifications/progress', params });
-        await arrived;
+        await seenByClient;
       }
       return { content: [{ type: 'text', text: 'counted' }] };
     });
@@ -42,13 +40,12 @@ test('a long call streams its progress live: each event arrives before the serve
   await client.connect(transport as Transport);
   const result = await client.callTool({ name: 'count', arguments: {} }, undefined, {
     onprogress: ({ progress }) => {
-      delaysMs.push(performance.now() - (sentAt[progress - 1] ?? 0));
+      arrived.push(progress);
       seen[progress - 1]?.();
     },
   });
   await client.close();
 
   expect(result.content).toEqual([{ type: 'text', text: 'counted' }]);
-  expect(delaysMs).toHaveLength(STEPS);
-  expect(delaysMs[0]).toBeLessThan(50);
+  expect(arrived).toEqual([1, 2, 3, 4, 5]);
 });

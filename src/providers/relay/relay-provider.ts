@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import { type ErrorCode, TunneldError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { Finding } from '../../core/status.ts';
-import { openLastingLink } from '../../relay/agent/lasting-link.ts';
+import { type LastingLink, openLastingLink } from '../../relay/agent/lasting-link.ts';
 import { openMcpTunnelLink } from '../../relay/mcp-tunnel/agent/dialled-link.ts';
 import type { OpenContext, OpenRequest, TunnelProvider, TunnelSession } from '../provider.ts';
 import { Dialects } from './dialects.ts';
@@ -81,27 +81,34 @@ export class RelayProvider implements TunnelProvider {
   async #openLink(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
     const { token, clock, name, links = 1, random = Math.random } = this.#options;
     const access = request.access?.current();
-    const link = await openLastingLink({
-      relayUrl: this.#options.relayUrl(),
-      name: name ?? request.name,
-      token,
-      accept: (exchange) => request.accept(exchange),
-      announce: (publicUrl) => request.announce?.(publicUrl),
-      ...(access === undefined ? {} : { access }),
-      signal: context.signal,
-      clock,
-      random,
-      links,
-      log: context.log,
+    let link: LastingLink | undefined;
+    let changed = false;
+    // From before it is opened: what changes meanwhile must reach the relay too.
+    const unsubscribe = request.access?.subscribe(() => {
+      changed = true;
+      link?.setAccess(request.access?.current());
     });
-    const unsubscribe = request.access?.subscribe(() => link.setAccess(request.access?.current()));
+    try {
+      link = await openLastingLink({
+        relayUrl: this.#options.relayUrl(),
+        name: name ?? request.name,
+        token,
+        accept: (exchange) => request.accept(exchange),
+        announce: (publicUrl) => request.announce?.(publicUrl),
+        ...(access === undefined ? {} : { access }),
+        signal: context.signal,
+        clock,
+        random,
+        links,
+        log: context.log,
+      });
+    } catch (error) {
+      unsubscribe?.();
+      throw error;
+    }
+    if (changed) link.setAccess(request.access?.current());
     void link.closed.then(() => unsubscribe?.());
-    return {
-      publicUrl: link.publicUrl,
-      expiresAt: undefined,
-      closed: link.closed,
-      close: () => link.close(),
-    };
+    return sessionOf(link);
   }
 
   async diagnose({ name }: OpenRequest): Promise<readonly Finding[]> {
@@ -113,4 +120,13 @@ export class RelayProvider implements TunnelProvider {
       clock,
     });
   }
+}
+
+function sessionOf(link: LastingLink): TunnelSession {
+  return {
+    publicUrl: link.publicUrl,
+    expiresAt: undefined,
+    closed: link.closed,
+    close: () => link.close(),
+  };
 }

@@ -48,6 +48,8 @@ export class AgentExchange implements Exchange, StreamReceiver {
       return Flow.consumed;
     }
     if (head.status < 200 && head.status !== 101) {
+      // Their number has no bound: what the way does not take at once is left out.
+      if (this.#stream.waits) return Flow.consumed;
       return this.#stream.sendHead(FrameType.response, text, undefined, false);
     }
     this.#answered = true;

@@ -9,7 +9,6 @@ export class LinkGroup implements ServingLink {
   readonly guarded: boolean;
   readonly returns: boolean;
   readonly #members = new Set<ServingLink>();
-
   constructor(id: string, first: ServingLink) {
     this.id = id;
     this.dialect = first.dialect;
@@ -20,6 +19,11 @@ export class LinkGroup implements ServingLink {
 
   get size(): number {
     return this.#members.size;
+  }
+
+  get leaving(): boolean {
+    for (const member of this.#members) if (!member.leaving) return false;
+    return true;
   }
 
   get active(): number {
@@ -37,10 +41,12 @@ export class LinkGroup implements ServingLink {
     this.#members.delete(link);
   }
 
-  /** To whichever has the least in flight. */
+  /** To whichever has the least in flight; to one that was told to go while there is no other. */
   forward(exchange: Exchange, target: string): void {
     let best: ServingLink | undefined;
+    const allLeave = this.leaving;
     for (const member of this.#members) {
+      if (!allLeave && member.leaving) continue;
       if (best === undefined || member.active < best.active) best = member;
     }
     best?.forward(exchange, target);

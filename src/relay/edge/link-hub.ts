@@ -22,6 +22,9 @@ import { WaitingRoom } from './waiting-room.ts';
 /** How long the exchanges of a link may go on after its successor took over. */
 const SUPERSEDED_GRACE_MS = 10_000;
 
+/** Of one name at once, with those that only finish what they have: nobody may fill the relay with them. */
+const MAX_LINKS_OF_NAME = 16;
+
 /** What the windows of downloads may grow by, those of all tunnels together. */
 const GROWTH_BYTES = 134_217_728;
 
@@ -70,7 +73,8 @@ export interface Admission {
 export class LinkHub {
   readonly names: NameRegistry;
   readonly #options: LinkHubOptions;
-  readonly #links = new Set<ServingLink>();
+  /** With the name each serves or served. */
+  readonly #links = new Map<ServingLink, string>();
   readonly #budget = new WindowBudget(GROWTH_BYTES);
   readonly #pending: WaitingRoom;
   #draining = false;
@@ -92,7 +96,7 @@ export class LinkHub {
 
   get streams(): number {
     let streams = 0;
-    for (const link of this.#links) streams += link.active;
+    for (const link of this.#links.keys()) streams += link.active;
     return streams;
   }
 
@@ -144,19 +148,22 @@ export class LinkHub {
     );
   }
 
-  /** Ends a name's link and everything on it. Says whether there was one. */
+  /** Ends a name's links and everything on them. Says whether there was one. */
   disconnect(name: string, forGood: boolean, reason: string): boolean {
     const holder = this.names.find(name);
     if (holder === undefined) return false;
     if (forGood) this.names.release(name, holder, true);
-    holder.link.close(forGood ? 'dismissed' : 'closing', reason);
+    // Also links that only finish what they have.
+    for (const [link, of] of [...this.#links]) {
+      if (of === name) link.close(forGood ? 'dismissed' : 'closing', reason);
+    }
     return true;
   }
 
   /** Asks every agent to dial elsewhere; what is in flight goes on. */
   drain(): void {
     this.#draining = true;
-    for (const link of this.#links) {
+    for (const link of this.#links.keys()) {
       link.goaway('draining', 'the relay is shutting down');
       // Nobody will come in its place, so nothing is won by waiting for more.
       if (!link.returns) link.whenIdle(() => link.close('draining', 'the relay is shutting down'));
@@ -181,7 +188,7 @@ export class LinkHub {
   close(): void {
     this.#draining = true;
     this.#pending.close();
-    for (const link of [...this.#links]) link.close('draining', 'the relay is shutting down');
+    for (const link of [...this.#links.keys()]) link.close('draining', 'the relay is shutting down');
     this.names.close();
   }
 
@@ -232,11 +239,15 @@ export class LinkHub {
       link.close('overloaded', 'the relay is shutting down');
       return undefined;
     }
+    if (this.#linksOf(name) >= MAX_LINKS_OF_NAME) {
+      link.close('overloaded', `${MAX_LINKS_OF_NAME} links of the name ${name} are open already`);
+      return undefined;
+    }
     const linkId = randomUUID();
     const partner = this.#partnerOf(applicant);
     if (partner !== undefined) {
       partner.link.add(link);
-      this.#links.add(link);
+      this.#links.set(link, name);
       acknowledge(publicUrl(name), linkId);
       log.info({ name, link: linkId, partner: partner.holder.linkId }, 'link registered');
       return this.#admission(link, linkId, partner.holder);
@@ -249,7 +260,7 @@ export class LinkHub {
       link.close('nameTaken', `somebody else holds the name ${name}`);
       return undefined;
     }
-    this.#links.add(link);
+    this.#links.set(link, name);
     // Routing is live by now; the acknowledgement leaves before the first request can.
     acknowledge(publicUrl(name), linkId);
     const { dialect, guarded } = link;
@@ -259,6 +270,12 @@ export class LinkHub {
     this.names.wake(name);
     if (claimed.replaced !== undefined) this.#retire(claimed.replaced.link);
     return this.#admission(link, linkId, holder);
+  }
+
+  #linksOf(name: string): number {
+    let count = 0;
+    for (const other of this.#links.values()) if (other === name) count += 1;
+    return count;
   }
 
   /** The links of the same agent that hold the name already. */
@@ -291,6 +308,10 @@ export class LinkHub {
 
   /** The old link of a name finishes what it has, and gets no more. */
   #retire(link: ServingLink): void {
+    if (link.leaving) {
+      link.whenIdle(() => link.end('superseded'));
+      return;
+    }
     link.goaway('superseded', 'the name was registered again with the same credential');
     const timer = this.#options.clock.setTimer(end, SUPERSEDED_GRACE_MS);
     link.whenIdle(end);

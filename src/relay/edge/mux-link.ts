@@ -10,6 +10,7 @@ export class MuxLink implements ServingLink {
   readonly dialect = 'tunneld';
   readonly guarded = true;
   readonly returns = true;
+  leaving = false;
   readonly #mux: Mux;
 
   constructor(mux: Mux) {
@@ -32,6 +33,7 @@ export class MuxLink implements ServingLink {
   }
 
   goaway(reason: GoawayReason, detail: string): void {
+    if (reason === 'draining') this.leaving = true;
     this.#mux.goaway(reason, detail);
   }
 

@@ -9,6 +9,8 @@ export interface ServingLink {
   readonly guarded: boolean;
   /** It dials again when it is asked to go. */
   readonly returns: boolean;
+  /** It was asked to go, and ends by itself once its successor serves and nothing is on it. */
+  readonly leaving: boolean;
   /** Requests in flight. */
   readonly active: number;
   /** Carries one visitor's exchange; answers it here when the agent can take no more. */

@@ -20,6 +20,8 @@ export interface HeartbeatOptions {
   /** How long silence is taken to mean nothing, where that differs (milliseconds). */
   deadAfterMs?(): number;
   ping(): void;
+  /** Now and then while the peer is heard of. */
+  alive?(): void;
   dead(why: string): void;
 }
 
@@ -67,6 +69,7 @@ export class Heartbeat {
       this.#giveUp('the peer reads nothing');
       return;
     }
+    if (silentMs < PING_AFTER_MS) this.#options.alive?.();
     // Also when only we were silent: the peer's own questions may be stuck behind a slow upload.
     if (silentMs >= PING_AFTER_MS || !this.#options.spoke()) this.#options.ping();
     // To the next multiple of the interval, counted from the last byte heard.

@@ -15,6 +15,8 @@ const ROUNDS_WITHOUT_GROWTH = 3;
 /** How long the highest rate and the shortest round trip count (milliseconds). */
 const RATE_WINDOW_MS = 2_000;
 const TRIP_WINDOW_MS = 10_000;
+/** Far more than any way and its buffers hold: the peer answers no PING, and they must not pile up. */
+const MAX_MARKS = 4_096;
 
 /** A PING under way. */
 interface Mark {
@@ -79,11 +81,14 @@ export class LinkPace {
 
   /** A PING should follow when so many bytes were sent in all. */
   get nextMark(): number {
+    if (this.#off) return Number.POSITIVE_INFINITY;
     return (this.#marks.at(-1)?.sent ?? this.#delivered) + Math.max(LEAST_STEP_BYTES, this.#allowance >>> 4);
   }
 
   /** A PING leaves behind so many bytes. */
   mark(sent: number, now: number): void {
+    if (this.#marks.length >= MAX_MARKS) this.giveUp();
+    if (this.#off) return;
     // What was idle before says nothing of the rate.
     if (this.#marks.length === 0 && sent - this.#delivered < this.#allowance / 2) this.#deliveredAt = now;
     this.#marks.push({ sent, at: now, delivered: this.#delivered, deliveredAt: this.#deliveredAt });
@@ -137,12 +142,13 @@ export class LinkPace {
   }
 
   #allow(): void {
-    if (this.#off) return;
     const gain = this.#searching ? SEARCH_GAIN : GAIN;
     const wayMs = (this.shortestTripMs ?? 0) * gain + SLACK_MS;
     const wanted = Math.max(LEAST_ALLOWANCE_BYTES, this.#rate.value * wayMs);
     this.#allowance = this.#searching ? Math.max(this.#allowance, wanted) : wanted;
     this.sendUntil = this.isLong ? this.#delivered + this.#allowance : Number.POSITIVE_INFINITY;
+    // No answer will come that could let anybody go on: a little more, with a PING behind it.
+    if (this.#marks.length === 0) this.sendUntil = Math.max(this.sendUntil, this.#fullAt + LEAST_STEP_BYTES);
   }
 }
 

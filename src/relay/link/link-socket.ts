@@ -219,7 +219,8 @@ export class LinkSocket {
     if (error) return;
     if (slab !== undefined) returnSlab(slab);
     this.#progressAt = this.#clock.monotonic();
-    if (this.#socket.writableLength === 0 && !this.#scheduled) this.#flush();
+    // A pong may still wait in the socket; its end wakes nobody.
+    if (this.#inFlight.length === 0 && !this.#scheduled) this.#flush();
     if (this.#congested && this.#socket.writableLength + this.#fill - SLAB_START < RELAXED_BYTES) {
       this.#congested = false;
       this.onRelaxed?.();

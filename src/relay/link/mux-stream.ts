@@ -39,7 +39,7 @@ export const MAX_HEAD_BYTES = 32_768;
 
 /** One exchange on a link: two byte directions, each with its own credit. */
 export class MuxStream {
-  readonly id: number;
+  #id: number;
   receiver: StreamReceiver | undefined;
   readonly #mux: Mux;
   /** Bytes the peer lets us send. */
@@ -64,23 +64,30 @@ export class MuxStream {
   #waitingHeads: { type: number; text: string }[] | undefined;
   #endWaiting = false;
   #localEnded = false;
-  /** The peer knows this stream. */
-  #opened: boolean;
   #remoteEnded = false;
   #gone = false;
 
   constructor(mux: Mux, id: number, sendCredit: number, receiveCredit: number) {
     this.#mux = mux;
-    this.id = id;
-    this.#opened = mux.answers;
+    this.#id = id;
     this.#sendCredit = sendCredit;
     this.#receiveCredit = receiveCredit;
     this.#window = receiveCredit;
   }
 
+  /** 0 until the request left: the peer knows nothing of this stream. */
+  get id(): number {
+    return this.#id;
+  }
+
   /** Nothing can be sent or received any more. */
   get gone(): boolean {
     return this.#gone;
+  }
+
+  /** What was sent last is still here. */
+  get waits(): boolean {
+    return this.#waiting !== undefined;
   }
 
   get localEnded(): boolean {
@@ -107,7 +114,7 @@ export class MuxStream {
     const taken = Math.min(length, this.#sendCredit, this.#mux.maxFrame - 2 - text.length);
     const complete = taken === length;
     this.#sendCredit -= taken;
-    this.#opened = true;
+    this.#depart();
     this.#mux.wire.head(type, this.id, text, first, taken, end && complete);
     if (complete) {
       if (end) this.#afterLocalEnd();
@@ -163,7 +170,7 @@ export class MuxStream {
   reset(code: number): void {
     if (this.#gone) return;
     // A visitor may be gone before its request left: the peer must not hear of that id at all.
-    if (this.#opened) this.#mux.sendReset(this.id, code);
+    if (this.id !== 0) this.#mux.sendReset(this.id, code);
     this.#leave();
   }
 
@@ -272,6 +279,10 @@ export class MuxStream {
     } else this.receiver?.drained();
   }
 
+  #depart(): void {
+    if (this.#id === 0) this.#id = this.#mux.depart(this);
+  }
+
   #sendWaitingHeads(heads: { type: number; text: string }[]): boolean {
     for (let head = heads[0]; head !== undefined; head = heads[0]) {
       if (this.#mux.wire.congested) {
@@ -279,7 +290,7 @@ export class MuxStream {
         return false;
       }
       heads.shift();
-      this.#opened = true;
+      this.#depart();
       this.#mux.wire.head(head.type, this.id, head.text, undefined, 0, false);
     }
     this.#waitingHeads = undefined;

@@ -56,6 +56,8 @@ export class Mux implements FrameReceiver {
   readonly maxFrame: number;
   readonly #options: MuxOptions;
   readonly #streams = new Map<number, MuxStream>();
+  /** Their requests have not left yet, and may leave in another order. */
+  readonly #unsent = new Set<MuxStream>();
   readonly #waitingForWire = new Set<MuxStream>();
   readonly #heartbeat: Heartbeat;
   readonly #pace: LinkPace;
@@ -77,7 +79,8 @@ export class Mux implements FrameReceiver {
       clock: options.clock,
       spoke: () => this.wire.takeSpoke(),
       stalledMs: () => this.wire.stalledMs,
-      ping: () => this.#ask(),
+      ping: () => this.#mark(),
+      alive: () => this.#distrust(),
       dead: (why) => this.wire.destroy(new LinkError('closing', why)),
     });
     this.wire.receiver = this;
@@ -89,7 +92,7 @@ export class Mux implements FrameReceiver {
   }
 
   get active(): number {
-    return this.#streams.size;
+    return this.#streams.size + this.#unsent.size;
   }
 
   get closed(): boolean {
@@ -103,13 +106,23 @@ export class Mux implements FrameReceiver {
 
   /** A new stream, or undefined at the limit. */
   open(): MuxStream | undefined {
-    if (this.#closed || this.#streams.size >= this.#options.maxStreams || this.exhausted) return undefined;
-    return this.#add(++this.#lastId);
+    if (this.#closed || this.active >= this.#options.maxStreams || this.exhausted) return undefined;
+    const stream = this.#create(0);
+    this.#unsent.add(stream);
+    this.wire.eager = this.active <= 1;
+    return stream;
+  }
+
+  /** The request of a stream leaves: ids go up in this order. */
+  depart(stream: MuxStream): number {
+    this.#unsent.delete(stream);
+    this.#streams.set(++this.#lastId, stream);
+    return this.#lastId;
   }
 
   /** Calls back once no stream is open; at once if none is. */
   whenIdle(callback: () => void): void {
-    if (this.#streams.size === 0) callback();
+    if (this.active === 0) callback();
     else this.#idle = callback;
   }
 
@@ -199,21 +212,18 @@ export class Mux implements FrameReceiver {
 
   forget(stream: MuxStream): void {
     this.#waitingForWire.delete(stream);
-    if (!this.#streams.delete(stream.id)) return;
-    this.wire.eager = this.#streams.size <= 1;
-    if (this.#streams.size === 0) {
+    if (!this.#unsent.delete(stream) && !this.#streams.delete(stream.id)) return;
+    this.wire.eager = this.active <= 1;
+    if (this.active === 0) {
       const idle = this.#idle;
       this.#idle = undefined;
       idle?.();
     }
   }
 
-  #add(id: number): MuxStream {
+  #create(id: number): MuxStream {
     const { sendWindow, receiveWindow } = this.#options;
-    const stream = new MuxStream(this, id, sendWindow, receiveWindow);
-    this.#streams.set(id, stream);
-    this.wire.eager = this.#streams.size <= 1;
-    return stream;
+    return new MuxStream(this, id, sendWindow, receiveWindow);
   }
 
   #onRequest(id: number, payload: Buffer, end: boolean): void {
@@ -221,12 +231,17 @@ export class Mux implements FrameReceiver {
     if (onRequest === undefined) throw new LinkError('protocol', 'a request on the side that asks');
     if (id <= this.#lastId) throw new LinkError('protocol', `stream id ${id} was used before`);
     this.#lastId = id;
+    // Each request that is refused has an answer, which credit does not bound.
+    if (this.wire.overfull) throw new LinkError('protocol', 'the peer asks and does not read');
     if (this.#streams.size >= this.#options.maxStreams) {
       this.sendReset(id, ResetCode.refused);
       return;
     }
     const { text, first } = splitHead(payload);
-    onRequest(this.#add(id), text, first, end);
+    const stream = this.#create(id);
+    this.#streams.set(id, stream);
+    this.wire.eager = this.active <= 1;
+    onRequest(stream, text, first, end);
   }
 
   /** Frames for a stream that ended a moment ago are normal; for one that never was they are not. */
@@ -249,7 +264,7 @@ export class Mux implements FrameReceiver {
   #mark(): void {
     // Before the frame: it counts its own bytes, and must not ask for another.
     this.#pace.mark(this.wire.sent, this.clock.monotonic());
-    this.wire.markAt = this.#pace.nextMark;
+    this.#followPace();
     this.wire.frame(FrameType.ping, 0, NO_BYTES, 0, 0, false);
   }
 
@@ -259,21 +274,18 @@ export class Mux implements FrameReceiver {
     this.wire.markAt = this.#pace.nextMark;
   }
 
-  /** The heartbeat's question. */
-  #ask(): void {
-    if (this.#pace.waitingMs(this.clock.monotonic()) >= UNANSWERED_MS) {
-      this.#pace.giveUp();
-      this.#followPace();
-      this.#onRelaxed();
-    }
-    this.#mark();
+  #distrust(): void {
+    if (this.#pace.waitingMs(this.clock.monotonic()) < UNANSWERED_MS) return;
+    this.#pace.giveUp();
+    this.#followPace();
+    this.#onRelaxed();
   }
 
   #onClosed(error: LinkError): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#heartbeat.stop();
-    const streams = [...this.#streams.values()];
+    const streams = [...this.#streams.values(), ...this.#unsent];
     for (const stream of streams) stream.onLinkLost(error.message);
     this.#options.onClosed(error);
   }

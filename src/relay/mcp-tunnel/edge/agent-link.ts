@@ -40,6 +40,7 @@ export interface AgentLinkOptions {
 export class AgentLink implements ServingLink {
   readonly guarded = false;
   readonly returns = false;
+  readonly leaving = false;
   /** Path in front of what the agent is asked for, where tunnels are told apart by path. */
   pathPrefix = '';
   readonly #options: AgentLinkOptions;
