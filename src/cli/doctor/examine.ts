@@ -1,6 +1,7 @@
 import { loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { upstreamOf } from '../../config/upstream.ts';
+import type { Clock } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
 import { Redactor } from '../../core/redact.ts';
 import { Secret } from '../../core/secret.ts';
@@ -8,7 +9,7 @@ import type { TunnelStatus } from '../../core/status.ts';
 import type { DaemonClient } from '../daemon-client.ts';
 import type { CliIo } from '../io.ts';
 import { type CheckReport, runChecks } from './check.ts';
-import { machineChecks } from './machine-checks.ts';
+import { machineChecks, SilentDaemonError } from './machine-checks.ts';
 import { type LiveTunnel, type TunnelFacts, tunnelChecks } from './tunnel-checks.ts';
 
 /** One check may take this long (milliseconds). */
@@ -22,16 +23,19 @@ const CHECK_MS = 8_000;
 export async function examine(name: string | undefined, io: CliIo): Promise<readonly CheckReport[]> {
   const paths = io.paths();
   const client = await io.daemon();
+  const inTime = <T>(answer: Promise<T>) => expected(bounded(answer, io.clock));
   const [config, daemon] = await Promise.all([
     expected(loadConfig(paths.configFile, { optional: !paths.configRequired, env: io.env })),
-    expected(client.info()),
+    inTime(client.info()),
   ]);
+  // A daemon of another protocol says who it is, and no more.
+  const statuses = daemon instanceof TunneldError ? daemon : await inTime(client.list());
   const redactor = new Redactor();
   const ours = new Set<number>();
   const tunnels =
-    daemon instanceof TunneldError
+    statuses instanceof TunneldError
       ? configured(config, ours)
-      : await running(await client.list(), client, redactor, ours);
+      : await running(statuses, client, redactor, ours);
   if (name !== undefined && !tunnels.some((tunnel) => tunnel.name === name)) {
     throw new TunneldError('TUNNEL_NOT_FOUND', `No tunnel is called "${name}".`);
   }
@@ -39,13 +43,24 @@ export async function examine(name: string | undefined, io: CliIo): Promise<read
     for (const url of [daemon.relayUrl, daemon.healthUrl]) ours.add(Number(new URL(url).port));
   }
   const wanted = tunnels.filter((tunnel) => name === undefined || tunnel.name === name);
-  const checks = [...machineChecks({ io, paths, config, daemon }), ...wanted.flatMap(tunnelChecks)];
+  const silence = statuses instanceof TunneldError ? { silence: statuses } : {};
+  const checks = [
+    ...machineChecks({ io, paths, config, daemon, ...silence }),
+    ...wanted.flatMap(tunnelChecks),
+  ];
   const reports = await runChecks(checks, io.clock, CHECK_MS);
   return reports.map((report) => ({
     ...report,
     detail: redactor.clean(report.detail),
     remedy: redactor.clean(report.remedy),
   }));
+}
+
+function bounded<T>(answer: Promise<T>, clock: Clock): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.setTimer(() => reject(new SilentDaemonError(CHECK_MS)), CHECK_MS);
+    answer.then(resolve, reject).finally(() => timer.cancel());
+  });
 }
 
 async function expected<T>(work: Promise<T>): Promise<T | TunneldError> {
