@@ -6,7 +6,6 @@ import { TunneldError } from '../../core/errors.ts';
 import { Redactor } from '../../core/redact.ts';
 import { Secret } from '../../core/secret.ts';
 import type { TunnelStatus } from '../../core/status.ts';
-import type { DaemonClient } from '../daemon-client.ts';
 import type { CliIo } from '../io.ts';
 import { type CheckReport, runChecks } from './check.ts';
 import { machineChecks, SilentDaemonError } from './machine-checks.ts';
@@ -16,11 +15,18 @@ import { type LiveTunnel, type TunnelFacts, tunnelChecks } from './tunnel-checks
 const CHECK_MS = 8_000;
 
 /**
+ * For glibc: resolv.conf(5). A process does not end while a lookup of its own hangs, and by default
+ * that takes 10 s for each name server.
+ */
+const SHORT_LOOKUPS = 'timeout:2 attempts:1';
+
+/**
  * Looks at everything, causes before consequences. Never a secret in what it finds.
  *
  * @throws {TunneldError} `TUNNEL_NOT_FOUND`
  */
 export async function examine(name: string | undefined, io: CliIo): Promise<readonly CheckReport[]> {
+  io.env['RES_OPTIONS'] ??= SHORT_LOOKUPS;
   const paths = io.paths();
   const client = await io.daemon();
   const inTime = <T>(answer: Promise<T>) => expected(bounded(answer, io.clock));
@@ -35,7 +41,7 @@ export async function examine(name: string | undefined, io: CliIo): Promise<read
   const tunnels =
     statuses instanceof TunneldError
       ? configured(config, ours)
-      : await running(statuses, client, redactor, ours);
+      : await running(statuses, { client, clock: io.clock }, redactor, ours);
   if (name !== undefined && !tunnels.some((tunnel) => tunnel.name === name)) {
     throw new TunneldError('TUNNEL_NOT_FOUND', `No tunnel is called "${name}".`);
   }
@@ -81,13 +87,13 @@ function configured(config: Config | TunneldError, ours: ReadonlySet<number>): r
 
 async function running(
   statuses: readonly TunnelStatus[],
-  client: DaemonClient,
+  asked: Asked,
   redactor: Redactor,
   ours: Set<number>,
 ): Promise<readonly TunnelFacts[]> {
   return await Promise.all(
     statuses.map(async (status) => {
-      const live = await liveTunnel(status, client);
+      const live = await liveTunnel(status, asked);
       if (live.token !== undefined) redactor.add(live.token);
       ours.add(Number(live.gatewayUrl.port));
       return { name: status.name, upstream: new URL(status.upstream), live, ours };
@@ -95,12 +101,15 @@ async function running(
   );
 }
 
-async function liveTunnel(status: TunnelStatus, client: DaemonClient): Promise<LiveTunnel> {
+type Asked = Pick<LiveTunnel, 'client' | 'clock'>;
+
+async function liveTunnel(status: TunnelStatus, asked: Asked): Promise<LiveTunnel> {
+  const { client } = asked;
   const { gatewayUrl, config } = await client.inspect(status.name);
   const relay = (config as { readonly relay?: { readonly url: string } }).relay;
   const shown = status.insecurePublic ? undefined : await expected(client.showToken(status.name));
   const token =
     shown === undefined || shown instanceof TunneldError ? {} : { token: new Secret(shown.token) };
   const relayUrl = relay === undefined ? {} : { relayUrl: new URL(relay.url) };
-  return { status, client, gatewayUrl: new URL(gatewayUrl), ...relayUrl, ...token };
+  return { status, ...asked, gatewayUrl: new URL(gatewayUrl), ...relayUrl, ...token };
 }
