@@ -63,9 +63,10 @@ export class ServiceNotifier {
     this.#tell('STOPPING=1', 'STATUS=draining', `EXTEND_TIMEOUT_USEC=${(drainMs + AFTER_DRAIN_MS) * 1_000}`);
   }
 
+  /** Also while it drains, which may take longer than the watchdog waits. */
   #signOfLife(everyMs: number): void {
     this.#options.clock.setTimer(() => {
-      if (!this.#stopped) this.#tell('WATCHDOG=1');
+      this.#tell('WATCHDOG=1');
       this.#signOfLife(everyMs);
     }, everyMs);
   }

@@ -57,6 +57,8 @@ export interface DaemonOptions {
 export class Daemon implements DaemonApi, MetricsSource {
   readonly #options: DaemonOptions;
   readonly #tunnels = new Map<string, Tunnel>();
+  /** Removed, and not gone yet: the next one of that name begins after it. */
+  readonly #leaving = new Map<string, Promise<void>>();
   readonly #listeners = new Set<(status: TunnelStatus) => void>();
   readonly #startedAt: number;
   readonly #ownerKey: Secret;
@@ -243,6 +245,8 @@ export class Daemon implements DaemonApi, MetricsSource {
       this.#configError = { code, message, remedy, at: clock.now() };
       return;
     }
+    // What an edit adds now would outlive `close`.
+    if (this.#stopping) return;
     this.#configError = undefined;
     const before = this.#config;
     this.#config = config;
@@ -265,6 +269,7 @@ export class Daemon implements DaemonApi, MetricsSource {
     const tunnels = [...this.#tunnels.values()];
     await Promise.allSettled(tunnels.map((tunnel) => tunnel.drain(drainMs)));
     await Promise.allSettled(tunnels.map((tunnel) => tunnel.close('the daemon stops')));
+    await Promise.allSettled(this.#leaving.values());
   }
 
   async #upWithSpec(name: string, spec: unknown): Promise<UpResult> {
@@ -294,6 +299,7 @@ export class Daemon implements DaemonApi, MetricsSource {
 
   /** Makes a tunnel what the definition says, new or known, and remembers it. */
   async #define(name: string, wanted: TunnelDefinition, spec?: TunnelSpec): Promise<UpResult> {
+    await this.#leaving.get(name);
     const known = this.#tunnels.get(name);
     const changed = known !== undefined && known.definition.config !== wanted.config;
     const definition = this.#definitions.withToken(name, wanted);
@@ -324,10 +330,16 @@ export class Daemon implements DaemonApi, MetricsSource {
     }
     for (const [name, config] of Object.entries(after.tunnels)) {
       if (isDeepStrictEqual(before.tunnels[name], config)) continue;
-      const definition = this.#definitions.fromFile(name, config, before.tunnels[name]);
-      const tunnel = this.#tunnels.get(name) ?? this.#add(name, definition);
-      yield tunnel.apply(definition, 'the config file changed');
+      yield this.#defineFromFile(name, config, before.tunnels[name]);
     }
+  }
+
+  async #defineFromFile(name: string, config: TunnelConfig, before: TunnelConfig | undefined): Promise<void> {
+    await this.#leaving.get(name);
+    if (this.#stopping) return;
+    const definition = this.#definitions.fromFile(name, config, before);
+    const tunnel = this.#tunnels.get(name) ?? this.#add(name, definition);
+    await tunnel.apply(definition, 'the config file changed');
   }
 
   #add(name: string, definition: TunnelDefinition): Tunnel {
@@ -358,10 +370,24 @@ export class Daemon implements DaemonApi, MetricsSource {
     return tunnel;
   }
 
+  /** From now on nobody finds it; one of its name that is asked for meanwhile is another. */
   async #drop(tunnel: Tunnel, cause: string): Promise<void> {
-    await tunnel.close(cause);
     this.#tunnels.delete(tunnel.name);
-    await this.#options.logs.closeTunnel(tunnel.name);
+    const gone = this.#release(tunnel, cause);
+    this.#leaving.set(
+      tunnel.name,
+      gone.catch(() => {}),
+    );
+    await gone;
+  }
+
+  async #release(tunnel: Tunnel, cause: string): Promise<void> {
+    try {
+      await tunnel.close(cause);
+    } finally {
+      await this.#options.logs.closeTunnel(tunnel.name);
+      this.#leaving.delete(tunnel.name);
+    }
   }
 
   #find(name: string): Tunnel {

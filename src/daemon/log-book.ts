@@ -1,3 +1,4 @@
+import type { DestinationStream } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import { createLogger, type Logger } from '../core/log.ts';
 import type { Redactor } from '../core/redact.ts';
@@ -10,6 +11,8 @@ export interface LogBookOptions {
   readonly maxTotalBytes: number;
   readonly redactor: Redactor;
   readonly clock: Clock;
+  /** Gets every line of every file too, as they have it. */
+  readonly copy?: DestinationStream;
 }
 
 /** The daemon's log files: its own, and one for each tunnel. */
@@ -53,11 +56,20 @@ export class LogBook {
   #open(name: string): Logger {
     let entry = this.#files.get(name);
     if (entry === undefined) {
-      const { level, ...rest } = this.#options;
+      const { level, copy, ...rest } = this.#options;
       const file = new LogFile({ ...rest, name });
-      entry = { file, log: createLogger(level, file) };
+      entry = { file, log: createLogger(level, copy === undefined ? file : this.#both(file, copy)) };
       this.#files.set(name, entry);
     }
     return entry.log;
+  }
+
+  #both(file: LogFile, copy: DestinationStream): DestinationStream {
+    return {
+      write: (line) => {
+        file.write(line);
+        copy.write(this.#options.redactor.clean(line));
+      },
+    };
   }
 }

@@ -6,6 +6,7 @@ import { serviceNotifier } from '../core/service-notifier.ts';
 import { VERSION } from '../core/version.ts';
 import { announceFailure, announceReady } from './announce.ts';
 import { serviceStatus } from './service-status.ts';
+import { standardOutput } from './standard-output.ts';
 import { type RunningDaemon, startDaemon } from './start-daemon.ts';
 
 /** sysexits' EX_CONFIG: service managers are told not to start us again after it. */
@@ -21,9 +22,14 @@ const LAST_WORDS_MS = 1_000;
 process.umask(0o077);
 
 const { values } = parseArgs({
-  options: { config: { type: 'string' }, 'ready-fd': { type: 'string' } },
+  options: {
+    config: { type: 'string' },
+    'ready-fd': { type: 'string' },
+    'log-stdout': { type: 'boolean' },
+  },
 });
 const readyFd = values['ready-fd'] === undefined ? undefined : Number(values['ready-fd']);
+const logged = values['log-stdout'] === true;
 const notifier = serviceNotifier(process.env, systemClock);
 const env = values.config === undefined ? process.env : { ...process.env, TUNNELD_CONFIG: values.config };
 
@@ -48,6 +54,7 @@ try {
     env,
     clock: systemClock,
     random: Math.random,
+    ...(logged ? { logCopy: standardOutput() } : {}),
     // Unlike a second signal, a second command that asks does not cut the drain short.
     onStop: () => {
       if (!stopping) stop('control');
@@ -58,7 +65,8 @@ try {
     status: () => serviceStatus(daemon.list()),
     subscribe: (listener) => daemon.subscribe(listener),
   });
-  announceReady(readyFd, { version: VERSION, socket: paths.socket });
+  // Where the log is printed, it says so in a line of its own form.
+  if (readyFd !== undefined || !logged) announceReady(readyFd, { version: VERSION, socket: paths.socket });
 } catch (error) {
   announceFailure(readyFd, error);
   process.exit(exitCodeOf(error));

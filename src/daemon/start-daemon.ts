@@ -1,3 +1,4 @@
+import type { DestinationStream } from 'pino';
 import { loadConfig } from '../config/load.ts';
 import type { Paths } from '../config/paths.ts';
 import { prepareFolders } from '../config/private-files.ts';
@@ -30,6 +31,8 @@ export interface StartOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly random: () => number;
+  /** Gets every log line too. */
+  readonly logCopy?: DestinationStream;
   /** Somebody asked for the end through the control socket. */
   readonly onStop: () => void;
 }
@@ -60,7 +63,7 @@ export async function startDaemon(options: StartOptions): Promise<RunningDaemon>
 }
 
 async function assemble(
-  { paths, env, clock, random, onStop }: StartOptions,
+  { paths, env, clock, random, logCopy, onStop }: StartOptions,
   releases: (() => Promise<void> | void)[],
 ): Promise<RunningDaemon> {
   const notes = prepareFolders(paths);
@@ -70,7 +73,8 @@ async function assemble(
   const config: Config = await loadConfig(paths.configFile, { optional: !paths.configRequired, env, onNote });
 
   const redactor = new Redactor();
-  const logs = new LogBook({ directory: paths.logDir, ...config.daemon.log, redactor, clock });
+  const copy = logCopy === undefined ? {} : { copy: logCopy };
+  const logs = new LogBook({ directory: paths.logDir, ...config.daemon.log, redactor, clock, ...copy });
   releases.push(() => logs.close());
   const log = logs.daemon;
   const store = new StateStore(paths.stateFile, { clock });

@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os';
 import { resolvePaths } from '../config/paths.ts';
+import { systemClock } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
 import { type Scope, type ServiceDefinition, SYSTEM_ENVIRONMENT, serviceEnvironment } from './definition.ts';
 import { unitFile } from './installed.ts';
@@ -39,6 +40,7 @@ export function createServiceManager(request: ServiceRequest): ServiceManager {
         file,
         run,
         uid,
+        clock: systemClock,
         ...(behindSudo === undefined ? {} : { user: behindSudo }),
       });
     }

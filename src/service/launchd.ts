@@ -1,4 +1,6 @@
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Clock, sleep } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
 import { LABEL, type ServiceDefinition } from './definition.ts';
 import { launchdPlist } from './launchd-plist.ts';
@@ -12,7 +14,12 @@ export interface LaunchdOptions {
   readonly uid: number;
   /** Who runs the system's daemon: the user behind sudo. */
   readonly user?: string;
+  readonly clock: Clock;
 }
+
+/** Stopping drains, for up to the agent's exit time-out (45 s). Then launchd ends it. */
+const UNLOAD_MS = 60_000;
+const POLL_MS = 250;
 
 /** launchd: an agent of the user, or a daemon of the system. */
 export class Launchd implements ServiceManager {
@@ -45,8 +52,11 @@ export class Launchd implements ServiceManager {
   async install(): Promise<InstallResult> {
     await this.assertUsable();
     const outcome = writeUnit(this.file, await this.render());
+    // launchd makes the log file and not its folder; without it the agent does not start.
+    if (this.scope === 'user')
+      mkdirSync(this.#options.definition.paths.logDir, { recursive: true, mode: 0o700 });
     const loaded = (await this.status()).state !== 'not loaded';
-    if (loaded && outcome !== 'unchanged') await this.#launchctl('bootout', this.#service);
+    if (loaded && outcome !== 'unchanged') await this.#unload();
     if (!loaded || outcome !== 'unchanged') await this.#must('bootstrap', this.#domain, this.file);
     const hints =
       this.scope === 'user' ? ['It runs while you are logged in; --system runs it from boot on.'] : [];
@@ -55,7 +65,7 @@ export class Launchd implements ServiceManager {
 
   async uninstall(): Promise<boolean> {
     await this.assertUsable();
-    await this.#launchctl('bootout', this.#service);
+    await this.#unload();
     return removeUnit(this.file);
   }
 
@@ -92,6 +102,21 @@ export class Launchd implements ServiceManager {
 
   get #service(): string {
     return `${this.#domain}/${LABEL}`;
+  }
+
+  /** `bootout` may return before the daemon has drained; what it used is free only then. */
+  async #unload(): Promise<void> {
+    const { clock } = this.#options;
+    await this.#launchctl('bootout', this.#service);
+    const deadline = clock.monotonic() + UNLOAD_MS;
+    while ((await this.status()).state !== 'not loaded') {
+      if (clock.monotonic() >= deadline)
+        throw new TunneldError(
+          'SERVICE_FAILED',
+          `launchd still has ${this.#service} after ${UNLOAD_MS / 1_000} s`,
+        );
+      await sleep(clock, POLL_MS);
+    }
   }
 
   async #assertInstalled(): Promise<void> {

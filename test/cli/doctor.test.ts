@@ -6,6 +6,7 @@ import { type Check, firstOf, ok, runChecks } from '../../src/cli/doctor/check.t
 import { isEverywhere, parseListeners } from '../../src/cli/doctor/listeners.ts';
 import { nodeVersion } from '../../src/cli/doctor/machine-checks.ts';
 import { systemClock } from '../../src/core/clock.ts';
+import { TunneldError } from '../../src/core/errors.ts';
 import { VERSION } from '../../src/core/version.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { startTestRelay } from '../relayd/harness.ts';
@@ -174,6 +175,32 @@ describe('tunneld doctor', () => {
     const { user, daemon } = await consoleWith(await healthyTunnel());
     daemon.version = '0.0.1';
     expect(await firstFault(user)).toMatchObject({ id: 'daemon', detail: expect.stringContaining('0.0.1') });
+  });
+
+  it('names a daemon that speaks another protocol, and looks at the rest', async () => {
+    const { user, daemon } = await consoleWith(await healthyTunnel());
+    daemon.version = '0.0.1';
+    daemon.list = () => {
+      throw new TunneldError('PROTOCOL_MISMATCH', 'The daemon (0.0.1) speaks protocol 0, this command 1');
+    };
+    const { id, detail } = await firstFault(user);
+    expect({ id, detail }).toEqual({ id: 'daemon', detail: expect.stringContaining('0.0.1') });
+  });
+
+  it('gives up a daemon that does not answer as soon as any other check', async () => {
+    const { user, daemon } = await consoleWith();
+    const asked = new Promise<void>((resolve) => {
+      daemon.info = () => {
+        resolve();
+        return new Promise<never>(() => {}) as never;
+      };
+    });
+    const clock = new FakeClock();
+    user.clock = clock;
+    const fault = firstFault(user);
+    await asked;
+    await clock.advance(8_000);
+    expect(await fault).toMatchObject({ id: 'daemon', detail: expect.stringContaining('8 s') });
   });
 
   it('names a clock that is off', async () => {

@@ -164,6 +164,24 @@ it('restarts a tunnel as a new session under the same URL, and forgets one that 
   expect(running.daemon.list()).toEqual([]);
 });
 
+it('brings a tunnel up anew that is asked for while it is being removed', async () => {
+  await running.daemon.up('figma', { port: server.port });
+  await until('healthy');
+  const removed = running.daemon.remove('figma');
+  const [{ created }] = await Promise.all([running.daemon.up('figma', { port: server.port }), removed]);
+  expect(created).toBe(true);
+  await until('healthy');
+});
+
+it('starts no tunnel any more that an edit adds while the daemon ends', async () => {
+  const reloaded = (async () => {
+    writeFileSync(running.daemon.info().configFile ?? '', `tunnels: { figma: { port: ${server.port} } }`);
+    await running.daemon.reload();
+  })();
+  await Promise.all([running.close(), reloaded]);
+  expect(running.daemon.list()).toEqual([]);
+});
+
 it('lets the old token in during the grace, and refuses it afterwards', async () => {
   const { token: old = '' } = await running.daemon.up('figma', { port: server.port });
   await until('healthy');

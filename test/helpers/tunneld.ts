@@ -40,6 +40,8 @@ export class Tunneld implements AsyncDisposable {
   main: string;
   /** Who runs it; this process's own user by default. */
   user: number | undefined;
+  /** A program, and its first arguments, that runs it; what it starts runs there too. */
+  within: readonly string[] = [];
 
   private constructor(folder: string, main: string, relayPort: number, healthPort: number) {
     this.folder = folder;
@@ -87,7 +89,8 @@ export class Tunneld implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       const user = this.user === undefined ? {} : { uid: this.user, gid: this.user };
       const options = { env: { ...this.env, ...env }, timeout: RUN_TIMEOUT_MS, cwd: this.folder, ...user };
-      execFile(process.execPath, [this.main, ...args], options, (error, stdout, stderr) => {
+      const [program = '', ...words] = [...this.within, process.execPath, this.main, ...args];
+      execFile(program, words, options, (error, stdout, stderr) => {
         if (error === null) resolve({ code: 0, stdout, stderr });
         else if (typeof error.code === 'number') resolve({ code: error.code, stdout, stderr });
         else reject(new Error(`tunneld ${args.join(' ')}: ${error.message}\n${stdout}${stderr}`));

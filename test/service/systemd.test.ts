@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { resolvePaths } from '../../src/config/paths.ts';
@@ -8,6 +8,7 @@ import { Launchd } from '../../src/service/launchd.ts';
 import type { ProgramResult } from '../../src/service/manager.ts';
 import { Systemd } from '../../src/service/systemd.ts';
 import { TaskScheduler } from '../../src/service/task-scheduler.ts';
+import { FakeClock } from '../helpers/fake-clock.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
 import { thrownBy } from '../helpers/thrown.ts';
 
@@ -134,17 +135,32 @@ describe('systemd', () => {
 });
 
 describe('launchd', () => {
+  const clock = new FakeClock();
   const agent = (program?: string) =>
-    new Launchd({ definition: definition('user', program), file: join(folder, 'a.plist'), run, uid: 501 });
+    new Launchd({
+      definition: definition('user', program),
+      file: join(folder, 'a.plist'),
+      run,
+      uid: 501,
+      clock,
+    });
 
   it('loads an agent, and loads a changed one anew', async () => {
     answers = { ' print ': { code: 113 } };
     const { hints } = await agent().install();
     expect(hints.join()).toContain('while you are logged in');
+    // launchd does not start what it cannot log for.
+    expect(statSync(definition('user').paths.logDir).mode & 0o777).toBe(0o700);
     expect(calls).toContain(`launchctl bootstrap gui/501 ${join(folder, 'a.plist')}`);
     answers = { ' print ': { stdout: '\tstate = running\n\tpid = 9\n' } };
     calls.length = 0;
-    await agent('/opt/new/main.js').install();
+    const changed = agent('/opt/new/main.js').install();
+    await clock.advance(3_000);
+    expect(calls.join()).not.toContain('bootstrap');
+    answers = { ' print ': { code: 113 } };
+    await clock.advance(250);
+    await changed;
+    answers = { ' print ': { stdout: '\tstate = running\n\tpid = 9\n' } };
     expect(calls.filter((call) => !call.includes(' print '))).toEqual([
       'launchctl bootout gui/501/tunneld.daemon',
       `launchctl bootstrap gui/501 ${join(folder, 'a.plist')}`,
@@ -155,7 +171,13 @@ describe('launchd', () => {
   });
 
   it('keeps its hands off the daemons of the system without root', async () => {
-    const daemon = new Launchd({ definition: definition('system'), file: join(folder, 'd'), run, uid: 501 });
+    const daemon = new Launchd({
+      definition: definition('system'),
+      file: join(folder, 'd'),
+      run,
+      uid: 501,
+      clock,
+    });
     expect(await thrownBy(() => daemon.install())).toMatchObject({ code: 'SERVICE_PERMISSION' });
   });
 });

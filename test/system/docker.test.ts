@@ -72,6 +72,17 @@ describeWithEngine(
       }
     });
 
+    it('take options of the relay behind the name of its image, and print what they log', async () => {
+      const options = ['--domain=tunnel.example.com', '--open'];
+      const relay = await docker('run', '--detach', '--network', 'none', 'tunneld-relay', ...options);
+      const daemon = await docker('run', '--detach', '--network', 'none', 'tunneld');
+      await container(relay).until('healthy');
+      await container(daemon).until('healthy');
+      expect(await docker('logs', relay)).toContain('tunnel.example.com');
+      expect(JSON.parse(await docker('logs', daemon))).toMatchObject({ msg: 'daemon started' });
+      await docker('rm', '--force', relay, daemon);
+    });
+
     it('bring what ngrok needs on the system inside', async () => {
       const words = ['run', '--rm', '--network', 'none', '--entrypoint', 'node', 'tunneld'];
       const load = "require('/opt/tunneld/node_modules/@ngrok/ngrok'); console.log('loaded')";
@@ -225,6 +236,7 @@ describeWithEngine(
             docker('logs', relayId),
             docker('logs', daemonId),
           ]);
+          expect(shown.at(-1)).toContain('"to":"healthy"');
           expect(shown.join('')).toContain('/run/secrets/relay-token');
           for (const credential of [token, relayToken]) expect(shown.join('')).not.toContain(credential);
 

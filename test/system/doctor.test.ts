@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
@@ -18,6 +19,8 @@ import { startTestRelay } from '../relayd/harness.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const NOBODY = 65_534;
+/** An address of the loopback that nobody else has. */
+const NAME_SERVER = '127.53.53.53';
 
 let home: Tunneld;
 const mounts: string[] = [];
@@ -296,6 +299,31 @@ describe('doctor names first', () => {
     });
   });
 
+  it.for([
+    [
+      'are silent',
+      () => undefined,
+      /^the relay's name relay\.example\.com does not resolve \(no answer within 3 s\)$/,
+    ],
+    ['fail', servfail, /^the relay's name relay\.example\.com does not resolve \(EAI_AGAIN\)$/],
+  ] as const)(
+    'name servers that are there and %s',
+    { timeout: 60_000 },
+    async ([_how, answer, detail], { skip }) => {
+      await withNameServer(answer, skip);
+      await using server = await startDualEra();
+      await home.run('up', 'figma', `--port=${server.port}`, '--relay=http://relay.example.com', '--no-wait');
+      const from = performance.now();
+      await expectFault({
+        id: 'relay dns',
+        tunnel: 'figma',
+        detail: expect.stringMatching(detail),
+        remedy: 'Check the name servers of this machine, and the address of the relay.',
+      });
+      expect(performance.now() - from).toBeLessThan(9_000);
+    },
+  );
+
   it('a clock that is off', async () => {
     await using server = await startDualEra();
     const yesterday = new Date(Date.now() - 86_400_000).toUTCString();
@@ -421,6 +449,35 @@ describe('doctor names first', () => {
     );
   });
 });
+
+/** Has the home's commands and daemon ask a name server of ours, in a mount namespace of their own. */
+async function withNameServer(
+  answer: (query: Buffer) => Buffer | undefined,
+  skip: (why: string) => never,
+): Promise<void> {
+  const route = readFileSync('/proc/net/route', 'utf8');
+  if (!/^\w+\t0{8}\t/m.test(route)) skip('this machine has no default route, which is named first');
+  if (spawnSync('unshare', ['--mount', 'true']).status !== 0) skip('this machine lets nobody mount');
+  const server = dgram.createSocket('udp4');
+  onTestFinished(() => void server.close());
+  server.on('message', (query, { port, address }) => {
+    const response = answer(query);
+    if (response !== undefined) server.send(response, port, address);
+  });
+  server.bind(53, NAME_SERVER);
+  await once(server, 'listening');
+  const file = join(home.folder, 'resolv.conf');
+  writeFileSync(file, `nameserver ${NAME_SERVER}\n`);
+  const run = 'mount --bind "$0" /etc/resolv.conf && exec "$@"';
+  home.within = ['unshare', '--mount', 'sh', '-c', run, file];
+}
+
+/** The question with the answer bit and the code "server failure": RFC 1035, 4.1.1. */
+function servfail(query: Buffer): Buffer {
+  const response = Buffer.from(query);
+  response.writeUInt16BE(0x8182, 2);
+  return response;
+}
 
 const wantsLogin = () =>
   http.createServer((_, response) => void response.writeHead(401, { 'www-authenticate': 'Bearer' }).end());

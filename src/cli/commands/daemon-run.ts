@@ -8,7 +8,13 @@ export const daemonRun: Command = {
   name: 'daemon run',
   summary: 'Run the daemon in the foreground',
   positionals: [],
-  options: CONFIG_OPTION,
+  options: {
+    ...CONFIG_OPTION,
+    'log-stdout': {
+      type: 'boolean',
+      summary: 'Also print what goes into the log files, as it is there (NDJSON)',
+    },
+  },
   examples: [
     ['tunneld daemon run', 'For containers, and to watch a start that fails. Ctrl-C stops it.'],
     ['TUNNELD_LOG_LEVEL=debug tunneld daemon run', 'With everything it does.'],
@@ -19,7 +25,8 @@ export const daemonRun: Command = {
 
   async run(args, outer) {
     const io = withConfigOption(args, outer);
-    const child = spawn(process.execPath, [io.daemonProgram], {
+    const words = args.flag('log-stdout') ? ['--log-stdout'] : [];
+    const child = spawn(process.execPath, [io.daemonProgram, ...words], {
       env: { ...io.env, ...pathVariables(io.paths()) },
       stdio: 'inherit',
       // A process group of its own: Ctrl-C reaches it once, through us. A second signal would end

@@ -1,18 +1,24 @@
 import { loadConfig } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { upstreamOf } from '../../config/upstream.ts';
+import type { Clock } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
 import { Redactor } from '../../core/redact.ts';
 import { Secret } from '../../core/secret.ts';
 import type { TunnelStatus } from '../../core/status.ts';
-import type { DaemonClient } from '../daemon-client.ts';
 import type { CliIo } from '../io.ts';
 import { type CheckReport, runChecks } from './check.ts';
-import { machineChecks } from './machine-checks.ts';
+import { machineChecks, SilentDaemonError } from './machine-checks.ts';
 import { type LiveTunnel, type TunnelFacts, tunnelChecks } from './tunnel-checks.ts';
 
 /** One check may take this long (milliseconds). */
 const CHECK_MS = 8_000;
+
+/**
+ * For glibc: resolv.conf(5). A process does not end while a lookup of its own hangs, and by default
+ * that takes 10 s for each name server.
+ */
+const SHORT_LOOKUPS = 'timeout:2 attempts:1';
 
 /**
  * Looks at everything, causes before consequences. Never a secret in what it finds.
@@ -20,18 +26,22 @@ const CHECK_MS = 8_000;
  * @throws {TunneldError} `TUNNEL_NOT_FOUND`
  */
 export async function examine(name: string | undefined, io: CliIo): Promise<readonly CheckReport[]> {
+  io.env['RES_OPTIONS'] ??= SHORT_LOOKUPS;
   const paths = io.paths();
   const client = await io.daemon();
+  const inTime = <T>(answer: Promise<T>) => expected(bounded(answer, io.clock));
   const [config, daemon] = await Promise.all([
     expected(loadConfig(paths.configFile, { optional: !paths.configRequired, env: io.env })),
-    expected(client.info()),
+    inTime(client.info()),
   ]);
+  // A daemon of another protocol says who it is, and no more.
+  const statuses = daemon instanceof TunneldError ? daemon : await inTime(client.list());
   const redactor = new Redactor();
   const ours = new Set<number>();
   const tunnels =
-    daemon instanceof TunneldError
+    statuses instanceof TunneldError
       ? configured(config, ours)
-      : await running(await client.list(), client, redactor, ours);
+      : await running(statuses, { client, clock: io.clock }, redactor, ours);
   if (name !== undefined && !tunnels.some((tunnel) => tunnel.name === name)) {
     throw new TunneldError('TUNNEL_NOT_FOUND', `No tunnel is called "${name}".`);
   }
@@ -39,13 +49,24 @@ export async function examine(name: string | undefined, io: CliIo): Promise<read
     for (const url of [daemon.relayUrl, daemon.healthUrl]) ours.add(Number(new URL(url).port));
   }
   const wanted = tunnels.filter((tunnel) => name === undefined || tunnel.name === name);
-  const checks = [...machineChecks({ io, paths, config, daemon }), ...wanted.flatMap(tunnelChecks)];
+  const silence = statuses instanceof TunneldError ? { silence: statuses } : {};
+  const checks = [
+    ...machineChecks({ io, paths, config, daemon, ...silence }),
+    ...wanted.flatMap(tunnelChecks),
+  ];
   const reports = await runChecks(checks, io.clock, CHECK_MS);
   return reports.map((report) => ({
     ...report,
     detail: redactor.clean(report.detail),
     remedy: redactor.clean(report.remedy),
   }));
+}
+
+function bounded<T>(answer: Promise<T>, clock: Clock): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.setTimer(() => reject(new SilentDaemonError(CHECK_MS)), CHECK_MS);
+    answer.then(resolve, reject).finally(() => timer.cancel());
+  });
 }
 
 async function expected<T>(work: Promise<T>): Promise<T | TunneldError> {
@@ -66,13 +87,13 @@ function configured(config: Config | TunneldError, ours: ReadonlySet<number>): r
 
 async function running(
   statuses: readonly TunnelStatus[],
-  client: DaemonClient,
+  asked: Asked,
   redactor: Redactor,
   ours: Set<number>,
 ): Promise<readonly TunnelFacts[]> {
   return await Promise.all(
     statuses.map(async (status) => {
-      const live = await liveTunnel(status, client);
+      const live = await liveTunnel(status, asked);
       if (live.token !== undefined) redactor.add(live.token);
       if (live.gatewayUrl !== undefined) ours.add(Number(live.gatewayUrl.port));
       return { name: status.name, upstream: new URL(status.upstream), live, ours };
@@ -80,7 +101,10 @@ async function running(
   );
 }
 
-async function liveTunnel(status: TunnelStatus, client: DaemonClient): Promise<LiveTunnel> {
+type Asked = Pick<LiveTunnel, 'client' | 'clock'>;
+
+async function liveTunnel(status: TunnelStatus, asked: Asked): Promise<LiveTunnel> {
+  const { client } = asked;
   const { gatewayUrl, config } = await client.inspect(status.name);
   const relay = (config as { readonly relay?: { readonly url: string } }).relay;
   const shown = status.insecurePublic ? undefined : await expected(client.showToken(status.name));
@@ -88,5 +112,5 @@ async function liveTunnel(status: TunnelStatus, client: DaemonClient): Promise<L
     shown === undefined || shown instanceof TunneldError ? {} : { token: new Secret(shown.token) };
   const relayUrl = relay === undefined ? {} : { relayUrl: new URL(relay.url) };
   const gateway = gatewayUrl === '' ? {} : { gatewayUrl: new URL(gatewayUrl) };
-  return { status, client, ...gateway, ...relayUrl, ...token };
+  return { status, ...asked, ...gateway, ...relayUrl, ...token };
 }

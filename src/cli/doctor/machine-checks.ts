@@ -23,6 +23,17 @@ export interface MachineFacts {
   readonly paths: Paths;
   readonly config: Config | TunneldError;
   readonly daemon: DaemonInfo | TunneldError;
+  /** Why the daemon did not say which tunnels it has. */
+  readonly silence?: TunneldError;
+}
+
+/** It is there, and does not answer. */
+export class SilentDaemonError extends TunneldError {
+  constructor(limitMs: number) {
+    super('DAEMON_UNREACHABLE', `The daemon did not answer within ${limitMs / 1_000} s`, {
+      remedy: 'It may be overloaded or hanging: look at its log, or stop it and start it again.',
+    });
+  }
 }
 
 /** What every tunnel stands on, causes first. */
@@ -126,6 +137,7 @@ async function ports({ config: found, daemon: info }: MachineFacts): Promise<Out
     if (pid === info.pid) return ok(`relay at ${info.relayUrl}, health at ${info.healthUrl}`);
     return bad(`${info.healthUrl} is answered by somebody else`, 'Restart the daemon.');
   }
+  if (info instanceof SilentDaemonError) return skipped('the daemon that does not answer may have them');
   if (found instanceof TunneldError) return skipped('the configuration does not say which');
   const wanted = [
     ['relayPort', 'TUNNELD_DAEMON_RELAY_PORT', found.daemon.relayPort],
@@ -154,9 +166,10 @@ async function service({ io, paths, daemon: info }: MachineFacts): Promise<Outco
   return ok([state, detail].filter((text) => text !== undefined).join(', '));
 }
 
-async function daemon({ daemon: info, paths }: MachineFacts): Promise<Outcome> {
+async function daemon({ daemon: info, silence, paths }: MachineFacts): Promise<Outcome> {
   if (info instanceof TunneldError) {
-    const stale = info.code === 'DAEMON_UNREACHABLE' && existsSync(paths.socket);
+    const silent = info instanceof SilentDaemonError;
+    const stale = !silent && info.code === 'DAEMON_UNREACHABLE' && existsSync(paths.socket);
     const detail = stale ? `${info.message}; the socket is left over from one that was killed` : info.message;
     return bad(detail, info.remedy);
   }
@@ -164,6 +177,7 @@ async function daemon({ daemon: info, paths }: MachineFacts): Promise<Outcome> {
     const remedy = 'Restart it: `tunneld daemon stop`, then `tunneld daemon start`.';
     return bad(`the daemon (pid ${info.pid}) is version ${info.version}, this command ${VERSION}`, remedy);
   }
+  if (silence !== undefined) return bad(silence.message, silence.remedy);
   return ok(`version ${info.version}, pid ${info.pid}, since ${info.startedAt}`);
 }
 

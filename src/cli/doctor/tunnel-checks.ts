@@ -1,7 +1,8 @@
-import { lookup } from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import type { Clock } from '../../core/clock.ts';
 import { GATEWAY_HEALTH_PATH, INSTANCE_HEADER } from '../../core/markers.ts';
+import { lookUp } from '../../core/name-lookup.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { TunnelStatus } from '../../core/status.ts';
 import type { DaemonClient } from '../daemon-client.ts';
@@ -26,6 +27,7 @@ export interface TunnelFacts {
 export interface LiveTunnel {
   readonly status: TunnelStatus;
   readonly client: DaemonClient;
+  readonly clock: Clock;
   /** Absent while it does not run. */
   readonly gatewayUrl?: URL;
   /** Of a relay that is not the daemon's own. */
@@ -110,21 +112,15 @@ async function network(live: LiveTunnel): Promise<Outcome> {
   return bad('there is no default route: this machine is offline', 'Connect it to a network.');
 }
 
-async function dns({ status }: LiveTunnel): Promise<Outcome> {
+async function dns({ status, clock }: LiveTunnel): Promise<Outcome> {
   const host = status.publicUrl === undefined ? undefined : new URL(status.publicUrl).hostname;
   if (host === undefined || isIP(host.replace(/^\[|\]$/g, '')) !== 0 || host === 'localhost') {
     return skipped('the public URL has no name to look up');
   }
-  try {
-    const { address } = await lookup(host);
-    return ok(`${host} is ${address}`);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    return bad(
-      `${host} does not resolve (${code})`,
-      'Check the name servers of this machine, and the provider.',
-    );
-  }
+  const found = await lookUp(host, clock);
+  if ('address' in found) return ok(`${host} is ${found.address}`);
+  const remedy = 'Check the name servers of this machine, and the provider.';
+  return bad(`${host} does not resolve (${found.failure})`, remedy);
 }
 
 async function session({ status }: LiveTunnel): Promise<Outcome> {

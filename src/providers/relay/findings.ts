@@ -1,8 +1,8 @@
-import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Clock } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
+import { lookUp } from '../../core/name-lookup.ts';
 import type { Finding } from '../../core/status.ts';
 import { dial } from '../../relay/agent/agent-dial.ts';
 import { ForeignEndpointError } from '../../relay/agent/foreign-endpoint.ts';
@@ -27,25 +27,21 @@ export interface Subject {
  */
 export async function findings({ relayUrl, name, refusal, clock }: Subject): Promise<readonly Finding[]> {
   const host = relayUrl.hostname.replace(/^\[|\]$/g, '');
-  const resolved = isIP(host) === 0 ? [await resolves(host)] : [];
+  const resolved = isIP(host) === 0 ? [await resolves(host, clock)] : [];
   if (resolved.some(({ ok }) => !ok)) return resolved;
   const link = await opensLink(relayUrl, clock);
   return link.ok ? [...resolved, link, ...registration(name, refusal)] : [...resolved, link];
 }
 
-async function resolves(host: string): Promise<Finding> {
-  try {
-    const { address } = await lookup(host);
-    return good('dns', `${host} is ${address}`);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    return {
-      name: 'dns',
-      ok: false,
-      detail: `the relay's name ${host} does not resolve (${code})`,
-      remedy: 'Check the name servers of this machine, and the address of the relay.',
-    };
-  }
+async function resolves(host: string, clock: Clock): Promise<Finding> {
+  const found = await lookUp(host, clock);
+  if ('address' in found) return good('dns', `${host} is ${found.address}`);
+  return {
+    name: 'dns',
+    ok: false,
+    detail: `the relay's name ${host} does not resolve (${found.failure})`,
+    remedy: 'Check the name servers of this machine, and the address of the relay.',
+  };
 }
 
 /** Shakes hands as a session does, certificate included, and says no more. */
