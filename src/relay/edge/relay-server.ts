@@ -213,10 +213,16 @@ export class RelayServer {
     }));
   }
 
-  /** The host is the base domain's, or that of a tunnel which is served now. */
+  /**
+   * The host is the base domain's, or that of a tunnel which is served now.
+   *
+   * @param host lower case; with a port it is none
+   */
   serves(host: string): boolean {
     const domain = this.#routing.base.hostname;
     if (host === domain) return true;
+    // Whoever asks chooses it, and what one tunnel is asked for by many names would be many to others.
+    if (host.includes(':')) return false;
     const name = this.#routing.nameInHost(host);
     return name !== undefined && this.#hub.names.find(name) !== undefined;
   }
