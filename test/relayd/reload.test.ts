@@ -103,6 +103,15 @@ describe('a token file that cannot be read', () => {
     expect(await admin(relay, '/metrics')).toContain('tunneld_relay_stale{what="tokens"} 0');
   });
 
+  it('that is empty, as it is while it is written in place, ends no tunnel', async () => {
+    const { auth, write } = tokenFile('alice-token:alice');
+    const relay = await startTestRelay({ auth, adminPort: 0 });
+    await relay.link('alice', ALICE);
+    write('');
+    await expect.poll(() => admin(relay, '/readyz'), POLL).toContain('list of tokens is empty');
+    expect(await statusOf(relay, 'alice')).toBe(200);
+  });
+
   it('with a mistake in it is said without the token', async () => {
     const { auth, write } = tokenFile('alice-token:alice');
     const relay = await startTestRelay({ auth, adminPort: 0 });
