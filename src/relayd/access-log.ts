@@ -27,10 +27,15 @@ export class AccessLog {
   }
 }
 
+/** Why a request reached no tunnel, or none that is known to be there. */
+const NO_TUNNEL: ReadonlySet<string | undefined> = new Set(['unknown-tunnel', 'no-oauth']);
+
 /** Queries and secret path segments are credentials: no log has them. */
 function lineOf({ request, peer, name, target, status, durationMs, responseBytes, outcome, reason }: Visit) {
-  // Without a tunnel the segments are not known apart: a token in a mistyped URL is a token too.
-  const path = name === undefined ? loggedPath(target).split('/').slice(0, 2).join('/') : loggedPath(target);
+  // Without a tunnel the segments are not known apart: a token in a mistyped URL is a token too. Many
+  // an address names a tunnel that nobody has.
+  const served = name !== undefined && !NO_TUNNEL.has(reason);
+  const path = served ? loggedPath(target) : loggedPath(request.target).split('/').slice(0, 2).join('/');
   return {
     kind: 'request',
     tunnel: name,

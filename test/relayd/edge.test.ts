@@ -207,6 +207,27 @@ describe('operations', () => {
     expect(JSON.stringify(relay.logged())).not.toContain('hush');
   });
 
+  it('have no token in the log where a client looks for OAuth, or mistyped the address', async () => {
+    const relay = await startTestRelay();
+    await relay.link('figma');
+    await relay.ask('figma.tunnel.test', '/.well-known/oauth-protected-resource/t/hush/mcp');
+    const byPath = await startTestRelay({ routing: 'path' });
+    await byPath.link('figma');
+    await byPath.ask('tunnel.test', '/.well-known/oauth-authorization-server/figma/t/hush/mcp');
+    for (const path of ['/t/hush/mcp', '/t/hush', '/t/hush/.well-known/openid-configuration']) {
+      await byPath.ask('tunnel.test', path);
+    }
+    const lines = [relay, byPath].flatMap((it) => it.logged().filter(({ kind }) => kind === 'request'));
+    expect(lines.map(({ path }) => path)).toEqual([
+      '/.well-known/oauth-protected-resource/t/***/mcp',
+      '/.well-known/oauth-authorization-server/t/***/mcp',
+      '/t',
+      '/t',
+      '/t',
+    ]);
+    expect(JSON.stringify(lines)).not.toContain('hush');
+  });
+
   it('end by telling the agents to dial again', async () => {
     const relay = await startTestRelay();
     const link = await relay.link('figma');
