@@ -152,9 +152,11 @@ describe('a reload', () => {
 
   it('names what counts only after a restart', async () => {
     const relay = await startTestRelay();
-    const next = { port: 9_999, routing: 'path', publicUrl: new URL('http://other.test') } as const;
-    expect(relay.reload(next)).toEqual(['port', 'routing', 'public-url']);
-    expect(relay.logged().at(-1)).toMatchObject({ waiting: ['port', 'routing', 'public-url'] });
+    const publicUrl = new URL('http://other.test');
+    const next = { port: 9_999, routing: 'path', publicUrl, mcpTunnelAgents: false } as const;
+    const waiting = ['port', 'routing', 'public-url', 'mcp-tunnel-agents'];
+    expect(relay.reload(next)).toEqual(waiting);
+    expect(relay.logged().at(-1)).toMatchObject({ waiting });
   });
 
   it('that closes an open relay keeps the tunnels whose token is on the list', async () => {
