@@ -125,7 +125,8 @@ function disconnect({ server, dismissals }: AdministeredRelay, name: string, tim
   if (forMs !== undefined && !(forMs >= 0 && forMs <= LONGEST_DISMISSAL_MS)) {
     return { status: 400, body: errorBody('Expected ?for= with a duration such as 15m, up to 7d') };
   }
-  dismissals.refuse(name, forMs ?? 0);
+  // What is not said of a time leaves a refusal as it is.
+  if (forMs !== undefined) dismissals.refuse(name, forMs);
   const reason = 'the operator of the relay disconnected this tunnel';
   const ended = server.disconnect(name, { reason, forGood: forMs === undefined });
   if (!ended && forMs === undefined) {
