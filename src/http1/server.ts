@@ -125,11 +125,14 @@ export class Http1Server {
       const held = (this.#perAddress.get(address) ?? 0) + 1;
       this.#perAddress.set(address, held);
       socket.once('close', () => this.#release(address));
-      // One too many is told so, which over TLS takes a handshake. A flood is not worth that.
-      if (this.#tls !== undefined && held > 2 * this.#limits.connectionsPerAddress) {
-        socket.on('error', () => {}).destroy();
+      if (isFlood(held, this.#limits.connectionsPerAddress)) {
+        turnOut(socket);
         return;
       }
+    }
+    if (isFlood(this.#connections.size + 1, this.#limits.connections)) {
+      turnOut(socket);
+      return;
     }
     if (this.#tls === undefined) this.#accept(socket);
     else this.#tls.enter(socket);
@@ -177,4 +180,13 @@ export class Http1Server {
     };
     this.#sweeper = this.#options.clock.setTimer(sweep, everyMs);
   }
+}
+
+/** One too many is told so, which takes a moment, and over TLS a handshake. A flood is not worth that. */
+function isFlood(held: number, limit: number): boolean {
+  return held > 2 * Math.max(1, limit);
+}
+
+function turnOut(socket: Socket): void {
+  socket.on('error', () => {}).destroy();
 }

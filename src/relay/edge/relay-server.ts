@@ -38,7 +38,8 @@ const HANDOVER_MS = 1_000;
 
 const DEFAULT_RELAY_LIMITS = {
   headBytes: 16_384,
-  connections: 4_096,
+  // Of visitors: agents' sockets leave them once they are links. Each tunnel may have some event streams.
+  connections: 16_384,
   links: 4_096,
   // More than one address may have connections, so that it takes several to fill it.
   pendingLinks: 512,
