@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { parseNetworks } from '../../src/relayd/settings.ts';
+import { Secret } from '../../src/core/secret.ts';
+import { parseNetworks, type RelayAuth } from '../../src/relayd/settings.ts';
+import { parseGrants } from '../../src/relayd/static-tokens.ts';
 import { thrownBy } from '../helpers/thrown.ts';
 import { connectTo } from '../http1/raw-client.ts';
 import { startTestRelay } from './harness.ts';
@@ -168,6 +170,25 @@ describe('limits', () => {
       expect(headers).toMatchObject({ 'retry-after': '1', 'x-tunneld-relay': 'too-many-requests' });
     },
   );
+
+  it('requestsPerAddress counts what asks for a link, apart from visitors', async () => {
+    const asked: string[] = [];
+    const auth: RelayAuth = {
+      kind: 'static',
+      grants: () => {
+        asked.push('tokens');
+        return parseGrants('alice-token:alice', 'test');
+      },
+    };
+    const relay = await startTestRelay({ auth, limits: { ...limits, requestsPerAddress: 1 } });
+    const guess = () => relay.link('alice', { token: new Secret('guess') });
+    for (let count = 0; count < 2; count++) await relay.ask('alice.tunnel.test', '/');
+    for (let count = 0; count < 2; count++)
+      await expect(guess()).rejects.toMatchObject({ code: 'CREDENTIAL_REJECTED' });
+    const before = asked.length;
+    await expect(guess()).rejects.toMatchObject({ code: 'RELAY_UNREACHABLE', retryable: true });
+    expect(asked).toHaveLength(before);
+  });
 
   it('connectionsPerAddress counts links too', async () => {
     const relay = await startTestRelay({ limits: { ...limits, connectionsPerAddress: 1 } });

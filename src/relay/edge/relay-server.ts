@@ -12,8 +12,9 @@ import { isRegisterPath, McpTunnelAgents } from '../mcp-tunnel/agents.ts';
 import { addressKey } from './address-key.ts';
 import type { Authorize } from './authorization.ts';
 import { FrontDoor, isLinkPath, type VisitLimits } from './front-door.ts';
-import { accessOf, LinkHub } from './link-hub.ts';
+import { accessOf, LinkHub, turnAway } from './link-hub.ts';
 import type { Visit } from './observed-exchange.ts';
+import { RateLimiter } from './rate-limiter.ts';
 import { answerBroken } from './relay-answer.ts';
 import { Routing, type RoutingKind } from './routing.ts';
 import { type ShedOptions, shed } from './shedding.ts';
@@ -119,6 +120,8 @@ export class RelayServer {
   readonly #agents: McpTunnelAgents | undefined;
   readonly #routing: Routing;
   readonly #door: FrontDoor;
+  /** Apart from visitors' requests: those of an office must not lock its agents out. */
+  #dials: RateLimiter;
   #limits: RelayLimits;
   #trusted: BlockList;
   #draining = false;
@@ -129,6 +132,7 @@ export class RelayServer {
     if (limits.headBytes > MAX_PUBLIC_HEAD_BYTES) throw new RangeError('headBytes does not fit the link');
     this.#limits = limits;
     const { clock, log, authorize } = options;
+    this.#dials = new RateLimiter(limits.requestsPerAddress, clock);
     this.#routing = new Routing(
       options.routing.kind,
       options.publicUrl ?? baseUrl(options.host, options.port),
@@ -179,12 +183,13 @@ export class RelayServer {
           // Any other method is told so like every request that is no handshake.
           if (request.method !== 'GET') return false;
           const { address } = this.#visitor(socket, request);
-          this.#agents.accept(request, socket, buffered, address);
+          if (this.#mayDial(socket, address)) this.#agents.accept(request, socket, buffered, address);
           return true;
         }
         if (!isLinkPath(request.target) || this.#routing.nameInHost(request.get('host')) !== undefined)
           return false;
-        this.#hub.accept(request, socket, buffered, this.#visitor(socket, request).address);
+        const { address } = this.#visitor(socket, request);
+        if (this.#mayDial(socket, address)) this.#hub.accept(request, socket, buffered, address);
         return true;
       },
     });
@@ -240,6 +245,9 @@ export class RelayServer {
     this.#limits = now;
     this.#trusted = trustedProxies;
     this.#door.setLimits(now);
+    if (now.requestsPerAddress !== before.requestsPerAddress) {
+      this.#dials = new RateLimiter(now.requestsPerAddress, this.#options.clock);
+    }
     this.#http.setLimits(limits);
     this.#agents?.setLimits(now);
   }
@@ -288,6 +296,15 @@ export class RelayServer {
   async close(): Promise<void> {
     this.#hub.close();
     await this.#http.close();
+  }
+
+  /** Whoever is let in has its token looked up, which may be somebody else's work. */
+  #mayDial(socket: Socket, address: string): boolean {
+    const waitSeconds = this.#dials.take(addressKey(address));
+    if (waitSeconds === 0) return true;
+    const text = 'too many links asked for from this address\n';
+    turnAway(socket, '429 Too Many Requests', text, `Retry-After: ${waitSeconds}\r\n`);
+    return false;
   }
 
   #visitor(socket: Socket, request: RequestHead): Peer {
