@@ -47,20 +47,12 @@ export class Http1Server {
 
   /**
    * @param address port 0 asks the system for a free one
-   * @throws {TunneldError} `PORT_IN_USE`
+   * @throws {TunneldError} `PORT_IN_USE`; `USAGE` for an address that is not this machine's
    */
   async listen(address: { host: string; port: number }): Promise<{ port: number }> {
     await new Promise<void>((resolve, reject) => {
       const onError = (error: NodeJS.ErrnoException) => {
-        const { host, port } = address;
-        const taken = error.code === 'EADDRINUSE' || error.code === 'EACCES';
-        reject(
-          taken
-            ? new TunneldError('PORT_IN_USE', `Cannot listen on ${host}:${port} (${error.code})`, {
-                cause: error,
-              })
-            : error,
-        );
+        reject(listenError(error, address));
       };
       this.#server.once('error', onError);
       this.#server.listen(address.port, address.host, () => {
@@ -179,6 +171,24 @@ export class Http1Server {
       this.#sweeper = this.#options.clock.setTimer(sweep, everyMs);
     };
     this.#sweeper = this.#options.clock.setTimer(sweep, everyMs);
+  }
+}
+
+function listenError(cause: NodeJS.ErrnoException, { host, port }: { host: string; port: number }): Error {
+  const what = `Cannot listen on ${host}:${port} (${cause.code})`;
+  switch (cause.code) {
+    case 'EADDRINUSE':
+    case 'EACCES':
+      return new TunneldError('PORT_IN_USE', what, { cause });
+    case 'EADDRNOTAVAIL':
+    case 'EAFNOSUPPORT':
+    case 'ENOTFOUND':
+      return new TunneldError('USAGE', what, {
+        cause,
+        remedy: 'Listen on an address that this machine has.',
+      });
+    default:
+      return cause;
   }
 }
 

@@ -185,6 +185,23 @@ describe('a name that is refused for a time', () => {
   });
 });
 
+it('an admin port that is taken is said, with what to do', async () => {
+  const first = await startTestRelay({ adminPort: 0 });
+  const taken = Number(first.adminUrl?.port);
+  await expect(startTestRelay({ adminPort: taken })).rejects.toMatchObject({
+    code: 'PORT_IN_USE',
+    message: expect.stringContaining(`127.0.0.1:${taken}`),
+    remedy: expect.stringContaining('--admin-port'),
+  });
+});
+
+it('an address that this machine does not have is said, with what to do', async () => {
+  await expect(startTestRelay({ host: '192.0.2.1' })).rejects.toMatchObject({
+    code: 'USAGE',
+    remedy: expect.stringContaining('an address that this machine has'),
+  });
+});
+
 describe('the admin socket', () => {
   it('is for this user alone, replaces one that nobody answers, and goes with the relay', async () => {
     const path = join(tempFolder(), 'admin.sock');
