@@ -52,6 +52,8 @@ async function unreaped() {
   };
   const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   const startTime = `${boot}/${fields()[19]}`;
+  // While it is still a shell, it would ask.
+  await waitFor(() => readFileSync(`/proc/${parent.pid}/comm`, 'utf8') === 'sleep\n');
   process.kill(pid, 'SIGKILL');
   await waitFor(() => fields()[0] === 'Z');
   return {

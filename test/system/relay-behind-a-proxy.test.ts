@@ -198,20 +198,23 @@ for (const front of FRONTS) {
       expect((await answerTo(stranger)).status).toBe(404);
     });
 
-    it.runIf(front.http2)('serves visitors that speak HTTP/2', async () => {
-      const servername = `alice-busy.${DOMAIN}`;
-      const session = connectHttp2(`https://${servername}:${port}`, {
-        createConnection: () =>
-          connectTls({ host: '127.0.0.1', port, servername, ca: cert, ALPNProtocols: ['h2'] }),
+    // HAProxy passes TLS through, and the relay speaks HTTP/1.1.
+    if (front.http2) {
+      it('serves visitors that speak HTTP/2', async () => {
+        const servername = `alice-busy.${DOMAIN}`;
+        const session = connectHttp2(`https://${servername}:${port}`, {
+          createConnection: () =>
+            connectTls({ host: '127.0.0.1', port, servername, ca: cert, ALPNProtocols: ['h2'] }),
+        });
+        const stream = session.request({ ':path': '/headers', 'x-api-key': token });
+        const [head] = await once(stream, 'response');
+        let text = '';
+        for await (const chunk of stream) text += String(chunk);
+        session.destroy();
+        expect(head).toMatchObject({ ':status': 200 });
+        expect(JSON.parse(text)).toMatchObject({ 'x-forwarded-host': `${servername}:${port}` });
       });
-      const stream = session.request({ ':path': '/headers', 'x-api-key': token });
-      const [head] = await once(stream, 'response');
-      let text = '';
-      for await (const chunk of stream) text += String(chunk);
-      session.destroy();
-      expect(head).toMatchObject({ ':status': 200 });
-      expect(JSON.parse(text)).toMatchObject({ 'x-forwarded-host': `${servername}:${port}` });
-    });
+    }
 
     it('tells the server who the visitor is, and believes no visitor about it', async () => {
       const visit = ask('/headers', { 'x-forwarded-for': '6.6.6.6' });
