@@ -5,6 +5,9 @@ import type { Visit } from '../relay/edge/observed-exchange.ts';
 /** What takes this long is worth a line of its own (milliseconds). */
 const SLOW_MS = 1_000;
 
+/** A rate limit's word. Its refusals cost next to nothing, but for their lines. */
+const OVER_LIMIT = 'too-many-requests';
+
 /** One line for a request, or for a sample of them. */
 export class AccessLog {
   /** The share of unremarkable requests that get a line, from 0 to 1. */
@@ -18,9 +21,10 @@ export class AccessLog {
     this.#random = random;
   }
 
-  /** Errors, broken answers and slow ones always get theirs. */
+  /** Errors, broken answers and slow ones always get theirs, unless a flood could write them. */
   note(visit: Visit): void {
-    const remarkable = visit.status < 100 || visit.status >= 400 || visit.outcome === 'broken';
+    const failed = visit.status < 100 || visit.status >= 400 || visit.outcome === 'broken';
+    const remarkable = failed && visit.reason !== OVER_LIMIT;
     const always = remarkable || visit.durationMs >= SLOW_MS || this.share >= 1;
     if (!always && this.#random() >= this.share) return;
     this.#log.info({ ...lineOf(visit), ...(always ? {} : { share: this.share }) }, 'request');

@@ -280,6 +280,11 @@ describe('the access log', () => {
     expect(lines).toMatchObject([{ share: 0.1 }, { share: 0.1 }]);
   });
 
+  it('has a sample of what a rate limit refused, which may be a flood', () => {
+    const flood = { ...fine, status: 429, reason: 'too-many-requests' };
+    expect(logged(0.1, [0.05, 0.5, 0.5], [flood, flood, flood])).toMatchObject([{ status: 429, share: 0.1 }]);
+  });
+
   it('has every error, every broken answer and every slow one', () => {
     const remarkable: readonly Partial<Visit>[] = [
       { status: 401 },
