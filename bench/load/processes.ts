@@ -40,6 +40,7 @@ export interface RelayProcess extends Measured {
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const SAMPLER = new URL('./sampler.mjs', import.meta.url).href;
+const DEFAULT_RATE = 100;
 const DEFAULT_PER_ADDRESS = 256;
 const AGENT_TOKEN = 'the-token-of-the-agents-of-a-load-run';
 
@@ -56,6 +57,8 @@ export async function startRelayProcess(tunnels: number): Promise<RelayProcess> 
     TUNNELD_RELAY_ADMIN_PORT: String(adminPort),
     TUNNELD_RELAY_ROUTING: 'path',
     TUNNELD_RELAY_PUBLIC_URL: `http://127.0.0.1:${port}`,
+    // They dial all at once, which is held to this.
+    TUNNELD_RELAY_RATE_PER_ADDRESS: String(Math.max(DEFAULT_RATE, tunnels)),
     TUNNELD_RELAY_CONNECTIONS_PER_ADDRESS: String(tunnels + DEFAULT_PER_ADDRESS),
     TUNNELD_RELAY_STATIC_TOKEN: `${AGENT_TOKEN}:load-*`,
   };

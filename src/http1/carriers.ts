@@ -60,11 +60,13 @@ export function findToken(
 /** The path as a log may show it: without query, a secret segment masked, of bounded length. */
 export function loggedPath(target: string): string {
   const query = target.indexOf('?');
-  const path = (query < 0 ? target : target.slice(0, query)).replace(/^\/t\/[^/]+/, '/t/***');
+  const path = (query < 0 ? target : target.slice(0, query)).replace(SECRET_SEGMENT, '$1***');
   return path.length > 256 ? `${path.slice(0, 256)}…` : path;
 }
 
 const SECRET_PATH = /^(\/t\/([^/?]+))/;
+/** Clients that look for OAuth put the well-known part in front of the path they were given. */
+const SECRET_SEGMENT = /^((?:\/\.well-known\/[^/]+)?\/t\/)[^/]+/;
 const BEARER = /^bearer +(\S+)$/i;
 const QUERY_TOKEN = /([?&])token=([^&]*)(&?)/;
 

@@ -47,20 +47,12 @@ export class Http1Server {
 
   /**
    * @param address port 0 asks the system for a free one
-   * @throws {TunneldError} `PORT_IN_USE`
+   * @throws {TunneldError} `PORT_IN_USE`; `USAGE` for an address that is not this machine's
    */
   async listen(address: { host: string; port: number }): Promise<{ port: number }> {
     await new Promise<void>((resolve, reject) => {
       const onError = (error: NodeJS.ErrnoException) => {
-        const { host, port } = address;
-        const taken = error.code === 'EADDRINUSE' || error.code === 'EACCES';
-        reject(
-          taken
-            ? new TunneldError('PORT_IN_USE', `Cannot listen on ${host}:${port} (${error.code})`, {
-                cause: error,
-              })
-            : error,
-        );
+        reject(listenError(error, address));
       };
       this.#server.once('error', onError);
       this.#server.listen(address.port, address.host, () => {
@@ -125,11 +117,14 @@ export class Http1Server {
       const held = (this.#perAddress.get(address) ?? 0) + 1;
       this.#perAddress.set(address, held);
       socket.once('close', () => this.#release(address));
-      // One too many is told so, which over TLS takes a handshake. A flood is not worth that.
-      if (this.#tls !== undefined && held > 2 * this.#limits.connectionsPerAddress) {
-        socket.on('error', () => {}).destroy();
+      if (isFlood(held, this.#limits.connectionsPerAddress)) {
+        turnOut(socket);
         return;
       }
+    }
+    if (isFlood(this.#connections.size + 1, this.#limits.connections)) {
+      turnOut(socket);
+      return;
     }
     if (this.#tls === undefined) this.#accept(socket);
     else this.#tls.enter(socket);
@@ -177,4 +172,31 @@ export class Http1Server {
     };
     this.#sweeper = this.#options.clock.setTimer(sweep, everyMs);
   }
+}
+
+function listenError(cause: NodeJS.ErrnoException, { host, port }: { host: string; port: number }): Error {
+  const what = `Cannot listen on ${host}:${port} (${cause.code})`;
+  switch (cause.code) {
+    case 'EADDRINUSE':
+    case 'EACCES':
+      return new TunneldError('PORT_IN_USE', what, { cause });
+    case 'EADDRNOTAVAIL':
+    case 'EAFNOSUPPORT':
+    case 'ENOTFOUND':
+      return new TunneldError('USAGE', what, {
+        cause,
+        remedy: 'Listen on an address that this machine has.',
+      });
+    default:
+      return cause;
+  }
+}
+
+/** One too many is told so, which takes a moment, and over TLS a handshake. A flood is not worth that. */
+function isFlood(held: number, limit: number): boolean {
+  return held > 2 * Math.max(1, limit);
+}
+
+function turnOut(socket: Socket): void {
+  socket.on('error', () => {}).destroy();
 }

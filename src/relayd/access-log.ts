@@ -5,6 +5,9 @@ import type { Visit } from '../relay/edge/observed-exchange.ts';
 /** What takes this long is worth a line of its own (milliseconds). */
 const SLOW_MS = 1_000;
 
+/** A rate limit's word. Its refusals cost next to nothing, but for their lines. */
+const OVER_LIMIT = 'too-many-requests';
+
 /** One line for a request, or for a sample of them. */
 export class AccessLog {
   /** The share of unremarkable requests that get a line, from 0 to 1. */
@@ -18,19 +21,25 @@ export class AccessLog {
     this.#random = random;
   }
 
-  /** Errors, broken answers and slow ones always get theirs. */
+  /** Errors, broken answers and slow ones always get theirs, unless a flood could write them. */
   note(visit: Visit): void {
-    const remarkable = visit.status < 100 || visit.status >= 400 || visit.outcome === 'broken';
+    const failed = visit.status < 100 || visit.status >= 400 || visit.outcome === 'broken';
+    const remarkable = failed && visit.reason !== OVER_LIMIT;
     const always = remarkable || visit.durationMs >= SLOW_MS || this.share >= 1;
     if (!always && this.#random() >= this.share) return;
     this.#log.info({ ...lineOf(visit), ...(always ? {} : { share: this.share }) }, 'request');
   }
 }
 
+/** Why a request reached no tunnel, or none that is known to be there. */
+const NO_TUNNEL: ReadonlySet<string | undefined> = new Set(['unknown-tunnel', 'no-oauth']);
+
 /** Queries and secret path segments are credentials: no log has them. */
 function lineOf({ request, peer, name, target, status, durationMs, responseBytes, outcome, reason }: Visit) {
-  // Without a tunnel the segments are not known apart: a token in a mistyped URL is a token too.
-  const path = name === undefined ? loggedPath(target).split('/').slice(0, 2).join('/') : loggedPath(target);
+  // Without a tunnel the segments are not known apart: a token in a mistyped URL is a token too. Many
+  // an address names a tunnel that nobody has.
+  const served = name !== undefined && !NO_TUNNEL.has(reason);
+  const path = served ? loggedPath(target) : loggedPath(request.target).split('/').slice(0, 2).join('/');
   return {
     kind: 'request',
     tunnel: name,

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import ms, { type StringValue } from 'ms';
+import { TunneldError } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
 import type { RelayServer } from '../relay/edge/relay-server.ts';
 import { listenOnSocket } from './admin-socket.ts';
@@ -38,7 +39,7 @@ export interface AdminPlaces {
 /**
  * `/healthz`, `/readyz` (503 while draining), `/metrics` and `/tunnels`, on loopback only.
  *
- * @throws {TunneldError} `SOCKET_UNUSABLE`
+ * @throws {TunneldError} `SOCKET_UNUSABLE`, `PORT_IN_USE`
  */
 export async function startAdminEndpoint(
   { port, socket }: AdminPlaces,
@@ -57,12 +58,24 @@ export async function startAdminEndpoint(
     if (port === undefined) return { url: undefined, close };
     const app = await createApp(relay);
     apps.push(app);
-    await app.listen({ host: '127.0.0.1', port });
+    await listenOnPort(app, port);
     const bound = app.server.address() as AddressInfo;
     return { url: new URL(`http://127.0.0.1:${bound.port}`), close };
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+async function listenOnPort(app: FastifyInstance, port: number): Promise<void> {
+  try {
+    await app.listen({ host: '127.0.0.1', port });
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    throw new TunneldError('PORT_IN_USE', `The admin endpoint cannot listen on 127.0.0.1:${port} (${code})`, {
+      cause,
+      remedy: 'Stop what listens there, or choose another with --admin-port (0: none).',
+    });
   }
 }
 
@@ -125,7 +138,8 @@ function disconnect({ server, dismissals }: AdministeredRelay, name: string, tim
   if (forMs !== undefined && !(forMs >= 0 && forMs <= LONGEST_DISMISSAL_MS)) {
     return { status: 400, body: errorBody('Expected ?for= with a duration such as 15m, up to 7d') };
   }
-  dismissals.refuse(name, forMs ?? 0);
+  // What is not said of a time leaves a refusal as it is.
+  if (forMs !== undefined) dismissals.refuse(name, forMs);
   const reason = 'the operator of the relay disconnected this tunnel';
   const ended = server.disconnect(name, { reason, forGood: forMs === undefined });
   if (!ended && forMs === undefined) {

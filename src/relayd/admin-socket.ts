@@ -1,19 +1,18 @@
-import { chmodSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { TunneldError } from '../core/errors.ts';
 
 /**
  * Listens on a Unix socket that only this user may open. One that a killed relay left behind is
- * replaced; one that is answered is not.
+ * replaced; one that is answered is not, nor anything else.
  *
  * @throws {TunneldError} `SOCKET_UNUSABLE`
  */
 export async function listenOnSocket(app: FastifyInstance, path: string): Promise<void> {
   const remedy = 'Choose another path with --admin-socket, in a folder that the relay may write.';
-  if (await isAnswered(path)) {
-    throw new TunneldError('SOCKET_UNUSABLE', `Somebody else listens on ${path}`, { remedy });
-  }
+  const inTheWay = await obstacleAt(path);
+  if (inTheWay !== undefined) throw new TunneldError('SOCKET_UNUSABLE', inTheWay, { remedy });
   // Nobody else may get hold of it between its making and its mode.
   const mask = process.umask(0o177);
   try {
@@ -28,14 +27,26 @@ export async function listenOnSocket(app: FastifyInstance, path: string): Promis
   }
 }
 
-function isAnswered(path: string): Promise<boolean> {
+/** What must not be replaced. */
+async function obstacleAt(path: string): Promise<string | undefined> {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  if (!found.isSocket()) return `${path} is in the way: it is not a socket`;
+  const answer = await tryConnect(path);
+  if (answer === 'connected') return `Somebody else listens on ${path}`;
+  // Nobody is behind it, and only then nobody is.
+  if (answer === 'ECONNREFUSED' || answer === 'ENOENT') return undefined;
+  return `${path} exists and cannot be connected to (${answer})`;
+}
+
+function tryConnect(path: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(path);
     socket.once('connect', () => {
       socket.destroy();
-      resolve(true);
+      resolve('connected');
     });
-    socket.once('error', () => resolve(false));
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
   });
 }
 

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../core/clock.ts';
+import { TunneldError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { Authorization, Authorize, Registration } from '../relay/edge/authorization.ts';
 import { authorizeAnybody, authorizeByProvider, authorizeFromList } from './authorizers.ts';
@@ -42,7 +43,7 @@ export class LiveAuth {
   constructor(options: LiveAuthOptions) {
     this.#options = options;
     this.#auth = options.auth;
-    if (options.auth.kind === 'static') this.#grants = options.auth.grants();
+    if (options.auth.kind === 'static') this.#grants = grantsOf(options.auth);
     this.#authorize = this.#authorizeWith(options.auth);
     this.#watch();
   }
@@ -55,7 +56,7 @@ export class LiveAuth {
   /** @throws {TunneldError} when its tokens cannot be read; nothing has changed then */
   replace(auth: RelayAuth): void {
     const before = this.#auth;
-    const grants = auth.kind === 'static' ? auth.grants() : [];
+    const grants = auth.kind === 'static' ? grantsOf(auth) : [];
     this.#auth = auth;
     this.#authorize = this.#authorizeWith(auth);
     this.#watch();
@@ -85,7 +86,7 @@ export class LiveAuth {
   #readAgain(): void {
     if (this.#auth.kind !== 'static') return;
     try {
-      this.#adopt(this.#auth.grants(), false);
+      this.#adopt(grantsOf(this.#auth), false);
       this.#options.problems.solved('tokens');
     } catch (error) {
       this.#options.problems.report('tokens', error);
@@ -108,4 +109,17 @@ export class LiveAuth {
       this.#watch();
     }, LOOK_EVERY_MS);
   }
+}
+
+/**
+ * A file is empty for a moment while it is written in place, and everybody's tunnels would end for good.
+ *
+ * @throws {TunneldError} when they cannot be read, or there are none
+ */
+function grantsOf(auth: RelayAuth & { readonly kind: 'static' }): readonly TokenGrant[] {
+  const grants = auth.grants();
+  if (grants.length > 0) return grants;
+  throw new TunneldError('USAGE', 'the list of tokens is empty', {
+    remedy: 'To let nobody register any more, stop the relay, or leave a token in it that nobody has.',
+  });
 }

@@ -10,6 +10,7 @@ const FIXED = {
   acme: ({ acme }) => (acme === undefined ? undefined : `${acme.directory} ${acme.email} ${acme.folder}`),
   'redirect-port': ({ redirectPort }) => redirectPort,
   'proxy-protocol': ({ proxyProtocol }) => proxyProtocol,
+  'mcp-tunnel-agents': ({ mcpTunnelAgents }) => mcpTunnelAgents,
   'admin-port': ({ adminPort }) => adminPort,
   'admin-socket': ({ adminSocket }) => adminSocket,
 } as const satisfies Readonly<Record<string, (settings: RelaySettings) => unknown>>;

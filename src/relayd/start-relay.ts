@@ -7,6 +7,7 @@ import { Dismissals } from './dismissals.ts';
 import { LiveAuth } from './live-auth.ts';
 import { Problems } from './problems.ts';
 import { awaitingRestart } from './reload.ts';
+import { Renewal } from './renewal.ts';
 import type { RelaySettings } from './settings.ts';
 import { createTlsSide } from './tls-side.ts';
 import { TunnelCounts } from './tunnel-counts.ts';
@@ -14,11 +15,6 @@ import { VisitCounts } from './visit-counts.ts';
 
 /** After a restart the agents are back within a moment; until then a visitor should not hear 404. */
 const RETURNS_MS = 5_000;
-
-/** Agents that have to register anew do so at this pace: all at once would be a flood. */
-const RENEWALS_PER_SECOND = 50;
-/** How long they have for it (milliseconds). */
-const RENEWAL_MS = 30_000;
 
 export interface RunningRelay {
   readonly port: number;
@@ -49,6 +45,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
   const problems = new Problems(log);
   const tunnels = new TunnelCounts(clock);
   const dismissals = new Dismissals(clock);
+  const renewal = new Renewal(clock);
   const accessLog = new AccessLog(settings.logSample ?? 1, log, Math.random);
   const auth = new LiveAuth({
     auth: settings.auth,
@@ -56,7 +53,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     log,
     problems,
     onRevised: (mayStay) => endAll(server, (tunnel) => !mayStay(tunnel), log),
-    onReplaced: () => renewAll(server, clock, log),
+    onReplaced: () => renewal.start(server),
   });
   const tlsSide = createTlsSide(settings, problems, clock, log);
   const server = new RelayServer({
@@ -64,7 +61,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     port,
     routing: { kind: routing },
     publicUrl,
-    authorize: dismissals.over(auth.authorize),
+    authorize: dismissals.over(renewal.over(auth.authorize)),
     onRegistered: (name) => tunnels.registered(name),
     enforceAccess: true,
     mcpTunnelAgents: settings.mcpTunnelAgents,
@@ -110,6 +107,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     reload(next) {
       const useCertificate = tlsSide.prepare(next.tls);
       auth.replace(next.auth);
+      if (next.auth.kind !== 'provider') renewal.stop();
       server.reconfigure(next.limits, next.trustedProxies);
       tlsSide.reconfigure(next.limits, next.trustedProxies);
       useCertificate();
@@ -123,6 +121,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
       const { drainMs } = running;
       log.info({ drainMs }, 'relay draining');
       auth.close();
+      renewal.stop();
       await tlsSide.stop();
       await server.drain(drainMs);
       await admin?.close();
@@ -138,13 +137,4 @@ function endAll(server: RelayServer, hasToGo: (tunnel: ServedTunnel) => boolean,
     log.warn({ name }, 'tunnel ended: its token is not granted this name any more');
     server.disconnect(name, { reason: 'the token is not valid for this name any more', forGood: true });
   }
-}
-
-/** Asks every agent to register anew. Whoever has not in time does not get around it by staying. */
-function renewAll(server: RelayServer, clock: Clock, log: Logger): void {
-  const before = new Map(server.tunnels.map(({ name, link }) => [name, link]));
-  const reason = 'who may register is decided elsewhere now: register again';
-  void server.shed({ reason, perSecond: RENEWALS_PER_SECOND }).then(() => {
-    clock.setTimer(() => endAll(server, ({ name, link }) => before.get(name) === link, log), RENEWAL_MS);
-  });
 }

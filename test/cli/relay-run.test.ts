@@ -53,3 +53,14 @@ it('SIGHUP reads the file again, and what is wrong with it changes nothing', asy
   expect(code).toBe(0);
   expect(stdout + stderr).not.toContain('hush');
 });
+
+it('SIGHUP means nothing to a relay that ends', async () => {
+  const relay = await startFromFile('staticToken: [one-hush:alice]');
+  relay.write('staticToken: [one-hush:alice]', 'ratePerAddres: 5');
+  const ended = relay.end();
+  relay.hangup();
+  expect((await ended).code).toBe(0);
+  // One that was read would be complained about by now.
+  await relay.says('relay stopped');
+  expect(relay.logged().some(({ msg }) => msg === 'configuration not read again')).toBe(false);
+});

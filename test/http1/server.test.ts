@@ -429,6 +429,22 @@ describe('the server', () => {
     expect(await client.untilEnd()).toBe('');
   });
 
+  it.each([{ connections: 1 }, { connectionsPerAddress: 1 }])(
+    'tells whoever comes next to wait, and has no answer for a flood: %j',
+    async (limits) => {
+      const { connect, server } = await serve(echo, { limits, limitedAddressOf: () => 'everybody' });
+      const first = connect();
+      first.send(GET);
+      await first.until('200');
+      const next = connect();
+      await next.until('too-many-connections');
+      const flood = connect();
+      await waitFor(() => flood.ended || flood.closed);
+      expect(flood.received).toBe('');
+      expect(server.connections).toBe(2);
+    },
+  );
+
   it('refuses connections beyond its limit', async () => {
     const { connect } = await serve(echo, { limits: { connections: 1 } });
     const first = connect();

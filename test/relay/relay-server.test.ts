@@ -545,3 +545,12 @@ describe('the relay keeps one holder a name', () => {
     expect((await fetch(`${relay.url}/figma/`)).status).toBe(404);
   });
 });
+
+it('a certificate is for the name of a tunnel that is served, however a visitor writes it', async () => {
+  const { server, link } = await startRelay({ byHost: true });
+  await link('figma', echo);
+  const hosts = ['relay.test', 'figma.relay.test', 'other.relay.test', 'figma.relay.test.', 'relay.test:1'];
+  expect(hosts.map((host) => server.serves(host))).toEqual([true, true, false, false, false]);
+  // Each port would be another name to order a certificate for.
+  expect(server.serves('figma.relay.test:1')).toBe(false);
+});

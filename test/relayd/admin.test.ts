@@ -1,4 +1,5 @@
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -41,6 +42,14 @@ function admin(
     });
     request.on('error', reject).end();
   });
+}
+
+/** As a relay that was killed leaves it. */
+function leaveSocket(path: string): void {
+  const die =
+    "require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))";
+  spawnSync(process.execPath, ['-e', die, path]);
+  expect(existsSync(path)).toBe(true);
 }
 
 const tunnelsOf = async (relay: RelayUnderTest) =>
@@ -120,6 +129,13 @@ describe('DELETE /tunnels/NAME', () => {
     expect((await tunnelsOf(relay)).refused).toEqual([]);
   });
 
+  it('without a time lifts no refusal', async () => {
+    const relay = await startTestRelay({ adminPort: 0 });
+    await admin(relay.adminUrl, 'DELETE', '/tunnels/figma?for=15m');
+    expect((await admin(relay.adminUrl, 'DELETE', '/tunnels/figma')).status).toBe(404);
+    await expect(relay.link('figma')).rejects.toThrow('the operator');
+  });
+
   it.each(['soon', '', '8d', '-1s'])('refuses ?for=%s and ends nothing', async (time) => {
     const relay = await startTestRelay({ adminPort: 0 });
     await relay.link('figma');
@@ -169,10 +185,27 @@ describe('a name that is refused for a time', () => {
   });
 });
 
+it('an admin port that is taken is said, with what to do', async () => {
+  const first = await startTestRelay({ adminPort: 0 });
+  const taken = Number(first.adminUrl?.port);
+  await expect(startTestRelay({ adminPort: taken })).rejects.toMatchObject({
+    code: 'PORT_IN_USE',
+    message: expect.stringContaining(`127.0.0.1:${taken}`),
+    remedy: expect.stringContaining('--admin-port'),
+  });
+});
+
+it('an address that this machine does not have is said, with what to do', async () => {
+  await expect(startTestRelay({ host: '192.0.2.1' })).rejects.toMatchObject({
+    code: 'USAGE',
+    remedy: expect.stringContaining('an address that this machine has'),
+  });
+});
+
 describe('the admin socket', () => {
   it('is for this user alone, replaces one that nobody answers, and goes with the relay', async () => {
     const path = join(tempFolder(), 'admin.sock');
-    writeFileSync(path, 'left behind');
+    leaveSocket(path);
     const relay = await startTestRelay({ adminSocket: path });
     await relay.link('figma');
     expect(statSync(path).mode & 0o777).toBe(0o600);
@@ -180,6 +213,16 @@ describe('the admin socket', () => {
     await expect(startTestRelay({ adminSocket: path })).rejects.toMatchObject({ code: 'SOCKET_UNUSABLE' });
     await relay.stop();
     expect(existsSync(path)).toBe(false);
+  });
+
+  it('takes the place of nothing but a socket', async () => {
+    const path = join(tempFolder(), 'relay.yaml');
+    writeFileSync(path, 'domain: tunnel.test');
+    await expect(startTestRelay({ adminSocket: path })).rejects.toMatchObject({
+      code: 'SOCKET_UNUSABLE',
+      message: expect.stringContaining('is not a socket'),
+    });
+    expect(readFileSync(path, 'utf8')).toBe('domain: tunnel.test');
   });
 });
 
@@ -235,6 +278,11 @@ describe('the access log', () => {
   it('has a sample of what is unremarkable, and says which share it is', () => {
     const lines = logged(0.1, [0.05, 0.5, 0.0999, 0.1], [fine, fine, fine, fine]);
     expect(lines).toMatchObject([{ share: 0.1 }, { share: 0.1 }]);
+  });
+
+  it('has a sample of what a rate limit refused, which may be a flood', () => {
+    const flood = { ...fine, status: 429, reason: 'too-many-requests' };
+    expect(logged(0.1, [0.05, 0.5, 0.5], [flood, flood, flood])).toMatchObject([{ status: 429, share: 0.1 }]);
   });
 
   it('has every error, every broken answer and every slow one', () => {

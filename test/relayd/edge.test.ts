@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { parseNetworks } from '../../src/relayd/settings.ts';
+import { Secret } from '../../src/core/secret.ts';
+import { parseNetworks, type RelayAuth } from '../../src/relayd/settings.ts';
+import { parseGrants } from '../../src/relayd/static-tokens.ts';
 import { thrownBy } from '../helpers/thrown.ts';
 import { connectTo } from '../http1/raw-client.ts';
 import { startTestRelay } from './harness.ts';
@@ -169,6 +171,25 @@ describe('limits', () => {
     },
   );
 
+  it('requestsPerAddress counts what asks for a link, apart from visitors', async () => {
+    const asked: string[] = [];
+    const auth: RelayAuth = {
+      kind: 'static',
+      grants: () => {
+        asked.push('tokens');
+        return parseGrants('alice-token:alice', 'test');
+      },
+    };
+    const relay = await startTestRelay({ auth, limits: { ...limits, requestsPerAddress: 1 } });
+    const guess = () => relay.link('alice', { token: new Secret('guess') });
+    for (let count = 0; count < 2; count++) await relay.ask('alice.tunnel.test', '/');
+    for (let count = 0; count < 2; count++)
+      await expect(guess()).rejects.toMatchObject({ code: 'CREDENTIAL_REJECTED' });
+    const before = asked.length;
+    await expect(guess()).rejects.toMatchObject({ code: 'RELAY_UNREACHABLE', retryable: true });
+    expect(asked).toHaveLength(before);
+  });
+
   it('connectionsPerAddress counts links too', async () => {
     const relay = await startTestRelay({ limits: { ...limits, connectionsPerAddress: 1 } });
     const link = await relay.link('figma');
@@ -205,6 +226,27 @@ describe('operations', () => {
       { status: 404 },
     ]);
     expect(JSON.stringify(relay.logged())).not.toContain('hush');
+  });
+
+  it('have no token in the log where a client looks for OAuth, or mistyped the address', async () => {
+    const relay = await startTestRelay();
+    await relay.link('figma');
+    await relay.ask('figma.tunnel.test', '/.well-known/oauth-protected-resource/t/hush/mcp');
+    const byPath = await startTestRelay({ routing: 'path' });
+    await byPath.link('figma');
+    await byPath.ask('tunnel.test', '/.well-known/oauth-authorization-server/figma/t/hush/mcp');
+    for (const path of ['/t/hush/mcp', '/t/hush', '/t/hush/.well-known/openid-configuration']) {
+      await byPath.ask('tunnel.test', path);
+    }
+    const lines = [relay, byPath].flatMap((it) => it.logged().filter(({ kind }) => kind === 'request'));
+    expect(lines.map(({ path }) => path)).toEqual([
+      '/.well-known/oauth-protected-resource/t/***/mcp',
+      '/.well-known/oauth-authorization-server/t/***/mcp',
+      '/t',
+      '/t',
+      '/t',
+    ]);
+    expect(JSON.stringify(lines)).not.toContain('hush');
   });
 
   it('end by telling the agents to dial again', async () => {

@@ -103,6 +103,15 @@ describe('a token file that cannot be read', () => {
     expect(await admin(relay, '/metrics')).toContain('tunneld_relay_stale{what="tokens"} 0');
   });
 
+  it('that is empty, as it is while it is written in place, ends no tunnel', async () => {
+    const { auth, write } = tokenFile('alice-token:alice');
+    const relay = await startTestRelay({ auth, adminPort: 0 });
+    await relay.link('alice', ALICE);
+    write('');
+    await expect.poll(() => admin(relay, '/readyz'), POLL).toContain('list of tokens is empty');
+    expect(await statusOf(relay, 'alice')).toBe(200);
+  });
+
   it('with a mistake in it is said without the token', async () => {
     const { auth, write } = tokenFile('alice-token:alice');
     const relay = await startTestRelay({ auth, adminPort: 0 });
@@ -143,9 +152,11 @@ describe('a reload', () => {
 
   it('names what counts only after a restart', async () => {
     const relay = await startTestRelay();
-    const next = { port: 9_999, routing: 'path', publicUrl: new URL('http://other.test') } as const;
-    expect(relay.reload(next)).toEqual(['port', 'routing', 'public-url']);
-    expect(relay.logged().at(-1)).toMatchObject({ waiting: ['port', 'routing', 'public-url'] });
+    const publicUrl = new URL('http://other.test');
+    const next = { port: 9_999, routing: 'path', publicUrl, mcpTunnelAgents: false } as const;
+    const waiting = ['port', 'routing', 'public-url', 'mcp-tunnel-agents'];
+    expect(relay.reload(next)).toEqual(waiting);
+    expect(relay.logged().at(-1)).toMatchObject({ waiting });
   });
 
   it('that closes an open relay keeps the tunnels whose token is on the list', async () => {

@@ -39,6 +39,8 @@ export const relay: Command = {
     const running = await startRelay(settings, systemClock, log);
     let reloading = Promise.resolve();
     io.onHangup(() => {
+      // It ends, and nothing that is read now would count.
+      if (interrupted.aborted) return;
       const work = () => reload(running, read, log);
       reloading = reloading.then(() => (notifier === undefined ? work() : notifier.reloading(work)));
     });

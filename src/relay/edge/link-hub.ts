@@ -327,11 +327,12 @@ export function accessOf(guarded: boolean): 'token' | 'open' {
   return guarded ? 'token' : 'open';
 }
 
-function turnAway(socket: Socket, status: string, text: string): void {
+/** Ends a socket that asked for a link. @param headers more of them, each with its CRLF */
+export function turnAway(socket: Socket, status: string, text: string, headers = ''): void {
   socket.on('error', () => socket.destroy());
   socket.resume();
   socket.end(
-    `HTTP/1.1 ${status}\r\n${RELAY_HEADER}: no-link\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`,
+    `HTTP/1.1 ${status}\r\n${RELAY_HEADER}: no-link\r\n${headers}Content-Type: text/plain\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`,
   );
   socket.once('finish', () => socket.destroy());
 }

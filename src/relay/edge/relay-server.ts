@@ -12,8 +12,9 @@ import { isRegisterPath, McpTunnelAgents } from '../mcp-tunnel/edge/agents.ts';
 import { addressKey } from './address-key.ts';
 import type { Authorize } from './authorization.ts';
 import { FrontDoor, isLinkPath, type VisitLimits } from './front-door.ts';
-import { accessOf, LinkHub } from './link-hub.ts';
+import { accessOf, LinkHub, turnAway } from './link-hub.ts';
 import type { Visit } from './observed-exchange.ts';
+import { RateLimiter } from './rate-limiter.ts';
 import { answerBroken } from './relay-answer.ts';
 import { Routing, type RoutingKind } from './routing.ts';
 import { type ShedOptions, shed } from './shedding.ts';
@@ -38,7 +39,8 @@ const HANDOVER_MS = 1_000;
 
 const DEFAULT_RELAY_LIMITS = {
   headBytes: 16_384,
-  connections: 4_096,
+  // Of visitors: agents' sockets leave them once they are links. Each tunnel may have some event streams.
+  connections: 16_384,
   links: 4_096,
   // More than one address may have connections, so that it takes several to fill it.
   pendingLinks: 512,
@@ -118,6 +120,8 @@ export class RelayServer {
   readonly #agents: McpTunnelAgents | undefined;
   readonly #routing: Routing;
   readonly #door: FrontDoor;
+  /** Apart from visitors' requests: those of an office must not lock its agents out. */
+  #dials: RateLimiter;
   #limits: RelayLimits;
   #trusted: BlockList;
   #draining = false;
@@ -128,6 +132,7 @@ export class RelayServer {
     if (limits.headBytes > MAX_PUBLIC_HEAD_BYTES) throw new RangeError('headBytes does not fit the link');
     this.#limits = limits;
     const { clock, log, authorize } = options;
+    this.#dials = new RateLimiter(limits.requestsPerAddress, clock);
     this.#routing = new Routing(
       options.routing.kind,
       options.publicUrl ?? baseUrl(options.host, options.port),
@@ -178,12 +183,13 @@ export class RelayServer {
           // Any other method is told so like every request that is no handshake.
           if (request.method !== 'GET') return false;
           const { address } = this.#visitor(socket, request);
-          this.#agents.accept(request, socket, buffered, address);
+          if (this.#mayDial(socket, address)) this.#agents.accept(request, socket, buffered, address);
           return true;
         }
         if (!isLinkPath(request.target) || this.#routing.nameInHost(request.get('host')) !== undefined)
           return false;
-        this.#hub.accept(request, socket, buffered, this.#visitor(socket, request).address);
+        const { address } = this.#visitor(socket, request);
+        if (this.#mayDial(socket, address)) this.#hub.accept(request, socket, buffered, address);
         return true;
       },
     });
@@ -213,10 +219,16 @@ export class RelayServer {
     }));
   }
 
-  /** The host is the base domain's, or that of a tunnel which is served now. */
+  /**
+   * The host is the base domain's, or that of a tunnel which is served now.
+   *
+   * @param host lower case; with a port it is none
+   */
   serves(host: string): boolean {
     const domain = this.#routing.base.hostname;
     if (host === domain) return true;
+    // Whoever asks chooses it, and what one tunnel is asked for by many names would be many to others.
+    if (host.includes(':')) return false;
     const name = this.#routing.nameInHost(host);
     return name !== undefined && this.#hub.names.find(name) !== undefined;
   }
@@ -233,6 +245,9 @@ export class RelayServer {
     this.#limits = now;
     this.#trusted = trustedProxies;
     this.#door.setLimits(now);
+    if (now.requestsPerAddress !== before.requestsPerAddress) {
+      this.#dials = new RateLimiter(now.requestsPerAddress, this.#options.clock);
+    }
     this.#http.setLimits(limits);
     this.#agents?.setLimits(now);
   }
@@ -281,6 +296,15 @@ export class RelayServer {
   async close(): Promise<void> {
     this.#hub.close();
     await this.#http.close();
+  }
+
+  /** Whoever is let in has its token looked up, which may be somebody else's work. */
+  #mayDial(socket: Socket, address: string): boolean {
+    const waitSeconds = this.#dials.take(addressKey(address));
+    if (waitSeconds === 0) return true;
+    const text = 'too many links asked for from this address\n';
+    turnAway(socket, '429 Too Many Requests', text, `Retry-After: ${waitSeconds}\r\n`);
+    return false;
   }
 
   #visitor(socket: Socket, request: RequestHead): Peer {

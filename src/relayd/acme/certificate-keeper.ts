@@ -34,6 +34,7 @@ export interface CertificateKeeperOptions {
 /** Authorities count too, and turn away for a week whoever asks too often. */
 const MAX_NEW_HOSTS_PER_HOUR = 20;
 const MAX_ORDERS_AT_ONCE = 4;
+const COMPLAIN_EVERY_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const LOOK_EVERY_MS = HOUR_MS;
 /** After a failure, doubling: five failures of a name in an hour are what an authority bears with. */
@@ -51,6 +52,7 @@ export class CertificateKeeper {
   readonly #failures = new Map<string, { readonly count: number; readonly retryAt: number }>();
   /** When certificates for new hosts were ordered in the last hour (monotonic). */
   #newOrders: number[] = [];
+  #complainedAt = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
   #retry: Timer | undefined;
   #stopped = false;
@@ -124,6 +126,9 @@ export class CertificateKeeper {
     if (host === this.#options.domain || this.#held.has(host)) return true;
     this.#newOrders = this.#newOrders.filter((at) => now - at < HOUR_MS);
     if (this.#newOrders.length >= MAX_NEW_HOSTS_PER_HOUR) {
+      // Not for each visitor who asks again.
+      if (now - this.#complainedAt < COMPLAIN_EVERY_MS) return false;
+      this.#complainedAt = now;
       this.#options.log.warn({ host }, 'certificate not ordered: too many new names in this hour');
       return false;
     }

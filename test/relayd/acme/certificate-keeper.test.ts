@@ -184,7 +184,7 @@ describe('the keeper of certificates', () => {
   });
 
   it('orders at most 20 for new names in an hour, and 4 at once', async () => {
-    const { keeper: made, clock, asked, world } = keeper();
+    const { keeper: made, clock, asked, logged, world } = keeper();
     const hosts = Array.from({ length: 30 }, (_, index) => `t${index}.tunnel.test`);
     for (const host of hosts) world.served.add(host);
     let open = () => {};
@@ -198,6 +198,8 @@ describe('the keeper of certificates', () => {
     await first;
     for (const host of hosts) await made.contextFor(host);
     expect(asked).toHaveLength(20);
+    // However often visitors come.
+    expect(logged.filter(({ msg }) => String(msg).includes('too many new names'))).toHaveLength(1);
     await clock.advance(HOUR);
     for (const host of hosts) expect(await made.contextFor(host)).toBeDefined();
     expect(asked).toHaveLength(30);
