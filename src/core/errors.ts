@@ -175,7 +175,7 @@ export const ERROR_CATALOGUE = {
     retryable: false,
     exitCode: 1,
     summary: 'Somebody else holds this tunnel name on the relay.',
-    remedy: 'Choose another tunnel name, or free the old one.',
+    remedy: 'Choose another name with --name, or free the old one.',
   },
   RELAY_NAME_DENIED: {
     retryable: false,

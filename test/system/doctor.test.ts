@@ -257,7 +257,7 @@ describe('doctor names first', () => {
       id: 'relay name',
       tunnel: 'figma',
       detail: `RELAY_NAME_TAKEN for "figma": The relay 127.0.0.1:${relay.port} refused the tunnel figma: somebody else holds the name figma`,
-      remedy: 'Choose another tunnel name, or free the old one.',
+      remedy: 'Choose another name with --name, or free the old one.',
     });
   });
 
