@@ -1,6 +1,6 @@
 import { lstatSync, unlinkSync } from 'node:fs';
-import { connect } from 'node:net';
 import { TunneldError } from '../core/errors.ts';
+import { tryConnect } from '../core/try-connect.ts';
 
 /**
  * Makes the path of the socket free: removes what a dead daemon left there, and nothing else.
@@ -29,16 +29,5 @@ function isSocket(path: string): boolean {
   if (found.isSocket()) return true;
   throw new TunneldError('SOCKET_UNUSABLE', `${path} is in the way: it is not a socket`, {
     remedy: 'Remove it, or choose another folder with TUNNELD_RUNTIME_DIR.',
-  });
-}
-
-function tryConnect(path: string): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve('connected');
-    });
-    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
   });
 }

@@ -21,26 +21,6 @@ export function callerOf(request: RequestHead, peer: Peer, trusted: boolean): Pe
   };
 }
 
-/** What servers take for the truth about the caller; dropped, then set from what we know. */
-export const FORWARDING_HEADERS = [
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-forwarded-server',
-  'x-forwarded-scheme',
-  'x-forwarded-ssl',
-  'x-forwarded-prefix',
-  'forwarded',
-  'x-real-ip',
-  'x-client-ip',
-  'true-client-ip',
-  'cf-connecting-ip',
-  'x-original-url',
-  'x-original-host',
-  'x-rewrite-url',
-];
-
 function lastEntry(request: RequestHead, name: string): string | undefined {
   return request.getAll(name).at(-1)?.split(',').at(-1)?.trim();
 }

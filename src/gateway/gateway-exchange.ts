@@ -2,6 +2,7 @@ import { type BodySink, type Exchange, Flow, type Peer } from '../core/exchange.
 import { INSTANCE_HEADER, PROBE_HEADER, REASON_HEADER, UPSTREAM_HEADER } from '../core/markers.ts';
 import type { RequestEvent } from '../core/request-event.ts';
 import { type Admission, type Carrier, loggedPath, TOKEN_HEADER } from '../http1/carriers.ts';
+import { FORWARDING_HEADERS } from '../http1/forwarding-headers.ts';
 import { NameSet } from '../http1/name-set.ts';
 import { isJsonPost } from '../http1/refusal-text.ts';
 import { editResponseHead, type ParsedResponseHead } from '../http1/response-head.ts';
@@ -12,7 +13,7 @@ import { type OwnAnswer, ownAnswer } from './answers.ts';
 import { CORS_HEADERS, corsHeaders } from './cors.ts';
 import { EndpointRewriter } from './endpoint-rewriter.ts';
 import { EventBoundary, KEEP_ALIVE_COMMENT } from './event-stream.ts';
-import { callerOf, FORWARDING_HEADERS } from './forwarded.ts';
+import { callerOf } from './forwarded.ts';
 import type { Gateway } from './gateway.ts';
 import { probeNonce } from './probe.ts';
 import { RpcInspector } from './rpc-inspector.ts';

@@ -1,7 +1,7 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
-import { connect } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { TunneldError } from '../core/errors.ts';
+import { tryConnect } from '../core/try-connect.ts';
 
 /**
  * Listens on a Unix socket that only this user may open. One that a killed relay left behind is
@@ -37,17 +37,6 @@ async function obstacleAt(path: string): Promise<string | undefined> {
   // Nobody is behind it, and only then nobody is.
   if (answer === 'ECONNREFUSED' || answer === 'ENOENT') return undefined;
   return `${path} exists and cannot be connected to (${answer})`;
-}
-
-function tryConnect(path: string): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve('connected');
-    });
-    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-  });
 }
 
 function removeStale(path: string): void {

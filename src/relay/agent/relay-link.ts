@@ -17,9 +17,8 @@ import { readPeerLine } from '../link/peer-line.ts';
 import { WindowBudget } from '../link/window-budget.ts';
 import { dial } from './agent-dial.ts';
 import { AgentExchange } from './agent-exchange.ts';
+import { type OpenAttempt, openInTime } from './open-attempt.ts';
 
-/** From the first SYN to the relay's HELLO. */
-const OPEN_TIMEOUT_MS = 10_000;
 /** A request that left before the relay knew of the next link is still taken by the old one. */
 const RETIRE_AFTER_MS = 500;
 /** What the windows of uploads may grow by together. */
@@ -78,29 +77,12 @@ export type LinkEnd =
  *   the socket is gone
  */
 export async function openRelayLink(options: RelayLinkOptions): Promise<RelayLink> {
-  const { signal, clock, relayUrl } = options;
-  signal.throwIfAborted();
-  const attempt = new LinkAttempt(options);
-  const timer = clock.setTimer(() => {
-    attempt.fail(
-      new TunneldError('TUNNEL_OPEN_TIMEOUT', `The relay ${relayUrl.host} gave no public URL in time`),
-    );
-  }, OPEN_TIMEOUT_MS);
-  const onAbort = () => attempt.fail(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await attempt.opened;
-  } catch (error) {
-    await attempt.released();
-    throw error;
-  } finally {
-    timer.cancel();
-    signal.removeEventListener('abort', onAbort);
-  }
+  options.signal.throwIfAborted();
+  return await openInTime(new LinkAttempt(options), options);
 }
 
 /** From dialling to the relay's HELLO. */
-class LinkAttempt {
+class LinkAttempt implements OpenAttempt<RelayLink> {
   readonly opened: Promise<RelayLink>;
   readonly #options: RelayLinkOptions;
   readonly #socket: Socket;

@@ -6,6 +6,7 @@ import type { Logger } from '../../../core/log.ts';
 import { Redactor } from '../../../core/redact.ts';
 import type { Secret } from '../../../core/secret.ts';
 import { dialWebSocket } from '../../agent/agent-dial.ts';
+import { type OpenAttempt, openInTime } from '../../agent/open-attempt.ts';
 import type { LinkEnd } from '../../agent/relay-link.ts';
 import { TextSocket } from '../../link/websocket-text.ts';
 import { encodeRegisterRequest, type RegisterAck } from '../messages.ts';
@@ -13,8 +14,6 @@ import { printable } from './printable.ts';
 import { type Registrant, registrationRefusal, registrationStep } from './registration.ts';
 import { ServedLink } from './served-link.ts';
 
-/** From the first SYN to the relay's acknowledgement; the relay itself would wait for ever. */
-const OPEN_TIMEOUT_MS = 10_000;
 /** These relays acknowledge a name before they route it: until then it is not reachable. */
 const ROUTED_AFTER_MS = 100;
 /** Where agents register, under the relay's URL. */
@@ -53,29 +52,12 @@ export interface McpTunnelLink {
  *   `RELAY_NAME_DENIED`, `RELAY_PROTOCOL`; the signal's reason when aborted, once the socket is gone
  */
 export async function openMcpTunnelLink(options: McpTunnelLinkOptions): Promise<McpTunnelLink> {
-  const { signal, clock, relayUrl } = options;
-  signal.throwIfAborted();
-  const attempt = new RegistrationAttempt(options);
-  const timer = clock.setTimer(() => {
-    attempt.fail(
-      new TunneldError('TUNNEL_OPEN_TIMEOUT', `The relay ${relayUrl.host} gave no public URL in time`),
-    );
-  }, OPEN_TIMEOUT_MS);
-  const onAbort = () => attempt.fail(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await attempt.opened;
-  } catch (error) {
-    await attempt.released();
-    throw error;
-  } finally {
-    timer.cancel();
-    signal.removeEventListener('abort', onAbort);
-  }
+  options.signal.throwIfAborted();
+  return await openInTime(new RegistrationAttempt(options), options);
 }
 
 /** From dialling to the relay's acknowledgement. */
-class RegistrationAttempt {
+class RegistrationAttempt implements OpenAttempt<McpTunnelLink> {
   readonly opened: Promise<McpTunnelLink>;
   readonly #options: McpTunnelLinkOptions;
   readonly #registrant: Registrant;

@@ -1,4 +1,5 @@
 import type { Peer, RequestHead } from '../../../core/exchange.ts';
+import { FORWARDING_HEADERS } from '../../../http1/forwarding-headers.ts';
 import { NameSet } from '../../../http1/name-set.ts';
 import { headerMapOf } from '../header-map.ts';
 import type { HeaderMap } from '../messages.ts';
@@ -25,23 +26,4 @@ export function visitorHeaders(request: RequestHead, peer: Peer, pathPrefix: str
 }
 
 /** `Expect` and `HTTP2-Settings` are of one hop, the others words that a caller could have made up. */
-const NOT_PASSED = new NameSet([
-  'expect',
-  'http2-settings',
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-forwarded-server',
-  'x-forwarded-scheme',
-  'x-forwarded-ssl',
-  'x-forwarded-prefix',
-  'forwarded',
-  'x-real-ip',
-  'x-client-ip',
-  'true-client-ip',
-  'cf-connecting-ip',
-  'x-original-url',
-  'x-original-host',
-  'x-rewrite-url',
-]);
+const NOT_PASSED = new NameSet(['expect', 'http2-settings', ...FORWARDING_HEADERS]);
