@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
+import { withResolvers } from '../../core/with-resolvers.ts';
 import type { SessionEnd, TunnelSession } from '../provider.ts';
 import { readBanner } from './banner.ts';
 import { ContainerLog } from './container-log.ts';
@@ -201,13 +202,4 @@ export class PinggySession implements TunnelSession {
     const said = this.#output.lastError || this.#output.start.at(-1) || 'it said nothing';
     return new TunneldError('PINGGY_EXITED', `The Pinggy container ended before it gave a URL: ${said}`);
   }
-}
-
-/** `Promise.withResolvers` came with Node 22. */
-function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
-  let resolve: (value: T) => void = () => {};
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }

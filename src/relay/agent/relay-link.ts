@@ -17,7 +17,7 @@ import { readPeerLine } from '../link/peer-line.ts';
 import { WindowBudget } from '../link/window-budget.ts';
 import { dial } from './agent-dial.ts';
 import { AgentExchange } from './agent-exchange.ts';
-import { type OpenAttempt, openInTime } from './open-attempt.ts';
+import { type OpenOutcome, openInTime } from './open-in-time.ts';
 
 /** A request that left before the relay knew of the next link is still taken by the old one. */
 const RETIRE_AFTER_MS = 500;
@@ -77,27 +77,20 @@ export type LinkEnd =
  *   the socket is gone
  */
 export async function openRelayLink(options: RelayLinkOptions): Promise<RelayLink> {
-  options.signal.throwIfAborted();
-  return await openInTime(new LinkAttempt(options), options);
+  return await openInTime<RelayLink>(options, (outcome) => new LinkAttempt(options, outcome).socket);
 }
 
 /** From dialling to the relay's HELLO. */
-class LinkAttempt implements OpenAttempt<RelayLink> {
-  readonly opened: Promise<RelayLink>;
+class LinkAttempt {
+  readonly socket: Socket;
   readonly #options: RelayLinkOptions;
-  readonly #socket: Socket;
+  readonly #outcome: OpenOutcome<RelayLink>;
   #wire: LinkSocket | undefined;
-  #settled = false;
-  #resolve: (link: RelayLink) => void = () => {};
-  #reject: (error: unknown) => void = () => {};
 
-  constructor(options: RelayLinkOptions) {
+  constructor(options: RelayLinkOptions, outcome: OpenOutcome<RelayLink>) {
     this.#options = options;
-    this.opened = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    this.#socket = dial({
+    this.#outcome = outcome;
+    this.socket = dial({
       relayUrl: options.relayUrl,
       clock: options.clock,
       receiver: {
@@ -107,28 +100,13 @@ class LinkAttempt implements OpenAttempt<RelayLink> {
         },
       },
       onOpen: (wire) => this.#register(wire),
-      onFailed: (error) => this.fail(error),
-    });
-  }
-
-  fail(error: unknown): void {
-    if (this.#settled) return;
-    this.#settled = true;
-    this.#reject(error);
-    this.#socket.destroy();
-  }
-
-  /** Resolves when the socket is gone. */
-  released(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#socket.closed) resolve();
-      else this.#socket.once('close', () => resolve());
+      onFailed: (error) => outcome.fail(error),
     });
   }
 
   #register(wire: LinkSocket): void {
     this.#wire = wire;
-    wire.onClosed = (error) => this.fail(this.#refusal(error.reason, error.message));
+    wire.onClosed = (error) => this.#outcome.fail(this.#refusal(error.reason, error.message));
     const { name, token, access, group } = this.#options;
     const payload = encodeHello({
       ...ownTerms(MAX_STREAMS),
@@ -142,10 +120,10 @@ class LinkAttempt implements OpenAttempt<RelayLink> {
 
   #onFrame(type: number, payload: Buffer): void {
     const wire = this.#wire;
-    if (this.#settled || wire === undefined) return;
+    if (this.#outcome.settled || wire === undefined) return;
     if (type === FrameType.goaway) {
       const { reason, detail } = decodeGoaway(payload);
-      this.fail(this.#refusal(reason, detail));
+      this.#outcome.fail(this.#refusal(reason, detail));
       return;
     }
     if (type !== FrameType.hello) throw new LinkError('protocol', `frame type ${type} before HELLO`);
@@ -153,10 +131,9 @@ class LinkAttempt implements OpenAttempt<RelayLink> {
     if (!URL.canParse(hello.publicUrl) || !/^https?:/.test(hello.publicUrl)) {
       throw new LinkError('protocol', 'the public URL is not one');
     }
-    this.#settled = true;
     const link = serve(wire, hello, this.#options);
+    this.#outcome.succeed(link);
     this.#options.announce?.(link.publicUrl);
-    this.#resolve(link);
   }
 
   #refusal(reason: GoawayReason, detail: string): TunneldError {

@@ -6,7 +6,7 @@ import type { Logger } from '../../../core/log.ts';
 import { Redactor } from '../../../core/redact.ts';
 import type { Secret } from '../../../core/secret.ts';
 import { dialWebSocket } from '../../agent/agent-dial.ts';
-import { type OpenAttempt, openInTime } from '../../agent/open-attempt.ts';
+import { type OpenOutcome, openInTime } from '../../agent/open-in-time.ts';
 import type { LinkEnd } from '../../agent/relay-link.ts';
 import { TextSocket } from '../../link/websocket-text.ts';
 import { encodeRegisterRequest, type RegisterAck } from '../messages.ts';
@@ -52,50 +52,31 @@ export interface McpTunnelLink {
  *   `RELAY_NAME_DENIED`, `RELAY_PROTOCOL`; the signal's reason when aborted, once the socket is gone
  */
 export async function openMcpTunnelLink(options: McpTunnelLinkOptions): Promise<McpTunnelLink> {
-  options.signal.throwIfAborted();
-  return await openInTime(new RegistrationAttempt(options), options);
+  return await openInTime<McpTunnelLink>(
+    options,
+    (outcome) => new RegistrationAttempt(options, outcome).socket,
+  );
 }
 
 /** From dialling to the relay's acknowledgement. */
-class RegistrationAttempt implements OpenAttempt<McpTunnelLink> {
-  readonly opened: Promise<McpTunnelLink>;
+class RegistrationAttempt {
+  readonly socket: Socket;
   readonly #options: McpTunnelLinkOptions;
   readonly #registrant: Registrant;
-  readonly #socket: Socket;
-  #settled = false;
-  #resolve: (link: McpTunnelLink) => void = () => {};
-  #reject: (error: unknown) => void = () => {};
+  readonly #outcome: OpenOutcome<McpTunnelLink>;
 
-  constructor(options: McpTunnelLinkOptions) {
+  constructor(options: McpTunnelLinkOptions, outcome: OpenOutcome<McpTunnelLink>) {
     this.#options = options;
+    this.#outcome = outcome;
     this.#registrant = { relay: options.relayUrl.host, name: options.name };
-    this.opened = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    this.#socket = dialWebSocket({
+    this.socket = dialWebSocket({
       relayUrl: options.relayUrl,
       endpoint: REGISTER_ENDPOINT,
       clock: options.clock,
       wire: (socket, masking) => new TextSocket(socket, masking, options.clock),
       misplaced: ({ ours }) => (ours ? 'it is a tunneld relay' : undefined),
       onOpen: (wire) => this.#register(wire),
-      onFailed: (error) => this.fail(error),
-    });
-  }
-
-  fail(error: unknown): void {
-    if (this.#settled) return;
-    this.#settled = true;
-    this.#reject(error);
-    this.#socket.destroy();
-  }
-
-  /** Resolves when the socket is gone. */
-  released(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#socket.closed) resolve();
-      else this.#socket.once('close', () => resolve());
+      onFailed: (error) => outcome.fail(error),
     });
   }
 
@@ -105,12 +86,14 @@ class RegistrationAttempt implements OpenAttempt<McpTunnelLink> {
     const redactor = new Redactor();
     redactor.add(token);
     wire.onClosed = ({ code, reason }) =>
-      this.fail(registrationRefusal({ code, reason: redactor.clean(reason) }, this.#registrant));
+      this.#outcome.fail(registrationRefusal({ code, reason: redactor.clean(reason) }, this.#registrant));
     wire.onText = (text) => {
-      const step = this.#settled ? undefined : registrationStep(redactor.clean(text), this.#registrant);
+      const step = this.#outcome.settled
+        ? undefined
+        : registrationStep(redactor.clean(text), this.#registrant);
       if (step?.kind === 'registered') this.#registered(wire, step.ack);
       else if (step?.kind === 'reply') wire.send(step.text);
-      else if (step?.kind === 'failed') this.fail(step.error);
+      else if (step?.kind === 'failed') this.#outcome.fail(step.error);
     };
     wire.send(encodeRegisterRequest({ token: token.reveal(), subdomain: name }));
   }
@@ -119,7 +102,7 @@ class RegistrationAttempt implements OpenAttempt<McpTunnelLink> {
     const { relayUrl, name, clock, log } = this.#options;
     if (!URL.canParse(url) || !/^https?:/.test(url)) {
       const message = `The relay ${relayUrl.host} sent a public URL that is not one`;
-      this.fail(new TunneldError('RELAY_PROTOCOL', message));
+      this.#outcome.fail(new TunneldError('RELAY_PROTOCOL', message));
       return;
     }
     log.info(
@@ -129,9 +112,7 @@ class RegistrationAttempt implements OpenAttempt<McpTunnelLink> {
     const link = new ServedLink(wire, new URL(url), this.#options);
     this.#options.announce?.(link.publicUrl);
     clock.setTimer(() => {
-      if (this.#settled) return;
-      this.#settled = true;
-      this.#resolve(link);
+      this.#outcome.succeed(link);
     }, ROUTED_AFTER_MS);
   }
 }
