@@ -93,11 +93,26 @@ export interface TunnelSession {
   readonly expiresAt: number | undefined;
   /** What this session cannot do that others can, a sentence each; may grow while it lasts. */
   readonly notes?: readonly string[];
+  /**
+   * Asks the provider's own side to look at the public name: for machines that cannot reach it
+   * themselves (no hairpin, split DNS). Absent where a provider has no such question. Never rejects
+   * but with the signal's reason.
+   */
+  checkFromEdge?(signal: AbortSignal): Promise<EdgeCheck>;
   /** Settles when the session has ended, for whatever reason. Never rejects. */
   readonly closed: Promise<SessionEnd>;
   /** Idempotent. Resolves after `closed` has settled. */
   close(): Promise<void>;
 }
+
+/** What the provider sees of a session from its own side. */
+export type EdgeCheck =
+  /** A request to the public name came through this session, or would. */
+  | { readonly kind: 'reached' }
+  /** The provider says that it does not: the session is no good. `detail` is the evidence. */
+  | { readonly kind: 'failed'; readonly detail: string }
+  /** It could not be asked, or cannot tell; `detail` says why. */
+  | { readonly kind: 'unknown'; readonly detail: string };
 
 export type SessionEnd =
   | { readonly reason: 'closed-by-us' }
