@@ -27,6 +27,8 @@ export class UpstreamConnection {
   #exchange: UpstreamExchange | undefined;
   #readBytes = SMALL_READ_BYTES;
   #bufferKept = true;
+  /** Nothing is read, because the exchange asked to wait. */
+  #stopped = false;
   #error: Error | undefined;
 
   constructor(connect: (onread: OnRead) => Socket, context: UpstreamConnectionContext) {
@@ -40,7 +42,7 @@ export class UpstreamConnection {
     socket.once(established, () => {
       this.connected = true;
     });
-    socket.on('end', () => this.#onEnd());
+    socket.on('end', () => this.ended());
     socket.on('drain', () => this.#exchange?.drained());
     socket.on('error', (error) => {
       this.#error ??= error;
@@ -52,9 +54,27 @@ export class UpstreamConnection {
     this.#exchange = exchange;
   }
 
-  /** The exchange is over; the connection goes back to the pool. */
+  /** The server sent FIN, and everything before it was read. */
+  ended(): void {
+    if (this.#exchange?.serverFinished() === true) return;
+    this.#error ??= new Error('the server closed the connection');
+    this.socket.destroy();
+  }
+
+  /** Goes on reading after the exchange asked to wait. */
+  readOn(): void {
+    if (!this.#stopped) return;
+    this.#stopped = false;
+    this.socket.resume();
+  }
+
+  /**
+   * The exchange is over; the connection goes back to the pool. It always reads there: whoever takes
+   * it next would wait for ever, and the end of the connection would not be seen.
+   */
   release(idleMs: number): void {
     this.#exchange = undefined;
+    this.readOn();
     this.context.release(idleMs);
   }
 
@@ -88,13 +108,8 @@ export class UpstreamConnection {
     }
     const chunk = bytes === buffer.length ? buffer : buffer.subarray(0, bytes);
     if (exchange.received(chunk)) this.#bufferKept = true;
-    return !exchange.paused;
-  }
-
-  #onEnd(): void {
-    if (this.#exchange?.serverFinished() === true) return;
-    this.#error ??= new Error('the server closed the connection');
-    this.socket.destroy();
+    this.#stopped = exchange.paused;
+    return !this.#stopped;
   }
 
   #onClose(): void {

@@ -47,7 +47,10 @@ export class UpstreamExchange {
   #interims = 0;
   #response: ParsedResponseHead | undefined;
   #decoder: BodyDecoder | undefined;
+  /** What came of the answer and was not read yet, because the receiver waits. */
   #held: Buffer | undefined;
+  /** The server sent FIN behind what is held. */
+  #endHeld = false;
   #waitsForDrain = false;
   /** Halves of an upgraded connection that are closed. */
   #rawEnds = 0;
@@ -145,7 +148,9 @@ export class UpstreamExchange {
     const held = this.#held;
     this.#held = undefined;
     if (held !== undefined) this.received(held);
-    if (!this.paused && !this.#over) this.#connection?.socket.resume();
+    if (this.paused || this.#over) return;
+    if (this.#endHeld) this.#connection?.ended();
+    else this.#connection?.readOn();
   }
 
   /**
@@ -155,6 +160,11 @@ export class UpstreamExchange {
    */
   received(chunk: Buffer): boolean {
     this.progress++;
+    if (this.paused) {
+      // TLS hands out all that it has decrypted, also after it was told to stop.
+      this.#held = this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]);
+      return true;
+    }
     try {
       return this.#response === undefined ? this.#readHead(chunk) : this.#readBody(chunk, 0);
     } catch (error) {
@@ -167,6 +177,10 @@ export class UpstreamExchange {
   /** The server sent FIN. @returns true when the exchange goes on without it (an upgraded connection) */
   serverFinished(): boolean {
     if (this.#over || this.#response === undefined) return false;
+    if (this.paused) {
+      this.#endHeld = true;
+      return true;
+    }
     if (this.#response.status === 101) {
       this.#rawEnds++;
       this.#over = this.#rawEnds === 2;
@@ -278,7 +292,8 @@ export class UpstreamExchange {
   #complete(surplus: boolean): void {
     this.#over = true;
     const response = this.#response;
-    if (surplus || !this.#requestEnded || response?.keepAlive !== true) this.#connection?.discard();
+    if (surplus || this.#endHeld || !this.#requestEnded || response?.keepAlive !== true)
+      this.#connection?.discard();
     else this.#connection?.release(idleLimitMs(response));
   }
 

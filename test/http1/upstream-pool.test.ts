@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';
+import tls from 'node:tls';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Flow } from '../../src/core/exchange.ts';
 import { parseRequestHead } from '../../src/http1/request-head.ts';
 import { serializeRequestHead } from '../../src/http1/rewrite.ts';
 import type { UpstreamFailure } from '../../src/http1/upstream-exchange.ts';
 import { UpstreamPool } from '../../src/http1/upstream-pool.ts';
+import { makeCertificate } from '../helpers/certificate.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
@@ -60,6 +62,31 @@ function ask(): Promise<number | UpstreamFailure> {
         return Flow.consumed;
       },
       responseData: () => Flow.consumed,
+      responseEnd: () => resolve(status),
+      failed: resolve,
+      drain: () => {},
+    });
+    exchange.end();
+  });
+}
+
+/** One request by a caller that takes each piece of the answer a turn later. @returns its status */
+function askSlowly(of = pool, parts: Buffer[] = []): Promise<number | UpstreamFailure> {
+  return new Promise((resolve) => {
+    let status = 0;
+    const wait = (part: Buffer | undefined) => {
+      if (part !== undefined) parts.push(part);
+      setImmediate(() => exchange.resume());
+      return Flow.paused;
+    };
+    const exchange = of.request(REQUEST, serializeRequestHead(REQUEST), {
+      interim: () => {},
+      response(head, first, last) {
+        status = head.status;
+        if (last) resolve(status);
+        return wait(first);
+      },
+      responseData: wait,
       responseEnd: () => resolve(status),
       failed: resolve,
       drain: () => {},
@@ -167,6 +194,55 @@ it.each(['at once', 'within the head'])(
     expect(requests).toBe(3);
   },
 );
+
+const CHUNKED = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
+const BIG = 'x'.repeat(300_000);
+
+it.each([
+  [
+    'a chunked answer whose end came with the piece it waits on',
+    `${CHUNKED}5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n`,
+  ],
+  ['a chunked answer of one piece', `${CHUNKED}5\r\nhello\r\n0\r\n\r\n`],
+  ['a large chunked answer', `${CHUNKED}${BIG.length.toString(16)}\r\n${BIG}\r\n0\r\n\r\n`],
+  ['a large answer of known length', `HTTP/1.1 200 OK\r\nContent-Length: ${BIG.length}\r\n\r\n${BIG}`],
+])('reads the next answer after a slow reader of %s', async (_what, slow) => {
+  answer = (socket) => void socket.write(slow);
+  expect(await askSlowly()).toBe(200);
+  answer = (socket) => void socket.write(OK);
+
+  for (let i = 0; i < 3; i++) expect(await ask()).toBe(200);
+
+  expect([connections.length, requests]).toEqual([1, 4]);
+});
+
+it.each([
+  ['chunked', `${CHUNKED}${'5\r\n12345\r\n4\r\n6789\r\n'.repeat(20_000)}0\r\n\r\n`],
+  [
+    'chunked, then closed',
+    `HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n${'9\r\n123456789\r\n'.repeat(20_000)}0\r\n\r\n`,
+  ],
+  ['of known length', `HTTP/1.1 200 OK\r\nContent-Length: 180000\r\n\r\n${'123456789'.repeat(20_000)}`],
+  ['up to the end of the connection', `HTTP/1.1 200 OK\r\n\r\n${'123456789'.repeat(20_000)}`],
+])('keeps an answer over TLS in order and whole while its caller waits: %s', async (_how, slow) => {
+  const secure = tls.createServer(makeCertificate(), (socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => (slow.startsWith(CHUNKED) ? socket.write(slow) : socket.end(slow)));
+  });
+  secure.listen(0, '127.0.0.1');
+  await once(secure, 'listening');
+  const { port } = secure.address() as AddressInfo;
+  const tlsPool = new UpstreamPool({ protocol: 'https:', host: '127.0.0.1', port, clock });
+  const parts: Buffer[] = [];
+
+  expect(await askSlowly(tlsPool, parts)).toBe(200);
+
+  expect(Buffer.concat(parts).equals(Buffer.from('123456789'.repeat(20_000)))).toBe(true);
+  tlsPool.close();
+  await waitFor(() => tlsPool.connections === 0, { what: 'the pool to be empty' });
+  secure.close();
+  await once(secure, 'close');
+});
 
 it('uses a connection no more whose server said it would close it', async () => {
   answer = (socket) => void socket.write(OK.replace('\r\n', '\r\nConnection: close\r\n'));
