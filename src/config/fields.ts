@@ -2,6 +2,7 @@ import ms, { type StringValue } from 'ms';
 import { validate as isCronExpression } from 'node-cron';
 import { z } from 'zod';
 import { isUsableToken, WEAK_TOKEN } from './access-token.ts';
+import { secret } from './secret-fields.ts';
 
 /** The value types that several keys of the configuration share. */
 
@@ -48,19 +49,23 @@ function isOrigin(text: string): boolean {
 }
 
 /** A literal token, or `env:NAME`, or `file:PATH` with an absolute path or one that starts with `~/`. */
-export const accessToken = z.string().superRefine((text, context) => {
-  const message = faultOfReference(text);
-  if (message !== undefined) context.addIssue({ code: 'custom', message });
-});
-
-/** Any text, or a reference with a name that can be one. */
-export const secretReference = z
-  .string()
-  .min(1)
-  .superRefine((text, context) => {
-    const message = /^(?:env|file):/.test(text) ? faultOfReference(text) : undefined;
+export const accessToken = secret(
+  z.string().superRefine((text, context) => {
+    const message = faultOfReference(text);
     if (message !== undefined) context.addIssue({ code: 'custom', message });
-  });
+  }),
+);
+
+/** A secret: any text, or a reference with a name that can be one. */
+export const secretReference = secret(
+  z
+    .string()
+    .min(1)
+    .superRefine((text, context) => {
+      const message = /^(?:env|file):/.test(text) ? faultOfReference(text) : undefined;
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    }),
+);
 
 function faultOfReference(text: string): string | undefined {
   if (text.startsWith('env:')) {

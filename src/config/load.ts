@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { TunneldError } from '../core/errors.ts';
+import { holdsLiteralSecret } from './config-secrets.ts';
 import { applyEnvironment, environmentMistakes } from './environment.ts';
 import { type Mistake, mistakesOf } from './mistakes.ts';
 import type { Environment } from './paths.ts';
 import { closeFile, reasonOf } from './private-files.ts';
 import { type Config, configSchema } from './schema.ts';
-import { isReference } from './secrets.ts';
 import { YamlText } from './yaml-text.ts';
 
 export interface LoadOptions {
@@ -13,7 +13,7 @@ export interface LoadOptions {
   readonly optional?: boolean;
   /** Its `TUNNELD_*` settings win over the file. Default: `process.env`. */
   readonly env?: Environment;
-  /** Told when the file held a literal token and had to be closed to others. */
+  /** Told when the file held a literal secret and had to be closed to others. */
   readonly onNote?: (note: string) => void;
 }
 
@@ -23,17 +23,20 @@ export interface LoadOptions {
  * @throws {TunneldError} `CONFIG_INVALID` with every mistake, one a line: `file:line:column key: what`
  */
 export async function loadConfig(file: string, options: LoadOptions = {}): Promise<Config> {
-  const text = await readText(file, options.optional ?? false);
-  const config = parseConfig(text, file, options.env ?? process.env);
-  if (holdsLiteralToken(config)) {
+  const source = new YamlText(await readText(file, options.optional ?? false));
+  // Before it is checked: a mistake next to a secret does not make the secret less of one.
+  if (holdsLiteralSecret(source.value)) {
     for (const note of closeFile(file)) options.onNote?.(note);
   }
-  return config;
+  return configOf(source, file, options.env ?? process.env);
 }
 
 /** The same for text already read. @throws {TunneldError} `CONFIG_INVALID` */
 export function parseConfig(text: string, file: string, env: Environment): Config {
-  const source = new YamlText(text);
+  return configOf(new YamlText(text), file, env);
+}
+
+function configOf(source: YamlText, file: string, env: Environment): Config {
   // What is not YAML has no keys to complain about.
   const result = source.complaints.length > 0 ? undefined : configSchema.safeParse(source.value ?? {});
   const mistakes = result?.error === undefined ? [] : mistakesOf(result.error);
@@ -70,12 +73,4 @@ function invalid(file: string, lines: readonly string[]): TunneldError {
 
 function sentence({ path, what }: Mistake): string {
   return path.length === 0 ? what : `${path.join('.')}: ${what}`;
-}
-
-function holdsLiteralToken(config: Config): boolean {
-  return Object.values(config.tunnels).some(
-    ({ access, ngrok }) =>
-      (access.token !== undefined && !isReference(access.token)) ||
-      (ngrok !== undefined && !isReference(ngrok.authtoken)),
-  );
 }

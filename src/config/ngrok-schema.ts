@@ -1,15 +1,25 @@
 import { z } from 'zod';
 import { duration, secretReference } from './fields.ts';
+import { afterColon, type SecretPart, secret } from './secret-fields.ts';
+import { isReference } from './secrets.ts';
 
 /** A reference to `user:password`, or a user with its password, which may be a reference. */
-const credentials = z
-  .string()
-  .regex(
-    /^[^\s:]+:\S/,
-    'Expected "user:password"; the password, or the whole, may be `env:NAME` or `file:PATH`',
-  );
+const credentials = secret(
+  z
+    .string()
+    .regex(
+      /^[^\s:]+:\S/,
+      'Expected "user:password"; the password, or the whole, may be `env:NAME` or `file:PATH`',
+    ),
+  (text) => (isReference(text) ? { start: 0 } : afterColon(text)),
+);
 
-const rules = z.array(z.record(z.string(), z.unknown()));
+/** What an action is configured with may be a password or a key, and looks like any other text. */
+function secretInRule(_text: string, path: readonly string[]): SecretPart | undefined {
+  return path.includes('config') ? { start: 0, everyday: true } : undefined;
+}
+
+const rules = secret(z.array(z.record(z.string(), z.unknown())), secretInRule);
 
 /** What `provider: ngrok` needs to know. The values are checked for ngrok's own rules when a tunnel comes up. */
 export const ngrokSchema = z.strictObject({

@@ -1,15 +1,25 @@
 import { z } from 'zod';
 import { duration, port, secretReference } from './fields.ts';
+import { afterColon, type SecretPart, secret } from './secret-fields.ts';
 
 /** `Name: value`, where the value may be a reference to a secret. */
-const header = z
-  .string()
-  .regex(/^[^\s:]+: *\S/, 'Expected "Name: value"; the value may be `env:NAME` or `file:PATH`');
+const header = secret(
+  z.string().regex(/^[^\s:]+: *\S/, 'Expected "Name: value"; the value may be `env:NAME` or `file:PATH`'),
+  (text) => ({ ...afterColon(text), everyday: true }),
+);
 
 /** `user:password`, where the password may be a reference to a secret. */
-const credentials = z
-  .string()
-  .regex(/^[^\s:]+:\S/, 'Expected "user:password"; the password may be `env:NAME` or `file:PATH`');
+const credentials = secret(
+  z.string().regex(/^[^\s:]+:\S/, 'Expected "user:password"; the password may be `env:NAME` or `file:PATH`'),
+  afterColon,
+);
+
+/** An option as Pinggy spells it may be a key (`k:KEY`), a password (`b:USER:PASSWORD`) or a header. */
+function secretInOption(text: string): SecretPart | undefined {
+  const [start, kind] = /^(?:(k):|([bau]):[^:]*:?)/.exec(text) ?? [];
+  if (start === undefined) return undefined;
+  return { start: start.length, everyday: kind === undefined && !start.startsWith('b') };
+}
 
 /** What `provider: pinggy` needs to know. The values are checked for Pinggy's own grammar when a session opens. */
 export const pinggySchema = z.strictObject({
@@ -33,7 +43,10 @@ export const pinggySchema = z.strictObject({
   setHeaders: z.array(header).default([]).describe('Request headers the edge sets: `Name: value`.'),
   removeHeaders: z.array(z.string()).default([]).describe('Request headers the edge removes.'),
   passPreflight: z.boolean().default(false).describe('The edge lets CORS preflights through unasked.'),
-  args: z.array(z.string()).default([]).describe("More of Pinggy's options, such as `x:fullurl`."),
+  args: z
+    .array(secret(z.string(), secretInOption))
+    .default([])
+    .describe("More of Pinggy's options, such as `x:fullurl`."),
   image: z
     .string()
     .regex(/^[\w./:@-]+$/, 'Expected an image such as pinggy/pinggy:latest, or one with a digest')

@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { accessToken, cronExpression, duration, listenPort, origin, port } from './fields.ts';
+import {
+  accessToken,
+  cronExpression,
+  duration,
+  listenPort,
+  origin,
+  port,
+  secretReference,
+} from './fields.ts';
 import { ngrokSchema } from './ngrok-schema.ts';
 import { pinggySchema } from './pinggy-schema.ts';
 import { faultOfUrl, isLoopbackUrl, pathInUrl } from './upstream-url.ts';
@@ -76,9 +84,7 @@ const relaySchema = z.strictObject({
       message: 'Expected the address of a relay, such as `https://tunnel.example.com`',
     })
     .describe('Address of the relay. With `https:` its certificate is checked.'),
-  token: z
-    .string()
-    .min(1)
+  token: secretReference
     .optional()
     .describe(
       'What the relay asks of agents: `env:NAME`, `file:PATH`, or a literal. Made by tunneld when absent.',

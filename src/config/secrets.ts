@@ -5,7 +5,6 @@ import { Secret } from '../core/secret.ts';
 import { isUsableToken, WEAK_TOKEN } from './access-token.ts';
 import type { Environment } from './paths.ts';
 import { closeFile, reasonOf } from './private-files.ts';
-import type { TunnelConfig } from './schema.ts';
 
 /**
  * Reads what a configuration value stands for: `env:NAME`, `file:PATH`, or the value itself.
@@ -36,38 +35,6 @@ export function resolveAccessToken(
   throw new TunneldError('SECRET_UNAVAILABLE', `The access token in ${sourceOf(reference)} cannot be used`, {
     remedy: `${WEAK_TOKEN}. \`tunneld gen-key\` makes one.`,
   });
-}
-
-/** The configuration for people to see: references stay, a literal token is masked. */
-export function maskSecrets(config: TunnelConfig): TunnelConfig {
-  const { access, pinggy, ngrok, relay } = config;
-  const masked: TunnelConfig = { ...config, access: withMasked(access, 'token') };
-  if (relay !== undefined) masked.relay = withMasked(relay, 'token');
-  if (ngrok !== undefined) {
-    const basicAuth = ngrok.basicAuth.map((pair) => (isReference(pair) ? pair : maskAfterColon(pair)));
-    masked.ngrok = { ...ngrok, authtoken: mask(ngrok.authtoken), basicAuth };
-  }
-  if (pinggy === undefined) return masked;
-  const keys = pinggy.keys.map(mask);
-  const basicAuth = pinggy.basicAuth.map((pair) => maskAfterColon(pair));
-  const setHeaders = pinggy.setHeaders.map((header) => maskAfterColon(header));
-  // An option given by hand may be a key or a password as well.
-  const args = pinggy.args.map((option) => (/^[kbau]:/.test(option) ? maskAfterColon(option) : option));
-  return { ...masked, pinggy: { ...withMasked(pinggy, 'token'), keys, basicAuth, setHeaders, args } };
-}
-
-function withMasked<T extends { readonly token?: string | undefined }>(object: T, key: 'token'): T {
-  const value = object[key];
-  return value === undefined ? object : { ...object, [key]: mask(value) };
-}
-
-function maskAfterColon(text: string): string {
-  const [, name = '', value = ''] = /^([^:]*: *)(.*)$/s.exec(text) ?? [];
-  return name + mask(value);
-}
-
-function mask(value: string): string {
-  return isReference(value) ? value : '[redacted]';
 }
 
 export function isReference(value: string): boolean {

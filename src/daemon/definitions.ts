@@ -39,8 +39,8 @@ export class Definitions {
         remedy: `Use one of: ${PROVIDER_KINDS.join(', ')}.`,
       });
     }
-    if (config.provider === 'ngrok') assertNgrokOptions(ngrokOptions(config, this.#options.env, () => {}));
-    if (config.provider === 'pinggy') assertPinggyOptions(pinggyOptions(config, this.#options.env, () => {}));
+    if (config.provider === 'ngrok') assertNgrokOptions(ngrokOptions(config, this.#options.env));
+    if (config.provider === 'pinggy') assertPinggyOptions(pinggyOptions(config, this.#options.env));
     const { token } = config.access;
     if (config.relay?.token !== undefined)
       resolveSecret(config.relay.token, this.#options.env, (note) => this.#options.onNote(note));

@@ -7,19 +7,13 @@ import type { NgrokOptions } from '../providers/ngrok/options.ts';
 /**
  * What the `ngrok` keys of a tunnel mean, references resolved.
  *
- * @param onSecret told every secret found, so that logs can be kept free of it.
  * @throws {TunneldError} `SECRET_UNAVAILABLE`
  */
 export function ngrokOptions(
   { ngrok = ngrokSchema.parse({}), access }: TunnelConfig,
   env: NodeJS.ProcessEnv,
-  onSecret: (secret: Secret) => void,
 ): NgrokOptions {
-  const secret = (reference: string): Secret => {
-    const resolved = resolveSecret(reference, env);
-    onSecret(resolved);
-    return resolved;
-  };
+  const secret = (reference: string): Secret => resolveSecret(reference, env);
   const { authtoken, basicAuth, heartbeatInterval, heartbeatTolerance, ...rest } = ngrok;
   const { domain, metadata, region, server, caFile, trafficPolicy, ...flags } = rest;
   return {
@@ -35,7 +29,7 @@ export function ngrokOptions(
       ),
     ),
     authtoken: secret(authtoken),
-    basicAuth: basicAuth.map((pair) => pairOf(pair, secret, onSecret)),
+    basicAuth: basicAuth.map((pair) => pairOf(pair, secret)),
     // A page of an allowed origin asks first, and cannot send a token with that.
     passPreflight: rest.passPreflight || access.origins.length > 0,
     heartbeatIntervalMs: heartbeatInterval,
@@ -44,16 +38,8 @@ export function ngrokOptions(
 }
 
 /** `env:NGROK_BASIC_AUTH` stands for the whole pair, `anna:env:PASSWORD` for the password alone. */
-function pairOf(
-  written: string,
-  secret: (reference: string) => Secret,
-  onSecret: (secret: Secret) => void,
-): Secret {
-  if (isReference(written)) {
-    const pair = secret(written);
-    onSecret(new Secret(pair.reveal().slice(pair.reveal().indexOf(':') + 1)));
-    return pair;
-  }
+function pairOf(written: string, secret: (reference: string) => Secret): Secret {
+  if (isReference(written)) return secret(written);
   const at = written.indexOf(':') + 1;
   return new Secret(written.slice(0, at) + secret(written.slice(at)).reveal());
 }

@@ -1,6 +1,6 @@
 import { type PinggyConfig, pinggySchema } from '../config/pinggy-schema.ts';
 import type { TunnelConfig } from '../config/schema.ts';
-import { isReference, resolveSecret } from '../config/secrets.ts';
+import { resolveSecret } from '../config/secrets.ts';
 import type { Secret } from '../core/secret.ts';
 import type { PinggyOptions } from '../providers/pinggy/options.ts';
 
@@ -10,19 +10,13 @@ const LIVENESS = { livenessIntervalMs: 10_000, livenessTimeoutMs: 5_000 };
 /**
  * What the `pinggy` keys of a tunnel mean, references resolved.
  *
- * @param onSecret told every secret found, so that logs can be kept free of it.
  * @throws {TunneldError} `SECRET_UNAVAILABLE`
  */
 export function pinggyOptions(
   { pinggy = pinggySchema.parse({}), access }: TunnelConfig,
   env: NodeJS.ProcessEnv,
-  onSecret: (secret: Secret) => void,
 ): PinggyOptions {
-  const secret = (reference: string): Secret => {
-    const resolved = resolveSecret(reference, env);
-    onSecret(resolved);
-    return resolved;
-  };
+  const secret = (reference: string): Secret => resolveSecret(reference, env);
   const { token, keys, basicAuth, setHeaders, openTimeout, ...rest } = pinggy;
   return {
     ...defined(rest),
@@ -34,10 +28,7 @@ export function pinggyOptions(
       return { user: name, password: secret(value) };
     }),
     setHeaders: Object.fromEntries(
-      // A literal value is mostly a plain word, which must not be blotted out of every log.
-      setHeaders.map(atColon).map(({ name, value }) => {
-        return [name, isReference(value) ? secret(value) : resolveSecret(value, env)] as const;
-      }),
+      setHeaders.map(atColon).map(({ name, value }) => [name, secret(value)] as const),
     ),
     openTimeoutMs: openTimeout,
     // A page of an allowed origin asks first, and cannot send a token with that.

@@ -108,8 +108,8 @@ async function assemble(
         clock,
         env,
         ...target,
-        pinggy: () => pinggyOptions(config, env, (secret) => redactor.add(secret)),
-        ngrok: () => ngrokOptions(config, env, (secret) => redactor.add(secret)),
+        pinggy: () => pinggyOptions(config, env),
+        ngrok: () => ngrokOptions(config, env),
       });
     },
     online: (config) => isOnThisMachine(config) || isOnline(),

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import { maskSecrets, secretValuesOf } from '../config/config-secrets.ts';
 import type { TunnelConfig } from '../config/schema.ts';
-import { maskSecrets, resolveAccessToken } from '../config/secrets.ts';
+import { resolveAccessToken } from '../config/secrets.ts';
 import type { StoredToken } from '../config/state-schema.ts';
 import type { Diagnosis, TunnelInspection } from '../control/api.ts';
 import type { Clock } from '../core/clock.ts';
@@ -182,6 +183,7 @@ export class Tunnel {
 
   async #up(cause: string): Promise<void> {
     const { config } = this.#definition;
+    for (const secret of secretValuesOf(config, this.#deps.env)) this.#deps.onSecret(secret);
     this.#configuredToken = this.#resolveToken(config);
     const sameProvider = this.#provider?.kind === config.provider;
     if (!sameProvider || !isDeepStrictEqual(this.#providerConfig, providerConfigOf(config)))
@@ -315,9 +317,7 @@ export class Tunnel {
   #resolveToken(config: TunnelConfig): StoredToken | undefined {
     const reference = config.access.token;
     if (reference === undefined || config.access.insecurePublic) return undefined;
-    const secret = resolveAccessToken(reference, this.#deps.env);
-    this.#deps.onSecret(secret);
-    return made(secret, this.#deps.clock.now());
+    return made(resolveAccessToken(reference, this.#deps.env), this.#deps.clock.now());
   }
 
   #changed(change: StateChange): void {

@@ -2,8 +2,7 @@ import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isUsableToken, newAccessToken } from '../../src/config/access-token.ts';
-import { maskSecrets, resolveAccessToken, resolveSecret } from '../../src/config/secrets.ts';
-import { parseTunnelSpec } from '../../src/config/tunnel-spec.ts';
+import { resolveAccessToken, resolveSecret } from '../../src/config/secrets.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
 import { thrownBy } from '../helpers/thrown.ts';
 
@@ -87,30 +86,5 @@ describe('an access token', () => {
     const error = await thrownBy(() => resolveAccessToken('env:TOKEN', { TOKEN: value }));
     expect(error.code).toBe('SECRET_UNAVAILABLE');
     expect(error.message).toBe('The access token in env:TOKEN cannot be used');
-  });
-
-  it('is masked for people to see, where a reference is not', () => {
-    const shown = (token: string) =>
-      maskSecrets(parseTunnelSpec('figma', { port: 1, access: { token } })).access;
-    expect(shown('a-literal-token-of-mine').token).toBe('[redacted]');
-    expect(shown('env:FIGMA_TOKEN').token).toBe('env:FIGMA_TOKEN');
-  });
-
-  it('is masked together with the secrets of Pinggy', () => {
-    const pinggy = {
-      token: 'MARKER1',
-      keys: ['MARKER2', 'env:KEY'],
-      basicAuth: ['ann:MARKER3', 'bob:env:PASSWORD'],
-      setHeaders: ['X-Key: MARKER4', 'X-Other: file:/key'],
-      args: ['k:MARKER5', 'x:fullurl'],
-    };
-    const shown = maskSecrets(parseTunnelSpec('figma', { port: 1, provider: 'pinggy', pinggy }));
-    expect(shown.pinggy).toMatchObject({
-      token: '[redacted]',
-      keys: ['[redacted]', 'env:KEY'],
-      basicAuth: ['ann:[redacted]', 'bob:env:PASSWORD'],
-      setHeaders: ['X-Key: [redacted]', 'X-Other: file:/key'],
-      args: ['k:[redacted]', 'x:fullurl'],
-    });
   });
 });

@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
+import { masked } from '../../config/config-secrets.ts';
 import { loadConfig } from '../../config/load.ts';
-import { maskSecrets } from '../../config/secrets.ts';
+import { configSchema } from '../../config/schema.ts';
 import { type Command, ExitCode } from '../command.ts';
 import { CONFIG_OPTION, withConfigOption } from '../config-option.ts';
 
@@ -18,8 +19,7 @@ export const configShow: Command = {
     const io = withConfigOption(args, outer);
     const { configFile, configRequired } = io.paths();
     const config = await loadConfig(configFile, { optional: !configRequired, env: io.env, onNote: io.err });
-    const tunnels = Object.entries(config.tunnels).map(([name, tunnel]) => [name, maskSecrets(tunnel)]);
-    const shown = { ...config, tunnels: Object.fromEntries(tunnels) };
+    const shown = masked(configSchema, config);
     io.out(args.flag('json') ? JSON.stringify(shown, undefined, 2) : stringify(shown).trimEnd());
     return ExitCode.ok;
   },
