@@ -1,6 +1,7 @@
-import ms, { type StringValue } from 'ms';
+import ms from 'ms';
 import { validate as isCronExpression } from 'node-cron';
 import { z } from 'zod';
+import { readDuration } from '../core/duration.ts';
 import { isUsableToken, WEAK_TOKEN } from './access-token.ts';
 import { secret } from './secret-fields.ts';
 
@@ -9,20 +10,15 @@ import { secret } from './secret-fields.ts';
 /** `30s`, `5m`, `1h`, or a number of milliseconds. Parsed to milliseconds. */
 export function duration(minMs: number, maxMs: number) {
   const range = `from ${ms(minMs)} to ${ms(maxMs)}`;
-  const unreadable = `Expected a duration such as "30s", "5m" or a number of milliseconds, ${range}`;
-  return z.union([z.number(), z.string()], { error: unreadable }).transform((value, context) => {
-    const parsed = typeof value === 'number' ? value : parseDuration(value);
-    const message = Number.isFinite(parsed) ? `Expected a duration ${range}` : unreadable;
-    if (parsed >= minMs && parsed <= maxMs) return parsed;
-    context.addIssue({ code: 'custom', message });
+  const expected = `Expected a duration such as "30s" or "5m", ${range}`;
+  return z.union([z.number(), z.string()], { error: expected }).transform((value, context) => {
+    // A number in a file counts milliseconds; what is written as text says its unit.
+    const read = typeof value === 'number' ? { ms: value } : readDuration(value);
+    if ('ms' in read && read.ms >= minMs && read.ms <= maxMs) return read.ms;
+    const why = 'ms' in read ? '' : `: "${value}" ${read.fault}`;
+    context.addIssue({ code: 'custom', message: `${expected}${why}` });
     return z.NEVER;
   });
-}
-
-/** `ms` throws on an empty string and on very long ones, and answers undefined on the rest. */
-function parseDuration(text: string): number {
-  if (text.trim() === '' || text.length > 100) return Number.NaN;
-  return ms(text as StringValue) ?? Number.NaN;
 }
 
 export const port = z.int('Expected a whole number').min(1, 'Expected a port from 1 to 65535').max(65_535, {

@@ -1,4 +1,4 @@
-import { BlockList, isIP } from 'node:net';
+import { isLoopbackHost } from '../core/loopback.ts';
 
 /** Rules about the `url` of a tunnel. Each takes what the user wrote, valid or not. */
 
@@ -28,15 +28,4 @@ export function pathInUrl(value: unknown): string | undefined {
 /** Host to connect to: an IPv6 address without its brackets. */
 export function hostOf(url: URL): string {
   return url.hostname.replace(/^\[|\]$/g, '');
-}
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
-/** `localhost`, 127.0.0.0/8 or ::1. Other names are not looked up: what they mean can change later. */
-export function isLoopbackHost(host: string): boolean {
-  const family = isIP(host);
-  if (family === 0) return host.toLowerCase() === 'localhost';
-  return loopback.check(host, family === 4 ? 'ipv4' : 'ipv6');
 }

@@ -1,5 +1,6 @@
+import { isLoopbackHost } from '../core/loopback.ts';
 import type { TunnelConfig } from './schema.ts';
-import { hostOf, isLoopbackHost, pathInUrl } from './upstream-url.ts';
+import { hostOf, pathInUrl } from './upstream-url.ts';
 
 const DEFAULT_PATH = '/mcp';
 

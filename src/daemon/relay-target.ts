@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { TunnelConfig } from '../config/schema.ts';
 import { resolveSecret } from '../config/secrets.ts';
+import { isLoopbackHost } from '../core/loopback.ts';
 import { Secret } from '../core/secret.ts';
 
 export interface RelayTarget {
@@ -38,5 +39,5 @@ export function relayTargetOf(
 /** Reached without any network. */
 export function isOnThisMachine({ provider, relay }: TunnelConfig): boolean {
   if (provider !== 'relay') return false;
-  return relay === undefined || /^(?:localhost|127\.[\d.]+|\[::1\])$/.test(new URL(relay.url).hostname);
+  return relay === undefined || isLoopbackHost(new URL(relay.url).hostname);
 }

@@ -1,4 +1,5 @@
 import type { RequestHead } from '../core/exchange.ts';
+import { isLoopbackHost } from '../core/loopback.ts';
 
 /**
  * Which names the gateway answers to, and which web pages may call it.
@@ -64,13 +65,13 @@ export class CallerPolicy {
       const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
       hosts.add(`${url.hostname}:${port}`);
       if (url.port === '') hosts.add(url.hostname);
-      if (LOOPBACK.has(url.hostname)) addLoopback(hosts, port);
+      if (isLoopbackHost(url.hostname)) addLoopback(hosts, port);
     }
     this.#hosts = hosts;
   }
 }
 
-const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
+const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
 
 function addLoopback(hosts: Set<string>, port: string): void {
   for (const name of LOOPBACK) {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import net from 'node:net';
 import type { Clock } from '../core/clock.ts';
+import { isLoopbackHost } from '../core/loopback.ts';
 import { GATEWAY_HEALTH_PATH, PROBE_HEADER } from '../core/markers.ts';
 import type { Secret } from '../core/secret.ts';
 import { VERSION } from '../core/version.ts';
@@ -11,7 +12,6 @@ import { type ProbeMode, Speaker } from './dialects/speak.ts';
 import { type Exposure, judgeExposure } from './exposure.ts';
 import { type Answer, HttpAsker } from './http-asker.ts';
 import { judgeCarrier } from './judge-carrier.ts';
-import { isLoopback } from './loopback.ts';
 import { codeOf, failureKind, LOCAL_FINDINGS } from './network-failure.ts';
 import type { Sighting } from './sighting.ts';
 import { tcpCheck } from './tcp-check.ts';
@@ -74,7 +74,7 @@ export class NetworkLegs implements Legs {
     this.#localUrl = new URL(`${upstream.protocol}//${this.#address}`);
     this.#speaker = new Speaker(options.mode, clock);
     // Nobody issues certificates for loopback, and nobody else can be in between.
-    this.#localAsker = new HttpAsker(clock, { rejectUnauthorized: !isLoopback(upstream.host) });
+    this.#localAsker = new HttpAsker(clock, { rejectUnauthorized: !isLoopbackHost(upstream.host) });
     this.#publicAsker = new HttpAsker(clock, { rejectUnauthorized: true });
   }
 

@@ -1,10 +1,10 @@
 import type { Timer } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
+import { isLoopbackHost } from '../core/loopback.ts';
 import type { Era, HealthReport, Verdict } from '../core/status.ts';
 import { withDeadline } from './deadline.ts';
 import type { Exposure } from './exposure.ts';
 import { type Legs, type LegsOptions, NetworkLegs } from './legs.ts';
-import { isLoopback } from './loopback.ts';
 import * as pace from './pace.ts';
 import { type Dated, toReport } from './report.ts';
 import { meaningOf, type Place, type Sighting } from './sighting.ts';
@@ -287,7 +287,7 @@ export class HealthMonitor {
 
   async #askOnline({ publicUrl }: Session): Promise<boolean> {
     // A relay on this machine needs no network.
-    if (isLoopback(publicUrl.hostname)) return true;
+    if (isLoopbackHost(publicUrl.hostname)) return true;
     const { clock, online } = this.#options;
     const signal = this.#stopping.signal;
     try {

@@ -2,6 +2,7 @@ import { connect as connectTcp, type Socket, type TcpNetConnectOpts } from 'node
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { RequestHead } from '../core/exchange.ts';
+import { isLoopbackHost } from '../core/loopback.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 import { UpstreamExchange, type UpstreamReceiver } from './upstream-exchange.ts';
 
@@ -95,7 +96,7 @@ export class UpstreamPool {
     const tcp = { host, port, onread, noDelay: true, allowHalfOpen: true, autoSelectFamily: true };
     if (protocol === 'http:') return connectTcp(tcp);
     // A local server has a self-signed certificate or none anybody could verify.
-    const tls: ConnectionOptions = { ...tcp, rejectUnauthorized: !isLoopback(host) };
+    const tls: ConnectionOptions = { ...tcp, rejectUnauthorized: !isLoopbackHost(host) };
     return connectTls(/^[\d.:[\]]+$/.test(host) ? tls : { ...tls, servername: host });
   }
 
@@ -128,7 +129,3 @@ const CLEAN_EVERY_MS = 1_000;
 
 /** Under load connections are used again sooner than this, and no request waits for a turn. */
 const SURELY_ALIVE_MS = 5;
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.[\d.]+$/.test(host);
-}

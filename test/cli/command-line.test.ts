@@ -51,6 +51,7 @@ describe('a command line that makes no sense', () => {
     { typed: 'logs --level loud', says: 'debug, info, warn, error' },
     { typed: 'logs --since yesterday', says: 'neither a duration' },
     { typed: 'token rotate figma --grace long', says: '--grace=long is not a duration' },
+    { typed: 'token rotate figma --grace 90', says: 'has no unit: write 90s for seconds or 90ms' },
     { typed: 'help nothing', says: 'There is no verb "nothing"' },
   ])(
     '`tunneld $typed` exits with 2, says "$says", and asks the daemon for nothing',

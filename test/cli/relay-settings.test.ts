@@ -84,6 +84,7 @@ describe('what `tunneld relay` is told', () => {
     ['--public-url http://127.0.0.1:1 --open', 'use --routing path'],
     ['--domain a.example --open --routing both', '--routing: Expected host or path, found "both"'],
     ['--domain a.example --open --drain-timeout soon', '--drain-timeout: Expected a duration'],
+    ['--domain a.example --open --drain-timeout 10', '"10" has no unit: write 10s for seconds'],
     ['--domain a.example --open --max-request-body 5x', '--max-request-body: Expected a size'],
     ['--domain a.example --open --trusted-proxies 10.0.0.0/8,home', '"home" is neither an address'],
   ])('%s is refused', async (words, message) => {

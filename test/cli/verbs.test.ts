@@ -48,7 +48,7 @@ it('gives the old token the grace it was asked for, and none by default', async 
   const daemon = new ScriptedDaemon(tunnel('figma'));
   const user = await Console.with(daemon);
   expect((await user.type('token', 'rotate', 'figma')).stderr).toContain('no longer works');
-  expect((await user.type('token', 'rotate', 'figma', '--grace', '90')).stderr).toContain('works until');
+  expect((await user.type('token', 'rotate', 'figma', '--grace', '90s')).stderr).toContain('works until');
   expect(daemon.asked).toEqual([
     ['rotateToken', 'figma', 0],
     ['rotateToken', 'figma', 90_000],

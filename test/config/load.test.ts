@@ -130,13 +130,20 @@ describe('a configuration file', () => {
     ],
     [
       'port: 1\nhealth: { timeout: 10 parsecs }',
-      'health.timeout: Expected a duration such as "30s", "5m" or a number of milliseconds, from 100ms to 2m',
+      'health.timeout: Expected a duration such as "30s" or "5m", from 100ms to 2m: "10 parsecs" is not a duration: write it like 30s, 5m or 1h',
     ],
     [
       'port: 1\nhealth: { timeout: "" }',
-      'health.timeout: Expected a duration such as "30s", "5m" or a number of milliseconds, from 100ms to 2m',
+      'health.timeout: Expected a duration such as "30s" or "5m", from 100ms to 2m: "" is not a duration: write it like 30s, 5m or 1h',
     ],
-    ['port: 1\nhealth: { timeout: 3m }', 'health.timeout: Expected a duration from 100ms to 2m'],
+    [
+      'port: 1\nhealth: { timeout: "5000" }',
+      'health.timeout: Expected a duration such as "30s" or "5m", from 100ms to 2m: "5000" has no unit: write 5000s for seconds or 5000ms for milliseconds',
+    ],
+    [
+      'port: 1\nhealth: { timeout: 3m }',
+      'health.timeout: Expected a duration such as "30s" or "5m", from 100ms to 2m',
+    ],
     [
       'port: 1\naccess: { token: "env:" }',
       'access.token: Expected the name of a variable after "env:", such as "env:FIGMA_TOKEN"',

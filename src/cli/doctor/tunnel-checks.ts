@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
+import { isLoopbackHost } from '../../core/loopback.ts';
 import { GATEWAY_HEALTH_PATH, INSTANCE_HEADER } from '../../core/markers.ts';
 import { lookUp } from '../../core/name-lookup.ts';
 import type { Secret } from '../../core/secret.ts';
@@ -114,7 +115,7 @@ async function network(live: LiveTunnel): Promise<Outcome> {
 
 async function dns({ status, clock }: LiveTunnel): Promise<Outcome> {
   const host = status.publicUrl === undefined ? undefined : new URL(status.publicUrl).hostname;
-  if (host === undefined || isIP(host.replace(/^\[|\]$/g, '')) !== 0 || host === 'localhost') {
+  if (host === undefined || isIP(host.replace(/^\[|\]$/g, '')) !== 0 || isLoopbackHost(host)) {
     return skipped('the public URL has no name to look up');
   }
   const found = await lookUp(host, clock);
@@ -202,7 +203,7 @@ function bearer(token: Secret | undefined): Record<string, string> {
 function isLocal({ status: { provider: kind, publicUrl }, relayUrl }: LiveTunnel): boolean {
   const url = relayUrl ?? publicUrl;
   if (url === undefined) return kind === 'relay';
-  return /^(?:127\.[\d.]+|localhost|\[::1\])$/.test(new URL(url).hostname);
+  return isLoopbackHost(new URL(url).hostname);
 }
 
 /** Destination 0 with the flag "up" (1): route(8) and `/proc/net/route`. */

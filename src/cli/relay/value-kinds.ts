@@ -1,4 +1,5 @@
-import ms, { type StringValue } from 'ms';
+import ms from 'ms';
+import { readDuration } from '../../core/duration.ts';
 
 /** What a setting was not written as. */
 export class Unreadable extends Error {
@@ -84,14 +85,15 @@ export function share(fallback: number): ValueKind<number> {
   };
 }
 
-/** `30s`, `5m`, or a number of milliseconds. Read to milliseconds. */
+/** `30s`, `5m`. Read to milliseconds. */
 export function duration(fallback: number, most: number): ValueKind<number> {
   return {
     fallback,
     read([word = '']) {
-      const value = word.length > 100 ? undefined : (ms(word as StringValue) as number | undefined);
-      if (value !== undefined && value >= 0 && value <= most) return value;
-      throw new Unreadable(`Expected a duration such as "30s", up to ${ms(most)}, found "${word}"`);
+      const read = readDuration(word);
+      if ('ms' in read && read.ms <= most) return read.ms;
+      const found = 'ms' in read ? `found "${word}"` : `"${word}" ${read.fault}`;
+      throw new Unreadable(`Expected a duration such as "30s", up to ${ms(most)}: ${found}`);
     },
   };
 }

@@ -1,16 +1,16 @@
-import ms from 'ms';
+import { readDuration } from '../../core/duration.ts';
 import { TunneldError } from '../../core/errors.ts';
 
 /**
- * Reads `30s`, `5m`, `1h` or a bare number of seconds, as people type them.
+ * Reads the duration of an option.
  *
  * @returns milliseconds
  * @throws {TunneldError} `USAGE`, naming the option
  */
 export function parseDuration(option: string, text: string): number {
-  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1_000 : ms(text as ms.StringValue);
-  if (Number.isFinite(value) && value >= 0) return value;
-  throw new TunneldError('USAGE', `${option}=${text} is not a duration`, {
-    remedy: 'Write it like 30s, 5m or 1h.',
+  const read = readDuration(text);
+  if ('ms' in read) return read.ms;
+  throw new TunneldError('USAGE', `${option}=${text} ${read.fault}`, {
+    remedy: 'Durations are written like 500ms, 30s, 5m, 1h or 7d.',
   });
 }

@@ -3,6 +3,7 @@ import type { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type Docker from 'dockerode';
 import { TunneldError } from '../../core/errors.ts';
+import { isLoopbackHost } from '../../core/loopback.ts';
 import { describeAddress, type EngineAddress, type EngineSearch, findEngine } from './engine-address.ts';
 import { engineError } from './engine-errors.ts';
 import { sshDialAgent } from './ssh-dial.ts';
@@ -117,17 +118,14 @@ function loopbackOf(
 ): Pick<EngineFacts, 'sharesLoopback' | 'why'> {
   const rootless = (info.SecurityOptions ?? []).some((option) => option.startsWith('name=rootless'));
   const podman = components.some(({ Name }) => /podman/i.test(Name));
-  if (address.kind !== 'socket' && !isLoopback(address.host)) return { sharesLoopback: false, why: 'remote' };
+  if (address.kind !== 'socket' && !isLoopbackHost(address.host))
+    return { sharesLoopback: false, why: 'remote' };
   if (platform !== 'linux' || info.OperatingSystem === 'Docker Desktop') {
     return { sharesLoopback: false, why: 'virtual machine' };
   }
   // Rootless Docker runs in a network namespace of its own; rootless Podman's host network is the host's.
   if (rootless && !podman) return { sharesLoopback: false, why: 'rootless' };
   return { sharesLoopback: true, why: '' };
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host);
 }
 
 type ClientOptions = Docker.DockerOptions & { agent?: HttpAgent | HttpsAgent | undefined };

@@ -1,3 +1,5 @@
+import { isLoopbackHost } from '../../../core/loopback.ts';
+
 /**
  * Where visitors reach a name. The relay always says `https://<name>.<domain>`: it knows neither its
  * own port nor whether anything in front of it speaks TLS. The address it was dialled at does, as
@@ -18,5 +20,5 @@ export function publicUrlOf(claimed: URL, relayUrl: URL): URL {
 
 /** `figma.localhost` of a relay on this machine. */
 function isLocal(host: string, dialled: string): boolean {
-  return host.endsWith('.localhost') && /^(?:127\.[\d.]+|\[::1\])$/.test(dialled);
+  return host.endsWith('.localhost') && isLoopbackHost(dialled);
 }
