@@ -1,4 +1,5 @@
 import type { Socket, TcpNetConnectOpts } from 'node:net';
+import { readOnAfterFailedWrite } from './failed-write.ts';
 import type { UpstreamExchange } from './upstream-exchange.ts';
 
 type OnRead = NonNullable<TcpNetConnectOpts['onread']>;
@@ -24,6 +25,8 @@ export class UpstreamConnection {
   idleUntil = 0;
   /** The TCP (and TLS) connection stands. */
   connected = false;
+  /** The server takes nothing more; what it sent before is still read. */
+  deaf = false;
   #exchange: UpstreamExchange | undefined;
   #readBytes = SMALL_READ_BYTES;
   #bufferKept = true;
@@ -48,6 +51,10 @@ export class UpstreamConnection {
       this.#error ??= error;
     });
     socket.on('close', () => this.#onClose());
+    readOnAfterFailedWrite(socket, (error) => {
+      this.deaf = true;
+      this.#error ??= error;
+    });
   }
 
   attach(exchange: UpstreamExchange): void {
@@ -56,7 +63,8 @@ export class UpstreamConnection {
 
   /** The server sent FIN, and everything before it was read. */
   ended(): void {
-    if (this.#exchange?.serverFinished() === true) return;
+    const exchange = this.#exchange;
+    if (exchange?.serverFinished() === true && (exchange.paused || !this.deaf)) return;
     this.#error ??= new Error('the server closed the connection');
     this.socket.destroy();
   }
@@ -74,6 +82,10 @@ export class UpstreamConnection {
    */
   release(idleMs: number): void {
     this.#exchange = undefined;
+    if (this.deaf) {
+      this.socket.destroy();
+      return;
+    }
     this.readOn();
     this.context.release(idleMs);
   }

@@ -292,9 +292,21 @@ export class UpstreamExchange {
   #complete(surplus: boolean): void {
     this.#over = true;
     const response = this.#response;
-    if (surplus || this.#endHeld || !this.#requestEnded || response?.keepAlive !== true)
+    const settled = !surplus && !this.#endHeld && this.#requestEnded;
+    if (!settled || response?.keepAlive !== true || this.#mayBeFollowed(response))
       this.#connection?.discard();
     else this.#connection?.release(idleLimitMs(response));
+  }
+
+  /**
+   * Does a body come that has no place there? Servers send one to `HEAD`, or with a `204` or `304`
+   * that announces one, and it would be read as the next answer. `HEAD` is rare enough to pay for that.
+   */
+  #mayBeFollowed(response: ParsedResponseHead): boolean {
+    if (this.#request.method === 'HEAD') return true;
+    if (response.status !== 204 && response.status !== 304) return false;
+    if (response.get('transfer-encoding') !== undefined) return true;
+    return response.status === 204 && Number(response.get('content-length') ?? 0) > 0;
   }
 
   #fail(failure: UpstreamFailure): void {

@@ -51,10 +51,11 @@ afterEach(async () => {
 });
 
 /** One request. @returns the status of its answer, or how it failed */
-function ask(): Promise<number | UpstreamFailure> {
+function ask(method = 'GET'): Promise<number | UpstreamFailure> {
+  const request = parseRequestHead(`${method} / HTTP/1.1\r\nHost: x`);
   return new Promise((resolve) => {
     let status = 0;
-    const exchange = pool.request(REQUEST, serializeRequestHead(REQUEST), {
+    const exchange = pool.request(request, serializeRequestHead(request), {
       interim: () => {},
       response(head, _first, last) {
         status = head.status;
@@ -102,7 +103,7 @@ it('uses one connection for one request after the other', async () => {
 });
 
 it('opens as many as there are requests at once, and keeps them for the next ones', async () => {
-  const many = () => Promise.all(Array.from({ length: 8 }, ask));
+  const many = () => Promise.all(Array.from({ length: 8 }, () => ask()));
 
   expect(new Set([...(await many()), ...(await many())])).toEqual(new Set([200]));
 
@@ -250,6 +251,36 @@ it('uses a connection no more whose server said it would close it', async () => 
   await ask();
 
   expect(connections.length).toBe(2);
+});
+
+it.each([
+  ['HEAD', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'],
+  ['HEAD', 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n'],
+  ['HEAD', 'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n'],
+  ['GET', 'HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n'],
+  ['GET', 'HTTP/1.1 204 No Content\r\nContent-Length: 8\r\n\r\n'],
+  ['GET', 'HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n'],
+])('takes no connection on which a body may follow that has no place: %s, %j', async (method, head) => {
+  answer = (socket) => void socket.write(head);
+  expect(await ask(method)).toBe(Number(head.slice(9, 12)));
+  // Before the bytes of the body, which a server may send whenever it likes.
+  answer = (socket) => void socket.write(OK);
+
+  expect(await ask()).toBe(200);
+
+  expect(connections.length).toBe(2);
+});
+
+it.each([
+  'HTTP/1.1 204 No Content\r\n\r\n',
+  'HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n',
+  'HTTP/1.1 304 Not Modified\r\nContent-Length: 8\r\n\r\n',
+])('goes on with a connection after %j', async (head) => {
+  answer = (socket) => void socket.write(head);
+  await ask();
+  answer = (socket) => void socket.write(OK);
+
+  expect([await ask(), connections.length]).toEqual([200, 1]);
 });
 
 it('says that nobody listens, so that the caller knows nothing was sent', async () => {
