@@ -159,6 +159,12 @@ export const ERROR_CATALOGUE = {
     summary: 'The provider gave no public URL in time.',
     remedy: 'Check outbound access to the provider; tunneld keeps trying.',
   },
+  SESSION_LOST: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The session with the provider broke off.',
+    remedy: 'Nothing to do: tunneld opens another. If it goes on, `tunneld logs` shows how each ended.',
+  },
   CREDENTIAL_REJECTED: {
     retryable: false,
     exitCode: 1,

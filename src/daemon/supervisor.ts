@@ -1,8 +1,9 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
+import { lost, type SessionEnd } from '../core/session-end.ts';
 import type { ReportedError, TunnelState, Verdict } from '../core/status.ts';
-import type { OpenRequest, SessionEnd, TunnelProvider, TunnelSession } from '../providers/provider.ts';
+import type { OpenRequest, TunnelProvider, TunnelSession } from '../providers/provider.ts';
 import { type BackoffPolicy, backoffDelayMs, DEFAULT_BACKOFF } from './backoff.ts';
 import { closeSession, openSession } from './open-session.ts';
 import { nextState, type TunnelEvent } from './tunnel-state.ts';
@@ -94,6 +95,8 @@ export class Supervisor {
   #givingUp = false;
   /** The replacement under way is planned: nothing failed, so nothing is waited for. */
   #retryAtOnce = false;
+  /** Whoever ended the session asked for this much patience (milliseconds). */
+  #waitAtLeastMs = 0;
   #offline = false;
   #retryAt: { readonly monotonic: number; readonly wall: number } | undefined;
   #verdict: Verdict = 'unknown';
@@ -264,7 +267,7 @@ export class Supervisor {
     this.#apply('opened', `public URL ${held.publicUrl.href}`);
     session.closed.then(
       (end) => this.#ended(held.generation, end),
-      (error: unknown) => this.#ended(held.generation, { reason: 'lost', detail: messageOf(error) }),
+      (error: unknown) => this.#ended(held.generation, lost(messageOf(error))),
     );
     this.#armExpiry();
     try {
@@ -287,31 +290,31 @@ export class Supervisor {
   #ended(generation: number, end: SessionEnd): void {
     // A session that was given up already has nothing to say (its end is our own doing, or too late).
     if (this.#held?.generation !== generation) return;
-    if (end.reason === 'rejected') {
-      this.#lastError = {
-        code: end.code,
-        message: end.detail,
-        remedy: end.remedy,
-        at: this.#deps.clock.now(),
-      };
-      this.#giveUp('rejected', undefined, end.detail);
+    const error =
+      end.reason === 'ended'
+        ? end.error
+        : new TunneldError('SESSION_LOST', 'The provider closed it by itself');
+    if (!error.retryable) {
+      this.#giveUp('rejected', error);
       return;
     }
-    const detail = end.reason === 'lost' ? end.detail : 'the provider closed the session by itself';
+    const { message } = this.#report(error);
     this.#attempts += 1;
-    if (this.#apply('lost', detail)) this.#replace({ atOnce: false });
+    if (this.#apply('lost', message)) this.#replace({ atOnce: false, atLeastMs: error.retryAfterMs });
   }
 
   /** Ends the session and stays `failed`: another attempt would meet the same. */
-  #giveUp(event: 'rejected' | 'exposed', error: unknown, cause?: string): void {
-    const message = cause ?? this.#report(error).message;
+  #giveUp(event: 'rejected' | 'exposed', error: unknown): void {
+    const { message } = this.#report(error);
     if (!this.#apply(event, message)) return;
     this.#givingUp = true;
     this.#release();
   }
 
-  #replace({ atOnce }: { atOnce: boolean }): void {
+  /** @param atLeastMs what the provider asked us to wait */
+  #replace({ atOnce, atLeastMs = 0 }: { atOnce: boolean; atLeastMs?: number }): void {
     this.#retryAtOnce = atOnce;
+    this.#waitAtLeastMs = atLeastMs;
     this.#replacements += 1;
     this.#release();
   }
@@ -333,7 +336,8 @@ export class Supervisor {
   /** The session is gone (or counted as gone): on to what is wanted now. */
   #released(): void {
     if (this.#state === 'replacing') {
-      this.#backOff('closed', this.#retryAtOnce ? 'replacing at once' : 'session released');
+      const cause = this.#retryAtOnce ? 'replacing at once' : 'session released';
+      this.#backOff('closed', cause, this.#waitAtLeastMs);
       return;
     }
     if (this.#givingUp && this.#wanted) {

@@ -1,6 +1,7 @@
 import type { Exchange } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
+import type { SessionEnd } from '../core/session-end.ts';
 import type { Finding } from '../core/status.ts';
 import type { EdgeAccess } from '../relay/link/edge-access.ts';
 
@@ -113,10 +114,3 @@ export type EdgeCheck =
   | { readonly kind: 'failed'; readonly detail: string }
   /** It could not be asked, or cannot tell; `detail` says why. */
   | { readonly kind: 'unknown'; readonly detail: string };
-
-export type SessionEnd =
-  | { readonly reason: 'closed-by-us' }
-  /** Worth another attempt. */
-  | { readonly reason: 'lost'; readonly detail: string }
-  /** Another attempt would end the same way until the user changes something. */
-  | { readonly reason: 'rejected'; readonly code: string; readonly detail: string; readonly remedy: string };

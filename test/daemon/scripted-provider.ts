@@ -1,9 +1,9 @@
 import type { Clock } from '../../src/core/clock.ts';
 import { sleep } from '../../src/core/clock.ts';
+import type { SessionEnd } from '../../src/core/session-end.ts';
 import type {
   OpenContext,
   OpenRequest,
-  SessionEnd,
   TunnelProvider,
   TunnelSession,
 } from '../../src/providers/provider.ts';

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { TunneldError } from '../../src/core/errors.ts';
+import { lost, type SessionEnd } from '../../src/core/session-end.ts';
 import type { Verdict } from '../../src/core/status.ts';
 import { CLOSE_DEADLINE_MS } from '../../src/daemon/open-session.ts';
 import { nextState } from '../../src/daemon/tunnel-state.ts';
-import type { SessionEnd } from '../../src/providers/provider.ts';
 import type { Script } from './scripted-provider.ts';
 import { supervised } from './supervised.ts';
 
@@ -39,9 +39,9 @@ const verdict: fc.Arbitrary<Verdict> = fc.constantFrom(
   'auth',
 );
 const end: fc.Arbitrary<SessionEnd> = fc.oneof(
-  fc.constant({ reason: 'lost' as const, detail: 'cut' }),
+  fc.constant(lost('cut')),
   fc.constant({ reason: 'closed-by-us' as const }),
-  fc.constant({ reason: 'rejected' as const, code: 'RELAY_NAME_TAKEN', detail: 'taken', remedy: 'rename' }),
+  fc.constant({ reason: 'ended' as const, error: new TunneldError('RELAY_NAME_TAKEN', 'taken') }),
 );
 
 function step(name: string, run: Step['run']): fc.Arbitrary<Step> {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { TunneldError } from '../../src/core/errors.ts';
+import { lost } from '../../src/core/session-end.ts';
 import { CLOSE_DEADLINE_MS, OPEN_DEADLINE_MS } from '../../src/daemon/open-session.ts';
 import { supervised } from './supervised.ts';
 
@@ -36,7 +37,7 @@ describe('a supervised tunnel', () => {
     supervisor.start('wanted');
     await clock.advance(0);
     supervisor.noteVerdict('healthy');
-    provider.last.end({ reason: 'lost', detail: 'connection reset' });
+    provider.last.end(lost('connection reset'));
     await clock.advance(250);
     expect(supervisor.state).toBe('up');
     expect(supervisor.session?.generation).toBe(2);
@@ -62,7 +63,7 @@ describe('a supervised tunnel', () => {
       await clock.advance(5_000);
       supervisor.noteVerdict('healthy');
       await clock.advance(5_000);
-      provider.last.end({ reason: 'lost', detail: 'flapping' });
+      provider.last.end(lost('flapping'));
       await clock.advance(0);
       expect(supervisor.attempts).toBe(expected);
     }
@@ -86,17 +87,44 @@ describe('a supervised tunnel', () => {
     const { clock, provider, supervisor, states } = supervised();
     supervisor.start('wanted');
     await clock.advance(0);
-    provider.last.end({
-      reason: 'rejected',
-      code: 'RELAY_NAME_TAKEN',
-      detail: 'taken over',
-      remedy: 'rename',
-    });
+    const error = new TunneldError('RELAY_NAME_TAKEN', 'taken over', { remedy: 'rename' });
+    provider.last.end({ reason: 'ended', error });
     await clock.advance(3_600_000);
     expect(states()).toEqual(['opening', 'up', 'closing', 'failed']);
     expect(supervisor.lastError).toMatchObject({ code: 'RELAY_NAME_TAKEN', remedy: 'rename' });
     expect(provider.opens).toBe(1);
   });
+
+  it.each(['an attempt failed', 'a live session ended'])(
+    'waits as long as the provider asked when %s for want of patience, and says why',
+    async (what) => {
+      const error = new TunneldError('NGROK_RATE_LIMIT', 'too many', {
+        retryAfterMs: 60_000,
+        remedy: 'wait',
+      });
+      const failing = what === 'an attempt failed';
+      const { clock, provider, supervisor } = failing
+        ? supervised({ fails: error }, { opens: 'at-once' })
+        : supervised();
+      supervisor.start('wanted');
+      await clock.advance(0);
+      if (!failing) provider.last.end({ reason: 'ended', error });
+      await clock.advance(59_000);
+      expect(supervisor.state).toBe('backing-off');
+      expect(supervisor.lastError).toMatchObject({
+        code: 'NGROK_RATE_LIMIT',
+        message: 'too many',
+        remedy: 'wait',
+      });
+      await clock.advance(1_000);
+      expect(supervisor.state).toBe('up');
+      // The next loss is another story.
+      provider.last.end(lost('connection reset'));
+      await clock.advance(1_000);
+      expect(supervisor.state).toBe('up');
+      expect(provider.opens).toBe(3);
+    },
+  );
 
   it('reports an unexpected error as a bug and is left failed, not opening', async () => {
     const { clock, supervisor } = supervised({ fails: new TypeError('x is not a function') });
@@ -177,7 +205,7 @@ describe('a supervised tunnel', () => {
     const first = provider.last;
     supervisor.restart('asked');
     await clock.advance(250);
-    first.end({ reason: 'rejected', code: 'CREDENTIAL_REJECTED', detail: 'late', remedy: '' });
+    first.end({ reason: 'ended', error: rejected });
     supervisor.unhealthy(1, 'late');
     supervisor.exposed(1, 'late');
     await clock.advance(1_000);
@@ -256,7 +284,7 @@ describe('a supervised tunnel', () => {
     supervisor.start('wanted');
     await clock.advance(0);
     network.online = false;
-    provider.last.end({ reason: 'lost', detail: 'no route' });
+    provider.last.end(lost('no route'));
     await clock.advance(3_600_000);
     expect(provider.opens).toBe(1);
     expect(supervisor.attempts).toBe(1);

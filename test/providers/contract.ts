@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Exchange } from '../../src/core/exchange.ts';
+import type { SessionEnd } from '../../src/core/session-end.ts';
 import { responseHead } from '../../src/http1/response-head.ts';
-import type { SessionEnd, TunnelProvider } from '../../src/providers/provider.ts';
+import type { TunnelProvider } from '../../src/providers/provider.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
@@ -73,10 +74,13 @@ export function describeProviderContract(name: string, start: () => Promise<Prov
       harness.admit();
       const session = await open(harness);
       harness.drop();
-      expect(await session.closed).toMatchObject({ reason: 'lost', detail: expect.stringMatching(/./) });
+      expect(await session.closed).toMatchObject({
+        reason: 'ended',
+        error: { retryable: true, message: expect.stringMatching(/./) },
+      });
       // Too late, and harmless.
       await session.close();
-      expect(await session.closed).toMatchObject({ reason: 'lost' });
+      expect(await session.closed).toMatchObject({ reason: 'ended', error: { retryable: true } });
       await waitFor(() => harness.held() === 0);
     });
 

@@ -5,12 +5,12 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Exchange } from '../../src/core/exchange.ts';
 import { Secret } from '../../src/core/secret.ts';
+import type { SessionEnd } from '../../src/core/session-end.ts';
 import {
   type LastingLink,
   type LastingLinkOptions,
   openLastingLink,
 } from '../../src/relay/agent/lasting-link.ts';
-import type { LinkEnd } from '../../src/relay/agent/relay-link.ts';
 import { FrameType } from '../../src/relay/link/frame.ts';
 import { encodeHello, ownTerms } from '../../src/relay/link/hello.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
@@ -27,7 +27,7 @@ const TOKEN = 'the-token-of-this-agent';
 interface Serving {
   readonly link: LastingLink;
   /** How it ended, once it did. */
-  end(): LinkEnd | undefined;
+  end(): SessionEnd | undefined;
 }
 
 async function serve(
@@ -48,7 +48,7 @@ async function serve(
     ...options,
   });
   onTestFinished(() => link.close());
-  let end: LinkEnd | undefined;
+  let end: SessionEnd | undefined;
   void link.closed.then((reason) => {
     end = reason;
   });
@@ -155,7 +155,10 @@ describe('a relay that asks its agent to dial again', () => {
     const stopped = relay.server.drain(300);
     await stopped;
     await waitFor(() => end() !== undefined);
-    expect(end()).toEqual({ reason: 'lost', detail: 'the relay is shutting down' });
+    expect(end()).toMatchObject({
+      reason: 'ended',
+      error: { code: 'SESSION_LOST', message: 'the relay is shutting down' },
+    });
   });
 
   it('may be gone for a moment before its successor comes', async () => {
@@ -241,7 +244,7 @@ describe('two links of one agent', () => {
     await waitFor(() => relay.server.stats.links === 2);
     await serve(relay.port, say('second'), { links: 2 });
     await waitFor(() => first.end() !== undefined);
-    expect(first.end()).toMatchObject({ code: 'RELAY_SUPERSEDED' });
+    expect(first.end()).toMatchObject({ error: { code: 'RELAY_SUPERSEDED' } });
     await waitFor(() => relay.server.stats.links === 2);
     expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('second');
   });
@@ -309,7 +312,7 @@ describe('a link that is superseded by another agent', () => {
     const first = await serve(relay.port, say('first'));
     await serve(relay.port, say('second'));
     await waitFor(() => first.end() !== undefined);
-    expect(first.end()).toMatchObject({ reason: 'rejected', code: 'RELAY_SUPERSEDED' });
+    expect(first.end()).toMatchObject({ reason: 'ended', error: { code: 'RELAY_SUPERSEDED' } });
     expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('second');
   });
 });
@@ -325,7 +328,10 @@ describe('a peer that is stopped', () => {
     process.kill(relay.pid, 'SIGSTOP');
     await clock.advance(19_999);
     await waitFor(() => end() !== undefined);
-    expect(end()).toMatchObject({ reason: 'lost', detail: expect.stringMatching(/silent/) });
+    expect(end()).toMatchObject({
+      reason: 'ended',
+      error: { code: 'SESSION_LOST', message: expect.stringMatching(/silent/) },
+    });
     process.kill(relay.pid, 'SIGCONT');
     await serve(port, say('after'));
     expect(await (await fetch(`http://127.0.0.1:${port}/figma/`)).text()).toBe('after');

@@ -133,7 +133,10 @@ describe('an open link', () => {
     expect((await fetch(`${relay.url}/figma/`)).status).toBe(200);
     proxy.faults.stalled = true;
     await clock.advance(19_999);
-    expect(await link.closed).toMatchObject({ reason: 'lost', detail: expect.stringMatching(/silent/) });
+    expect(await link.closed).toMatchObject({
+      reason: 'ended',
+      error: { code: 'SESSION_LOST', message: expect.stringMatching(/silent/) },
+    });
     expect(clock.pending).toBeLessThanOrEqual(1);
   });
 
@@ -255,7 +258,10 @@ describe('the relay’s side of registration', () => {
     calls[0]?.();
     expect(await (await call).text()).toBe('done');
     await draining;
-    expect(await link.closed).toEqual({ reason: 'lost', detail: 'the relay is shutting down' });
+    expect(await link.closed).toMatchObject({
+      reason: 'ended',
+      error: { code: 'SESSION_LOST', message: 'the relay is shutting down' },
+    });
   });
 });
 

@@ -394,7 +394,7 @@ describe('the relay never makes a failure look whole', () => {
     expect(response.status).toBe(502);
     expect(response.headers.get('x-tunneld-relay')).toBe('link-lost');
     expect(performance.now() - before).toBeLessThan(1_000);
-    expect(await link.closed).toMatchObject({ reason: 'lost' });
+    expect(await link.closed).toMatchObject({ reason: 'ended', error: { code: 'SESSION_LOST' } });
   });
 
   it.each(['rst', 'fin'] as const)('a cut answer when the link is lost in its middle (%s)', async (how) => {
@@ -477,7 +477,7 @@ describe('the relay keeps one holder a name', () => {
     const [exchange] = open;
     if (exchange) say('old')(exchange);
     expect(await (await slow).text()).toBe('old');
-    expect(await old.closed).toMatchObject({ reason: 'rejected', code: 'RELAY_SUPERSEDED' });
+    expect(await old.closed).toMatchObject({ reason: 'ended', error: { code: 'RELAY_SUPERSEDED' } });
     await waitFor(() => relay.server.stats.links === 1);
     expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('new');
   });

@@ -98,8 +98,8 @@ describe('DELETE /tunnels/NAME', () => {
     const { status, body } = await admin(relay.adminUrl, 'DELETE', '/tunnels/figma');
     expect([status, body]).toEqual([200, { name: 'figma', ended: true, refusedForSeconds: 0 }]);
     expect(await link.closed).toMatchObject({
-      reason: 'rejected',
-      detail: expect.stringContaining('the operator of the relay disconnected'),
+      reason: 'ended',
+      error: { retryable: false, message: expect.stringContaining('the operator of the relay disconnected') },
     });
     expect((await admin(relay.adminUrl, 'DELETE', '/tunnels/figma')).status).toBe(404);
   });
@@ -109,7 +109,7 @@ describe('DELETE /tunnels/NAME', () => {
     const link = await relay.link('figma');
     const { body } = await admin(relay.adminUrl, 'DELETE', '/tunnels/figma?for=15m');
     expect(body).toEqual({ name: 'figma', ended: true, refusedForSeconds: 900 });
-    expect(await link.closed).toMatchObject({ reason: 'lost' });
+    expect(await link.closed).toMatchObject({ reason: 'ended', error: { code: 'SESSION_LOST' } });
     await expect(relay.link('figma')).rejects.toMatchObject({
       code: 'RELAY_UNREACHABLE',
       retryable: true,

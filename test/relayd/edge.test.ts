@@ -254,8 +254,8 @@ describe('operations', () => {
     const link = await relay.link('figma');
     await relay.stop();
     expect(await link.closed).toMatchObject({
-      reason: 'lost',
-      detail: expect.stringContaining('shutting down'),
+      reason: 'ended',
+      error: { code: 'SESSION_LOST', message: expect.stringContaining('shutting down') },
     });
   });
 });

@@ -54,8 +54,8 @@ describe('a token that is taken out of its file', () => {
     await relay.link('bob', BOB);
     write('bob-token:bob');
     expect(await alice.closed).toMatchObject({
-      reason: 'rejected',
-      detail: expect.stringContaining('not valid for this name any more'),
+      reason: 'ended',
+      error: { retryable: false, message: expect.stringContaining('not valid for this name any more') },
     });
     expect([await statusOf(relay, 'alice'), await statusOf(relay, 'bob')]).toEqual([404, 200]);
     await expect(relay.link('alice', ALICE)).rejects.toMatchObject({ code: 'CREDENTIAL_REJECTED' });
@@ -67,7 +67,7 @@ describe('a token that is taken out of its file', () => {
     const dev = await relay.link('alice-dev', ALICE);
     await relay.link('alice-main', ALICE);
     write('alice-token:alice-main');
-    expect(await dev.closed).toMatchObject({ reason: 'rejected' });
+    expect(await dev.closed).toMatchObject({ reason: 'ended', error: { retryable: false } });
     expect(await statusOf(relay, 'alice-main')).toBe(200);
   });
 
@@ -77,7 +77,7 @@ describe('a token that is taken out of its file', () => {
     const alice = await relay.link('alice', ALICE);
     write('bob-token:bob', 'carol-token:carol');
     await relay.link('carol', { token: new Secret('carol-token') });
-    expect(await alice.closed).toMatchObject({ reason: 'rejected' });
+    expect(await alice.closed).toMatchObject({ reason: 'ended', error: { retryable: false } });
   });
 });
 
@@ -164,7 +164,7 @@ describe('a reload', () => {
     const alice = await relay.link('alice', { token: new Secret('alice-token-0123456789') });
     const bob = await relay.link('bob', { token: new Secret('bob-token-0123456789') });
     relay.reload({ auth: tokensOf('alice-token-0123456789:alice') });
-    expect(await bob.closed).toMatchObject({ reason: 'rejected' });
+    expect(await bob.closed).toMatchObject({ reason: 'ended', error: { retryable: false } });
     expect(await statusOf(relay, 'alice')).toBe(200);
     await alice.close();
   });

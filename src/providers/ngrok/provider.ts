@@ -4,7 +4,7 @@ import { TunneldError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { Finding } from '../../core/status.ts';
 import { VERSION } from '../../core/version.ts';
-import type { OpenContext, OpenRequest, SessionEnd, TunnelProvider, TunnelSession } from '../provider.ts';
+import type { OpenContext, OpenRequest, TunnelProvider, TunnelSession } from '../provider.ts';
 import { type AccountBook, accounts } from './accounts.ts';
 import { Failures, tidy } from './failures.ts';
 import { findings } from './findings.ts';
@@ -57,8 +57,10 @@ export class NgrokProvider implements TunnelProvider {
       program: this.#program,
       clean,
       log,
-      endOf: (said) =>
-        said.code === undefined ? lost(said.message) : endOf(this.#failures.of(said, holders())),
+      failureOf: (said) =>
+        said.code === undefined
+          ? new TunneldError('SESSION_LOST', tidy(said.message))
+          : this.#failures.of(said, holders()),
     });
     const onAbort = () => void session.close();
     signal.addEventListener('abort', onAbort, { once: true });
@@ -128,14 +130,4 @@ async function readCertificates(file: string): Promise<string> {
       cause,
     });
   }
-}
-
-function lost(detail: string): SessionEnd {
-  return { reason: 'lost', detail: tidy(detail) };
-}
-
-function endOf({ code, message, remedy, retryable }: TunneldError): SessionEnd {
-  return retryable
-    ? { reason: 'lost', detail: message }
-    : { reason: 'rejected', code, detail: message, remedy };
 }

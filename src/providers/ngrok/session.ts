@@ -1,5 +1,7 @@
+import { TunneldError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
-import type { SessionEnd, TunnelSession } from '../provider.ts';
+import type { SessionEnd } from '../../core/session-end.ts';
+import type { TunnelSession } from '../provider.ts';
 import { type AgentDeps, AgentProcess } from './agent.ts';
 import type { Said } from './failures.ts';
 import type { AgentSettings, FromAgent } from './messages.ts';
@@ -9,8 +11,8 @@ export interface SessionDeps {
   readonly program: string | undefined;
   readonly clean: (text: string) => string;
   readonly log: Logger;
-  /** How the end of an open session counts: lost, or lost for good. */
-  readonly endOf: (said: Said) => SessionEnd;
+  /** What ngrok said when it ended an open session. */
+  readonly failureOf: (said: Said) => TunneldError;
 }
 
 export type Opening =
@@ -105,14 +107,16 @@ export class NgrokSession implements TunnelSession {
   #ended(message: Extract<FromAgent, { type: 'ended' }>): void {
     const said = this.#said(message);
     this.#settleOpening({ kind: 'failed', said });
-    this.#end ??= message.cause === 'stop-command' ? STOPPED : this.#deps.endOf(said);
+    const error = message.cause === 'stop-command' ? stopped() : this.#deps.failureOf(said);
+    this.#end ??= { reason: 'ended', error };
     // A session that ended has an open socket until its process is gone.
     void this.#agent.close();
   }
 
   #onExit(how: string): void {
     this.#settleOpening({ kind: 'crashed', detail: how });
-    this.#settleClosed(this.#end ?? { reason: 'lost', detail: `the agent process ended (${how})` });
+    const error = new TunneldError('NGROK_FAILED', `The agent process ended (${how})`);
+    this.#settleClosed(this.#end ?? { reason: 'ended', error });
   }
 
   #said({ message, code }: { readonly message: string; readonly code?: string }): Said {
@@ -121,9 +125,6 @@ export class NgrokSession implements TunnelSession {
   }
 }
 
-const STOPPED: SessionEnd = {
-  reason: 'rejected',
-  code: 'NGROK_STOPPED',
-  detail: 'the session was stopped from the ngrok dashboard',
-  remedy: 'Run `tunneld restart` when it shall come back.',
-};
+function stopped(): TunneldError {
+  return new TunneldError('NGROK_STOPPED', 'The session was stopped from the ngrok dashboard');
+}

@@ -1,8 +1,9 @@
 import type { Clock } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
+import { lost, type SessionEnd } from '../../core/session-end.ts';
 import { withResolvers } from '../../core/with-resolvers.ts';
-import type { SessionEnd, TunnelSession } from '../provider.ts';
+import type { TunnelSession } from '../provider.ts';
 import { readBanner } from './banner.ts';
 import { ContainerLog } from './container-log.ts';
 import { ContainerWatch, type Fate } from './container-watch.ts';
@@ -124,7 +125,7 @@ export class PinggySession implements TunnelSession {
       await Promise.race([this.#output.ended, promise]);
       timer.cancel();
     }
-    await this.#end({ reason: 'lost', detail: this.#describe(fate) });
+    await this.#end(lost(this.#describe(fate)));
   }
 
   #onEngineLost(): void {
@@ -135,9 +136,11 @@ export class PinggySession implements TunnelSession {
       return;
     }
     const { clock } = this.#deps;
-    const lost = this.#engine;
+    const gone = this.#engine;
     clock.setTimer(() => {
-      if (this.#engine === lost) void this.#end({ reason: 'lost', detail: 'the container engine went away' });
+      if (this.#engine !== gone) return;
+      const error = new TunneldError('ENGINE_UNREACHABLE', 'The container engine went away');
+      void this.#end({ reason: 'ended', error });
     }, ENGINE_PATIENCE_MS);
   }
 
@@ -161,7 +164,7 @@ export class PinggySession implements TunnelSession {
       intervalMs,
       timeoutMs,
       clock: this.#deps.clock,
-      onDead: (detail) => void this.#end({ reason: 'lost', detail }),
+      onDead: (detail) => void this.#end(lost(detail)),
     });
   }
 

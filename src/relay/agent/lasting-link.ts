@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { sleep, type Timer } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
+import { lost, type SessionEnd } from '../../core/session-end.ts';
 import type { EdgeAccess } from '../link/edge-access.ts';
-import { type LinkEnd, openRelayLink, type RelayLink, type RelayLinkOptions } from './relay-link.ts';
+import { openRelayLink, type RelayLink, type RelayLinkOptions } from './relay-link.ts';
 
 /** Once nothing is left to serve with, the next link may take this long: so long the relay lets visitors wait. */
 const GAP_MS = 2_000;
@@ -36,7 +37,7 @@ export async function openLastingLink(options: LastingLinkOptions): Promise<Last
 
 class Links implements LastingLink {
   publicUrl: URL;
-  readonly closed: Promise<LinkEnd>;
+  readonly closed: Promise<SessionEnd>;
   readonly #options: LastingLinkOptions;
   /** Tells the relay that several links are one agent's, not one after another. */
   readonly #group: string | undefined;
@@ -51,12 +52,12 @@ class Links implements LastingLink {
   #dialling: { readonly stop: AbortController; readonly done: Promise<void> } | undefined;
   #attempting = false;
   /** The relay will not have us any more. */
-  #verdict: LinkEnd | undefined;
+  #verdict: SessionEnd | undefined;
   /** Why the last link that is gone went. */
-  #last: LinkEnd = { reason: 'lost', detail: 'the relay ended the link' };
+  #last: SessionEnd = lost('the relay ended the link');
   #gap: Timer | undefined;
-  #end: LinkEnd | undefined;
-  #settle: (end: LinkEnd) => void = () => {};
+  #end: SessionEnd | undefined;
+  #settle: (end: SessionEnd) => void = () => {};
 
   constructor(options: LastingLinkOptions) {
     this.#options = options;
@@ -149,14 +150,14 @@ class Links implements LastingLink {
     this.#review();
   }
 
-  #ended(link: RelayLink, end: LinkEnd): void {
+  #ended(link: RelayLink, end: SessionEnd): void {
     const openedAt = this.#serving.get(link);
     this.#serving.delete(link);
     this.#leaving.delete(link);
     if (this.#end !== undefined) return;
-    if (end.reason === 'lost') this.#last = end;
+    if (end.reason === 'ended' && end.error.retryable) this.#last = end;
     // Our own successor supersedes a link that was told to go.
-    if (end.reason === 'rejected' && (openedAt !== undefined || this.#serving.size === 0))
+    else if (end.reason === 'ended' && (openedAt !== undefined || this.#serving.size === 0))
       this.#verdict = end;
     if (openedAt !== undefined) this.#forgive(openedAt);
     this.#review();
@@ -215,7 +216,7 @@ class Links implements LastingLink {
     }
   }
 
-  #finish(end: LinkEnd): void {
+  #finish(end: SessionEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;
     this.#gap?.cancel();

@@ -4,6 +4,7 @@ import { TunneldError } from '../../core/errors.ts';
 import type { Exchange } from '../../core/exchange.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Secret } from '../../core/secret.ts';
+import { lost, type SessionEnd } from '../../core/session-end.ts';
 import { Http1Error } from '../../http1/http1-error.ts';
 import { parseRequestHead } from '../../http1/request-head.ts';
 import { type EdgeAccess, encodeAccess } from '../link/edge-access.ts';
@@ -54,7 +55,7 @@ export interface RelayLink {
   /** The relay knows that others of the group may serve the name too. */
   readonly grouped: boolean;
   /** Settles when the link is gone. Never rejects. */
-  readonly closed: Promise<LinkEnd>;
+  readonly closed: Promise<SessionEnd>;
   /** From now on these may call; undefined: the gateway alone decides. */
   setAccess(access: EdgeAccess | undefined): void;
   /** Another link serves the name by now: ends this one once nothing is on it. Idempotent. */
@@ -62,12 +63,6 @@ export interface RelayLink {
   /** Ends the link and everything on it. Idempotent; resolves after `closed`. */
   close(): Promise<void>;
 }
-
-/** Why a link ended; the same shapes as a provider's `SessionEnd`. */
-export type LinkEnd =
-  | { readonly reason: 'closed-by-us' }
-  | { readonly reason: 'lost'; readonly detail: string }
-  | { readonly reason: 'rejected'; readonly code: string; readonly detail: string; readonly remedy: string };
 
 /**
  * Dials a relay, registers `name` and serves it.
@@ -161,8 +156,8 @@ function serve(wire: LinkSocket, hello: RelayHello, options: RelayLinkOptions): 
   let byUs = false;
   let retiring: Timer | undefined;
   let goaway: { reason: GoawayReason; detail: string } | undefined;
-  let settle: (end: LinkEnd) => void = () => {};
-  const closed = new Promise<LinkEnd>((resolve) => {
+  let settle: (end: SessionEnd) => void = () => {};
+  const closed = new Promise<SessionEnd>((resolve) => {
     settle = resolve;
   });
   const mux = new Mux({
@@ -244,13 +239,9 @@ function linkEnd(
   name: string,
   error: LinkError,
   goaway: { reason: GoawayReason; detail: string } | undefined,
-): LinkEnd {
+): SessionEnd {
   const verdict = goaway === undefined ? undefined : forGood(name, goaway);
-  if (verdict !== undefined) {
-    const { code, message, remedy } = verdict;
-    return { reason: 'rejected', code, detail: message, remedy };
-  }
-  return { reason: 'lost', detail: goaway?.detail ?? error.message };
+  return verdict === undefined ? lost(goaway?.detail ?? error.message) : { reason: 'ended', error: verdict };
 }
 
 /** What must not be answered by dialling again. */

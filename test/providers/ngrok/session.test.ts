@@ -169,8 +169,8 @@ describe('the agent process', () => {
     const session = await harness.open();
     process.kill(pidOf(session), 'SIGKILL');
     expect(await session.closed).toMatchObject({
-      reason: 'lost',
-      detail: expect.stringContaining('SIGKILL'),
+      reason: 'ended',
+      error: { code: 'NGROK_FAILED', message: expect.stringContaining('SIGKILL') },
     });
     await waitFor(() => harness.edge.sessions === 0);
   });
@@ -181,8 +181,8 @@ describe('the agent process', () => {
     process.kill(pidOf(session), 'SIGSTOP');
     await clock.advance(20_000);
     expect(await session.closed).toMatchObject({
-      reason: 'lost',
-      detail: 'the agent process does not answer',
+      reason: 'ended',
+      error: { code: 'SESSION_LOST', message: 'the agent process does not answer' },
     });
     expect(isAlive(pidOf(session))).toBe(false);
     await waitFor(() => harness.edge.sessions === 0);
@@ -192,8 +192,11 @@ describe('the agent process', () => {
 
 describe('the edge ends a session', () => {
   it.each([
-    ['restart', { reason: 'lost', detail: 'restarted from the ngrok dashboard' }],
-    ['stop', { reason: 'rejected', code: 'NGROK_STOPPED' }],
+    [
+      'restart',
+      { reason: 'ended', error: { code: 'SESSION_LOST', message: 'restarted from the ngrok dashboard' } },
+    ],
+    ['stop', { reason: 'ended', error: { code: 'NGROK_STOPPED' } }],
   ] as const)('with the command %s', async (command, end) => {
     const session = await harness.open();
     const answers = harness.edge.command(command);
@@ -211,17 +214,31 @@ describe('the edge ends a session', () => {
     const session = await harness.open();
     harness.edge.stopTunnel({ message: 'You have used up your bandwidth.', code: 'ERR_NGROK_725' });
     expect(await session.closed).toMatchObject({
-      reason: 'rejected',
-      code: 'NGROK_LIMIT',
-      detail: expect.stringContaining('used up your bandwidth. (ERR_NGROK_725)'),
-      remedy: expect.stringContaining('https://ngrok.com/docs/errors/err_ngrok_725'),
+      reason: 'ended',
+      error: {
+        code: 'NGROK_LIMIT',
+        message: expect.stringContaining('used up your bandwidth. (ERR_NGROK_725)'),
+        remedy: expect.stringContaining('https://ngrok.com/docs/errors/err_ngrok_725'),
+      },
+    });
+  });
+
+  it('with a limit of the minute, which is worth another attempt in a minute', async () => {
+    const session = await harness.open();
+    harness.edge.stopTunnel({ message: 'Too many requests.', code: 'ERR_NGROK_734' });
+    expect(await session.closed).toMatchObject({
+      reason: 'ended',
+      error: { code: 'NGROK_RATE_LIMIT', retryable: true, retryAfterMs: 60_000 },
     });
   });
 
   it('for no reason it gives, which is worth another attempt', async () => {
     const session = await harness.open();
     harness.edge.stopTunnel({ message: 'Maintenance.', code: null });
-    expect(await session.closed).toEqual({ reason: 'lost', detail: 'Maintenance.' });
+    expect(await session.closed).toMatchObject({
+      reason: 'ended',
+      error: { code: 'SESSION_LOST', message: 'Maintenance.' },
+    });
   });
 });
 

@@ -42,7 +42,7 @@ describeWithEngine('what a killed daemon left behind', (engine) => {
     await engine()
       .docker.getContainer(info?.Id ?? '')
       .kill();
-    expect(await after.closed).toMatchObject({ reason: 'lost' });
+    expect(await after.closed).toMatchObject({ reason: 'ended', error: { code: 'SESSION_LOST' } });
   });
 
   it('is replaced when anything it was made from has changed', async () => {

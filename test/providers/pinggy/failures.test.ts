@@ -111,7 +111,7 @@ describeWithEngine('a Pinggy tunnel that cannot open', (engine) => {
     const another = harness.anotherProvider({ token: new Secret(`${MARKER}token`) });
     const request = { ...harness.request, name: 'second' };
     const second = await another.open(request, { signal: new AbortController().signal, log: harness.log });
-    expect(await first.closed).toMatchObject({ reason: 'lost' });
+    expect(await first.closed).toMatchObject({ reason: 'ended', error: { code: 'SESSION_LOST' } });
     expect(harness.edge.live).toBe(1);
     await second.close();
   });

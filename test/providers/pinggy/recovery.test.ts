@@ -55,7 +55,7 @@ describeWithEngine('a Pinggy session that is disturbed', (engine) => {
       expect(took).toBeLessThan(limit);
       // The token's address stays.
       expect(second.publicUrl.href).toBe(first.publicUrl.href);
-      expect(await first.closed).toMatchObject({ reason: 'lost' });
+      expect(await first.closed).toMatchObject({ reason: 'ended', error: { code: 'SESSION_LOST' } });
       expect(await engine().containers()).toHaveLength(1);
       await second.close();
       await keeper.stop();
@@ -80,7 +80,7 @@ describeWithEngine('a Pinggy session that is disturbed', (engine) => {
     expect((await harness.visit(session.publicUrl)).status).toBe(200);
     // It is watched again as before.
     await (await container()).kill();
-    expect(await session.closed).toMatchObject({ reason: 'lost' });
+    expect(await session.closed).toMatchObject({ reason: 'ended', error: { code: 'SESSION_LOST' } });
     expect(harness.edge.logins).toHaveLength(1);
   });
 
@@ -132,7 +132,7 @@ class Keeper implements AsyncDisposable {
         this.current = await this.#harness.open(this.#harness.provider, signal);
         this.most = Math.max(this.most, this.#harness.edge.live);
         const end = await this.current.closed;
-        if (end.reason !== 'lost') return;
+        if (end.reason !== 'ended') return;
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof TunneldError) || !error.retryable) throw error;

@@ -29,7 +29,7 @@ describe('a link', () => {
     await relay.link('figma', say('new'));
     expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('new');
     proxy.cut('rst');
-    expect((await old.closed).reason).toBe('lost');
+    expect((await old.closed).reason).toBe('ended');
     await waitFor(() => relay.server.stats.links === 1);
     expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('new');
   });
@@ -57,7 +57,7 @@ describe('a link', () => {
     expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('ok');
     proxy.faults.stalled = true;
     await clock.advance(20_000);
-    expect((await link.closed).reason).toBe('lost');
+    expect((await link.closed).reason).toBe('ended');
     expect(relay.server.stats.links).toBe(0);
   });
 
@@ -103,7 +103,7 @@ describe('a link', () => {
     say('finished')(open[0] as Exchange);
     expect(await (await call).text()).toBe('finished');
     await drained;
-    expect(await link.closed).toMatchObject({ reason: 'lost' });
+    expect(await link.closed).toMatchObject({ reason: 'ended', error: { code: 'SESSION_LOST' } });
   });
 
   it('17: of a version that is not spoken here is told so at once', async () => {

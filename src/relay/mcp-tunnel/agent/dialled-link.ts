@@ -5,9 +5,9 @@ import type { Exchange } from '../../../core/exchange.ts';
 import type { Logger } from '../../../core/log.ts';
 import { Redactor } from '../../../core/redact.ts';
 import type { Secret } from '../../../core/secret.ts';
+import type { SessionEnd } from '../../../core/session-end.ts';
 import { dialWebSocket } from '../../agent/agent-dial.ts';
 import { type OpenOutcome, openInTime } from '../../agent/open-in-time.ts';
-import type { LinkEnd } from '../../agent/relay-link.ts';
 import { TextSocket } from '../../link/websocket-text.ts';
 import { encodeRegisterRequest, type RegisterAck } from '../messages.ts';
 import { printable } from './printable.ts';
@@ -36,7 +36,7 @@ export interface McpTunnelLinkOptions {
 export interface McpTunnelLink {
   readonly publicUrl: URL;
   /** Settles when the link is gone. Never rejects. */
-  readonly closed: Promise<LinkEnd>;
+  readonly closed: Promise<SessionEnd>;
   /** What this relay cannot do; more is known once the first request came. */
   readonly notes: readonly string[];
   /** Ends the link and everything on it. Idempotent; resolves after `closed`. */

@@ -2,8 +2,8 @@ import type { Clock } from '../../../core/clock.ts';
 import { TunneldError } from '../../../core/errors.ts';
 import type { Exchange } from '../../../core/exchange.ts';
 import type { Logger } from '../../../core/log.ts';
+import { lost, type SessionEnd } from '../../../core/session-end.ts';
 import { Http1Error } from '../../../http1/http1-error.ts';
-import type { LinkEnd } from '../../agent/relay-link.ts';
 import { ByteBudget } from '../../edge/byte-budget.ts';
 import { Heartbeat } from '../../link/heartbeat.ts';
 import type { TextSocket, TextSocketEnd } from '../../link/websocket-text.ts';
@@ -37,7 +37,7 @@ export interface ServedLinkOptions {
 /** A registered link: each request is answered in the generation it came in. */
 export class ServedLink {
   readonly publicUrl: URL;
-  readonly closed: Promise<LinkEnd>;
+  readonly closed: Promise<SessionEnd>;
   readonly #claimed: URL;
   readonly #wire: TextSocket;
   readonly #options: ServedLinkOptions;
@@ -49,7 +49,7 @@ export class ServedLink {
   #byUs = false;
   /** What the relay is known to have read (bytes). */
   #read: number;
-  #settle: (end: LinkEnd) => void = () => {};
+  #settle: (end: SessionEnd) => void = () => {};
 
   /** @param claimed the public URL as the relay has it */
   constructor(wire: TextSocket, claimed: URL, options: ServedLinkOptions) {
@@ -145,16 +145,8 @@ export class ServedLink {
 
 const CLOSE_NORMAL = 1000;
 
-function linkEnd(name: string, { code, reason }: TextSocketEnd): LinkEnd {
-  if (code !== CloseCode.evicted)
-    return { reason: 'lost', detail: printable(reason) || `closed with ${code}` };
-  const {
-    code: errorCode,
-    message,
-    remedy,
-  } = new TunneldError(
-    'RELAY_SUPERSEDED',
-    `Another agent took over the tunnel ${name}: ${printable(reason)}`,
-  );
-  return { reason: 'rejected', code: errorCode, detail: message, remedy };
+function linkEnd(name: string, { code, reason }: TextSocketEnd): SessionEnd {
+  if (code !== CloseCode.evicted) return lost(printable(reason) || `closed with ${code}`);
+  const what = `Another agent took over the tunnel ${name}: ${printable(reason)}`;
+  return { reason: 'ended', error: new TunneldError('RELAY_SUPERSEDED', what) };
 }

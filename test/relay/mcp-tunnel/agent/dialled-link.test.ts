@@ -201,7 +201,7 @@ describe.each(['0.1', '0.2'] as const)('a request through a relay of mcp-tunnel 
     visit(relay);
     await waitFor(() => accepted > 0);
     relay.cut();
-    expect(await link.closed).toMatchObject({ reason: 'lost' });
+    expect(await link.closed).toMatchObject({ reason: 'ended', error: { code: 'SESSION_LOST' } });
     expect(reasons).toEqual(['link-lost']);
   });
 
@@ -418,7 +418,10 @@ describe('a relay of mcp-tunnel that asks and reads no answers', () => {
       const request = { kind: 'request', id: `n${n}`, method: 'GET', path: '/', headers: { host: 'a' } };
       relay.say('127', JSON.stringify(request));
     }
-    expect(await link.closed).toEqual({ reason: 'lost', detail: 'the relay reads no answers' });
+    expect(await link.closed).toMatchObject({
+      reason: 'ended',
+      error: { code: 'SESSION_LOST', message: 'the relay reads no answers' },
+    });
   });
 });
 
@@ -513,9 +516,8 @@ describe('registering at a relay of mcp-tunnel', () => {
     const first = await dial(relay);
     const second = await dial(relay, { token: 'another' });
     expect(await first.closed).toMatchObject({
-      reason: 'rejected',
-      code: 'RELAY_SUPERSEDED',
-      detail: expect.stringContaining('evicted'),
+      reason: 'ended',
+      error: { code: 'RELAY_SUPERSEDED', message: expect.stringContaining('evicted') },
     });
     await second.close();
     expect(await second.closed).toEqual({ reason: 'closed-by-us' });
@@ -561,7 +563,7 @@ describe('a quiet link to a relay of mcp-tunnel', () => {
     for (let second = 0; second < 30; second++) await clock.advance(1_000);
     expect(ended).toBe(false);
     for (let second = 0; second < 35; second++) await clock.advance(1_000);
-    expect(await link.closed).toMatchObject({ reason: 'lost' });
+    expect(await link.closed).toMatchObject({ reason: 'ended', error: { code: 'SESSION_LOST' } });
   });
 
   it('is taken for lost within 20 s when the relay is gone without a word', async () => {
@@ -575,7 +577,10 @@ describe('a quiet link to a relay of mcp-tunnel', () => {
     const link = await opening;
     proxy.faults.stalled = true;
     for (let second = 0; second < 20; second++) await clock.advance(1_000);
-    expect(await link.closed).toMatchObject({ reason: 'lost', detail: expect.stringContaining('silent') });
+    expect(await link.closed).toMatchObject({
+      reason: 'ended',
+      error: { code: 'SESSION_LOST', message: expect.stringContaining('silent') },
+    });
   });
 });
 
