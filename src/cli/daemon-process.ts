@@ -1,14 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
+import { devNull } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { type Paths, pathVariables } from '../config/paths.ts';
+import { isStorageShort, reasonOf } from '../config/private-files.ts';
 import type { Clock } from '../core/clock.ts';
-import { ERROR_CATALOGUE, type ErrorCode, TunneldError } from '../core/errors.ts';
+import { TunneldError } from '../core/errors.ts';
+import { type Announcement, onAnnouncement } from './daemon-announcement.ts';
 
-/** A daemon with many tunnels in its state starts in well under a second; a slow disk gets more. */
-const START_TIMEOUT_MS = 15_000;
+/**
+ * A daemon starts in well under a second. A slow or busy machine gets this long for each step of it
+ * (milliseconds), as long as the process lives: one that hangs says no further step.
+ */
+const STEP_TIMEOUT_MS = 60_000;
 /** What the daemon prints outside its log. Kept between starts until it is this large (bytes). */
 const STDERR_FILE = 'daemon.stderr';
 const STDERR_MAX_BYTES = 262_144;
@@ -17,8 +23,10 @@ const QUOTED_LINES = 10;
 /**
  * Starts the daemon detached from this terminal, and resolves once it serves its socket.
  *
- * The daemon says so, or why not, as one JSON line on file descriptor 3.
+ * The daemon says what it is doing, and then that it serves, or why not, as JSON lines on file
+ * descriptor 3.
  *
+ * @param onStep told what it is doing
  * @returns its pid
  * @throws {TunneldError} what the daemon reported (`DAEMON_ALREADY_RUNNING`, `PORT_IN_USE`,
  *   `CONFIG_INVALID`, …), `DAEMON_START_FAILED` with its last words, `STATE_UNWRITABLE`
@@ -28,6 +36,7 @@ export async function startDaemon(
   paths: Paths,
   env: NodeJS.ProcessEnv,
   clock: Clock,
+  onStep: (doing: string) => void = () => {},
 ): Promise<number> {
   await using stderr = await openStderr(paths.logDir);
   const child = spawn(process.execPath, [program, '--ready-fd', '3'], {
@@ -38,41 +47,51 @@ export async function startDaemon(
     stdio: ['ignore', stderr.fd, stderr.fd, 'pipe'],
   });
   const ready = child.stdio[3] as Readable;
-  const outcome = await firstOutcome(child, ready, clock);
+  const outcome = await firstOutcome(child, ready, clock, onStep);
   ready.destroy();
   child.unref();
   // Without a pid there was no process, and so no outcome like this.
   if (outcome.kind === 'ready') return child.pid as number;
   if (outcome.kind === 'unusable') child.kill('SIGKILL');
   if (outcome.kind === 'error') throw outcome.error;
-  throw new TunneldError('DAEMON_START_FAILED', outcome.text, {
+  const { text } = outcome;
+  throw new TunneldError('DAEMON_START_FAILED', text, {
     cause: (await stderr.lastLines()) || 'It printed nothing.',
   });
 }
 
-type Outcome =
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'error'; readonly error: TunneldError }
-  | { readonly kind: 'died' | 'unusable'; readonly text: string };
+type Settled = Exclude<Announcement, { kind: 'step' }> | { readonly kind: 'died'; readonly text: string };
 
-function firstOutcome(child: ChildProcess, ready: Readable, clock: Clock): Promise<Outcome> {
+function firstOutcome(
+  child: ChildProcess,
+  ready: Readable,
+  clock: Clock,
+  onStep: (doing: string) => void,
+): Promise<Settled> {
   return new Promise((resolve) => {
-    let text = '';
-    const settle = (outcome: Outcome) => {
+    let doing = 'loading its program';
+    const settle = (outcome: Settled) => {
       timer.cancel();
       resolve(outcome);
     };
-    const timer = clock.setTimer(() => {
-      const seconds = START_TIMEOUT_MS / 1_000;
-      settle({ kind: 'unusable', text: `The daemon was not ready after ${seconds} s and was ended` });
-    }, START_TIMEOUT_MS);
-    ready.setEncoding('utf8');
-    ready.on('data', (chunk: string) => {
-      text += chunk;
-      if (text.includes('\n')) settle(readOutcome(text.slice(0, text.indexOf('\n'))));
+    const givenUp = () => {
+      const seconds = STEP_TIMEOUT_MS / 1_000;
+      settle({
+        kind: 'unusable',
+        text: `The daemon did not get on within ${seconds} s and was ended; it was ${doing}`,
+      });
+    };
+    let timer = clock.setTimer(givenUp, STEP_TIMEOUT_MS);
+    onAnnouncement(ready, (announcement) => {
+      if (announcement.kind !== 'step') {
+        settle(announcement);
+        return;
+      }
+      doing = announcement.doing;
+      timer.cancel();
+      timer = clock.setTimer(givenUp, STEP_TIMEOUT_MS);
+      onStep(doing);
     });
-    // A line without its end, from a daemon that died: still better than nothing.
-    ready.on('end', () => text !== '' && settle(readOutcome(text)));
     child.on('error', (error) =>
       settle({ kind: 'died', text: `The daemon could not be started: ${error.message}` }),
     );
@@ -81,26 +100,6 @@ function firstOutcome(child: ChildProcess, ready: Readable, clock: Clock): Promi
       settle({ kind: 'died', text: `The daemon ended ${how} before it was ready` });
     });
   });
-}
-
-function readOutcome(line: string): Outcome {
-  let said: { ready?: unknown; error?: { code?: unknown; message?: unknown; remedy?: unknown } };
-  try {
-    said = JSON.parse(line);
-  } catch {
-    return { kind: 'unusable', text: `The daemon said something unexpected: ${line.slice(0, 200)}` };
-  }
-  if (said.error === undefined) return { kind: 'ready' };
-  const { code, message, remedy } = said.error;
-  const known = typeof code === 'string' && Object.hasOwn(ERROR_CATALOGUE, code);
-  return {
-    kind: 'error',
-    error: new TunneldError(
-      known ? (code as ErrorCode) : 'DAEMON_START_FAILED',
-      String(message ?? 'The daemon gave no reason'),
-      typeof remedy === 'string' ? { remedy } : {},
-    ),
-  };
 }
 
 async function openStderr(logDir: string) {
@@ -123,6 +122,13 @@ async function openStderr(logDir: string) {
       [Symbol.asyncDispose]: () => file.close(),
     };
   } catch (cause) {
-    throw new TunneldError('STATE_UNWRITABLE', `${path} cannot be written`, { cause });
+    // What it prints is lost then; what it says on its own descriptor is not.
+    if (isStorageShort(cause)) return await nowhere();
+    throw new TunneldError('STATE_UNWRITABLE', `${path} cannot be written: ${reasonOf(cause)}`, { cause });
   }
+}
+
+async function nowhere() {
+  const file = await open(devNull, 'w');
+  return { fd: file.fd, lastLines: async () => '', [Symbol.asyncDispose]: () => file.close() };
 }

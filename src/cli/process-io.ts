@@ -23,7 +23,10 @@ export async function processIo(): Promise<CliIo> {
     env,
     clock: cliClock,
     paths: knownPaths,
-    daemon: async () => new (await import('../control/client.ts')).ControlClient(knownPaths().socket),
+    daemon: async () => {
+      const { ControlClient } = await import('../control/client.ts');
+      return new ControlClient(knownPaths().socket, { owner: () => daemonOwner(knownPaths()) });
+    },
     daemonProgram: fileURLToPath(new URL('../daemon/main.js', import.meta.url)),
     progress,
     interrupted: () => (interruption ??= abortOnSignals()),
@@ -59,6 +62,12 @@ const cliClock: Clock = {
     return { cancel: () => clearTimeout(handle) };
   },
 };
+
+/** Looked for only when the socket leads nowhere. */
+export async function daemonOwner({ lockFile, lockFallback }: Paths) {
+  const { livingOwner } = await import('../config/daemon-owner.ts');
+  return livingOwner(lockFile, lockFallback);
+}
 
 /** The library is loaded only for a terminal that shows colours. */
 async function chooseColours(wanted: boolean): Promise<Paint> {

@@ -23,6 +23,10 @@ export interface Paths {
    * session and a cron job of the same user, and both must meet the same daemon.
    */
   readonly lockFile: string;
+  /** Holds the lock while the disk of the state folder is full or read-only. */
+  readonly lockFallback: string;
+  /** Where the socket is while the runtime folder cannot be had, as after a logout. */
+  readonly socketFallback: string;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -48,6 +52,8 @@ export function resolvePaths(
     socket,
     stateFile: join(stateDir, 'state.json'),
     lockFile: join(stateDir, 'daemon.lock'),
+    lockFallback: join(runtimeDir, 'daemon.lock'),
+    socketFallback: platform === 'win32' ? socket : join(stateDir, 'run', 'tunneld.sock'),
   };
 }
 

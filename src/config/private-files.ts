@@ -12,8 +12,13 @@ export function prepareFolders(paths: Paths): string[] {
   return [
     ...preparePrivateFolder(paths.stateDir, 'STATE_UNWRITABLE', 'TUNNELD_STATE_DIR'),
     ...preparePrivateFolder(paths.logDir, 'STATE_UNWRITABLE', 'TUNNELD_LOG_DIR'),
-    ...preparePrivateFolder(paths.runtimeDir, 'SOCKET_UNUSABLE', 'TUNNELD_RUNTIME_DIR'),
+    ...prepareSocketFolder(paths.runtimeDir),
   ];
+}
+
+/** The same for the folder of the control socket. @throws {TunneldError} `SOCKET_UNUSABLE` */
+export function prepareSocketFolder(folder: string): string[] {
+  return preparePrivateFolder(folder, 'SOCKET_UNUSABLE', 'TUNNELD_RUNTIME_DIR');
 }
 
 /**
@@ -82,6 +87,11 @@ export function attempt<T>(code: ErrorCode, what: string, operation: () => T, re
       ...(remedy === undefined ? {} : { remedy }),
     });
   }
+}
+
+/** The disk is full or read-only: nothing that the user said, and it may pass. */
+export function isStorageShort(cause: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT', 'EROFS'].includes((cause as NodeJS.ErrnoException).code ?? '');
 }
 
 const REASONS: Readonly<Record<string, string>> = {

@@ -22,6 +22,19 @@ export function errorFromDaemon(response: IncomingMessage, text: string): Tunnel
   return new TunneldError(code, message, remedy === undefined ? {} : { remedy });
 }
 
+/** Nobody is there: not a daemon that fails to answer. */
+export function isAbsence(error: unknown): boolean {
+  return ['ENOENT', 'ECONNREFUSED'].includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+/** A daemon that is there all the same. @param what it does not do */
+export function silence(owner: { readonly pid: number } | undefined, what: string): TunneldError {
+  if (owner === undefined) return new TunneldError('DAEMON_SILENT', `The daemon ${what}`);
+  return new TunneldError('DAEMON_SILENT', `The daemon (pid ${owner.pid}) ${what}`, {
+    remedy: `Wait a moment and try again. \`tunneld daemon stop\` ends it; \`kill -9 ${owner.pid}\` if that does not.`,
+  });
+}
+
 /** Why the socket could not be talked to, in words. */
 export function unreachable(cause: unknown, socket: string): TunneldError {
   const code = (cause as NodeJS.ErrnoException).code;

@@ -1,4 +1,5 @@
 import { type IncomingMessage, request } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { TunneldError } from '../core/errors.ts';
 import type { TunnelStatus } from '../core/status.ts';
 import {
@@ -9,30 +10,59 @@ import {
   type TunnelInspection,
   type UpResult,
 } from './api.ts';
-import { errorFromDaemon, unreachable } from './client-errors.ts';
+import { errorFromDaemon, isAbsence, silence, unreachable } from './client-errors.ts';
 import { PROTOCOL_HEADER, ROUTES, type RouteName } from './routes.ts';
 
 export interface ControlClientOptions {
-  /** How long one answer may take (milliseconds). `events` has no limit. Default 30 s. */
+  /** How long a change may take (milliseconds). `events` has no limit. Default 30 s. */
   readonly timeoutMs?: number;
+  /** A daemon that says nothing for this long, when asked who it is, hangs (milliseconds). Default 5 s. */
+  readonly silenceMs?: number;
+  /** Who holds the daemon's lock: asked when the socket leads nowhere. */
+  readonly owner?: () => Promise<SocketOwner | undefined>;
+}
+
+/** The daemon that runs, as its lock names it. */
+export interface SocketOwner {
+  readonly pid: number;
+  /** ISO 8601; empty when not known. */
+  readonly since: string;
+  /** Where it serves; empty when not known. */
+  readonly socket: string;
+  /** It does not serve yet. */
+  readonly starting?: boolean;
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_SILENCE_MS = 5_000;
+/** A daemon that runs makes its socket anew when the file went away. It gets this long (milliseconds). */
+const REAPPEAR_MS = 3_000;
+/** One that is still starting gets this long until it serves (milliseconds). */
+const STARTING_MS = 30_000;
+const RETRY_MS = 100;
+
+/** Answered from memory: what takes longer than `silenceMs` is not worth waiting for. */
+const QUICK: ReadonlySet<RouteName> = new Set(['info', 'list', 'status', 'inspect', 'showToken', 'stop']);
 
 /**
  * Speaks to the daemon. The verbs are those of `DaemonApi`; what the daemon refuses arrives as the
  * same `TunneldError`.
  *
- * Every method throws {TunneldError} `DAEMON_UNREACHABLE`, `PROTOCOL_MISMATCH`, `DAEMON_FAILED`.
+ * Every method throws {TunneldError} `DAEMON_UNREACHABLE` (none runs, or it is another user's),
+ * `DAEMON_SILENT` (one runs, and does not answer), `PROTOCOL_MISMATCH`, `DAEMON_FAILED`.
  * Loaded by every command: Node's own `http` and nothing that takes time to load.
  */
 export class ControlClient {
-  readonly #socket: string;
+  #socket: string;
   readonly #timeoutMs: number;
+  readonly #silenceMs: number;
+  readonly #owner: () => Promise<SocketOwner | undefined>;
 
-  constructor(socket: string, { timeoutMs = DEFAULT_TIMEOUT_MS }: ControlClientOptions = {}) {
+  constructor(socket: string, options: ControlClientOptions = {}) {
     this.#socket = socket;
-    this.#timeoutMs = timeoutMs;
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#silenceMs = options.silenceMs ?? DEFAULT_SILENCE_MS;
+    this.#owner = options.owner ?? (async () => undefined);
   }
 
   info(): Promise<DaemonInfo> {
@@ -100,7 +130,7 @@ export class ControlClient {
   async *events(signal?: AbortSignal): AsyncGenerator<TunnelStatus, void, undefined> {
     if (signal?.aborted) return;
     try {
-      const response = await this.#open('events', { signal });
+      const response = await this.#find('events', { signal });
       if (response.statusCode !== 200) throw errorFromDaemon(response, await textOf(response));
       let rest = '';
       for await (const chunk of response.setEncoding('utf8')) {
@@ -115,19 +145,52 @@ export class ControlClient {
   }
 
   async #call<T>(route: RouteName, name?: string, body?: unknown): Promise<T> {
-    const signal = AbortSignal.timeout(this.#timeoutMs);
+    if (QUICK.has(route)) return await this.#ask<T>(route, AbortSignal.timeout(this.#silenceMs), name, body);
+    const silent = new AbortController();
+    const limit = AbortSignal.any([AbortSignal.timeout(this.#timeoutMs), silent.signal]);
+    // A change may take its time, but only in a daemon that still answers other questions.
+    const pulse = setInterval(() => {
+      this.#ask('info', AbortSignal.timeout(this.#silenceMs)).catch((error) => silent.abort(error));
+    }, this.#silenceMs);
     try {
-      const response = await this.#open(route, { signal, name, body });
+      return await this.#ask<T>(route, limit, name, body);
+    } finally {
+      clearInterval(pulse);
+    }
+  }
+
+  async #ask<T>(route: RouteName, signal: AbortSignal, name?: string, body?: unknown): Promise<T> {
+    const startedAt = performance.now();
+    try {
+      const response = await this.#find(route, { signal, name, body });
       const text = await textOf(response);
       if (response.statusCode !== 200) throw errorFromDaemon(response, text);
       return JSON.parse(text) as T;
     } catch (error) {
       if (error instanceof TunneldError) throw error;
       if (!signal.aborted) throw unreachable(error, this.#socket);
-      throw new TunneldError('DAEMON_UNREACHABLE', `The daemon did not answer within ${this.#timeoutMs} ms`, {
-        cause: error,
-        remedy: 'It may be overloaded or hanging: look at its log, or stop it and start it again.',
-      });
+      if (signal.reason instanceof TunneldError) throw signal.reason;
+      throw silence(await this.#owner(), `did not answer within ${seconds(performance.now() - startedAt)}`);
+    }
+  }
+
+  /** Finds the daemon where its lock says it serves, and one whose socket is being made. */
+  async #find(route: RouteName, options: CallOptions): Promise<IncomingMessage> {
+    const startedAt = performance.now();
+    for (;;) {
+      try {
+        return await this.#open(route, options);
+      } catch (error) {
+        if (!isAbsence(error)) throw error;
+        const owner = await this.#owner();
+        if (owner === undefined) throw error;
+        const patience = owner.starting === true ? STARTING_MS : REAPPEAR_MS;
+        if (performance.now() - startedAt >= patience) {
+          throw silence(owner, `does not serve its socket (${this.#socket})`);
+        }
+        if (owner.socket !== '') this.#socket = owner.socket;
+        await delay(RETRY_MS, undefined, options.signal && { signal: options.signal });
+      }
     }
   }
 
@@ -165,4 +228,8 @@ async function textOf(response: IncomingMessage): Promise<string> {
   let text = '';
   for await (const chunk of response.setEncoding('utf8')) text += chunk;
   return text;
+}
+
+function seconds(ms: number): string {
+  return ms < 1_000 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1_000)} s`;
 }

@@ -1,20 +1,16 @@
-import { chmodSync } from 'node:fs';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { TunneldError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { type DaemonApi, PROTOCOL_VERSION } from './api.ts';
 import { EventStreams } from './event-streams.ts';
+import { KeptSocket, type KeptSocketOptions } from './kept-socket.ts';
 import { parseBody, requestBodies } from './protocol.ts';
 import { type ErrorBody, PROTOCOL_HEADER, ROUTES, type RouteName } from './routes.ts';
-import { claimSocket } from './socket.ts';
 
-export interface ControlServerOptions {
-  /** Path of the Unix socket. Its folder exists and is private. */
-  readonly socket: string;
+export interface ControlServerOptions extends KeptSocketOptions {
   readonly api: DaemonApi;
   /** tunneld's own version, for messages about a mismatch. */
   readonly version: string;
-  readonly log: Logger;
   /** The daemon drains. What it is told then would be lost, or keep it from ending. */
   readonly stopping?: () => boolean;
 }
@@ -25,7 +21,7 @@ export interface ControlServerOptions {
  * @throws {TunneldError} `DAEMON_ALREADY_RUNNING`, `SOCKET_UNUSABLE`
  */
 export async function startControlServer(options: ControlServerOptions): Promise<{ close(): Promise<void> }> {
-  const app = fastify({ logger: false, forceCloseConnections: true });
+  const app = fastify({ logger: false });
   const streams = new EventStreams(options.api);
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, options.log));
   app.setNotFoundHandler((request) => {
@@ -42,20 +38,12 @@ export async function startControlServer(options: ControlServerOptions): Promise
   });
   addRoutes(app, options.api, streams);
 
-  await claimSocket(options.socket);
-  try {
-    await app.listen({ path: options.socket });
-    chmodSync(options.socket, 0o600);
-  } catch (cause) {
-    await app.close();
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new TunneldError('SOCKET_UNUSABLE', `${options.socket} cannot be listened on: ${reason}`, {
-      cause,
-    });
-  }
+  await app.ready();
+  const socket = await KeptSocket.open(options, (request, response) => app.routing(request, response));
   return {
     async close() {
       await streams.close();
+      await socket.close();
       await app.close();
     },
   };

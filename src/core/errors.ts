@@ -52,6 +52,12 @@ export const ERROR_CATALOGUE = {
     summary: 'No daemon answers on the control socket.',
     remedy: 'Start it with `tunneld daemon start`, or bring a tunnel up with `tunneld up`.',
   },
+  DAEMON_SILENT: {
+    retryable: true,
+    exitCode: 4,
+    summary: 'The daemon runs, and does not answer on its control socket.',
+    remedy: 'Wait a moment and try again; `tunneld daemon stop` ends it by its process id.',
+  },
   DAEMON_START_FAILED: {
     retryable: false,
     exitCode: 4,

@@ -64,12 +64,14 @@ export class Daemon implements DaemonApi, MetricsSource {
   readonly #ownerKey: Secret;
   readonly #definitions: Definitions;
   #config: Config;
+  #socket: string;
   #configError: ReportedError | undefined;
   #stopping = false;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#config = options.config;
+    this.#socket = options.paths.socket;
     this.#startedAt = options.clock.now();
     // Lasting and secret, without a secret of its own in the state.
     const key = createHmac('sha256', options.store.relaySecret.reveal()).update('owner of leftovers');
@@ -104,7 +106,7 @@ export class Daemon implements DaemonApi, MetricsSource {
       protocol: PROTOCOL_VERSION,
       startedAt: new Date(this.#startedAt).toISOString(),
       node: process.version,
-      socket: paths.socket,
+      socket: this.#socket,
       stateDir: paths.stateDir,
       logDir: paths.logDir,
       configFile: paths.configFile,
@@ -118,6 +120,11 @@ export class Daemon implements DaemonApi, MetricsSource {
       },
       ...(this.#stopping ? { stopping: true } : {}),
     };
+  }
+
+  /** The control socket is there from now on. */
+  servedAt(socket: string): void {
+    this.#socket = socket;
   }
 
   get stopping(): boolean {

@@ -4,7 +4,7 @@ import { systemClock } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
 import { serviceNotifier } from '../core/service-notifier.ts';
 import { VERSION } from '../core/version.ts';
-import { announceFailure, announceReady } from './announce.ts';
+import { announceFailure, announceReady, announceStep } from './announce.ts';
 import { serviceStatus } from './service-status.ts';
 import { standardOutput } from './standard-output.ts';
 import { type RunningDaemon, startDaemon } from './start-daemon.ts';
@@ -55,6 +55,7 @@ try {
     clock: systemClock,
     random: Math.random,
     ...(logged ? { logCopy: standardOutput() } : {}),
+    onStep: (doing) => announceStep(readyFd, doing),
     // Unlike a second signal, a second command that asks does not cut the drain short.
     onStop: () => {
       if (!stopping) stop('control');

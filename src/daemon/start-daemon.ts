@@ -1,7 +1,8 @@
+import { dirname } from 'node:path';
 import type { DestinationStream } from 'pino';
 import { loadConfig } from '../config/load.ts';
 import type { Paths } from '../config/paths.ts';
-import { prepareFolders } from '../config/private-files.ts';
+import { prepareFolders, prepareSocketFolder } from '../config/private-files.ts';
 import type { Config } from '../config/schema.ts';
 import { StateStore } from '../config/state.ts';
 import { watchConfig } from '../config/watch.ts';
@@ -33,6 +34,8 @@ export interface StartOptions {
   readonly random: () => number;
   /** Gets every log line too. */
   readonly logCopy?: DestinationStream;
+  /** Told what the start is busy with, in words. */
+  readonly onStep?: (doing: string) => void;
   /** Somebody asked for the end through the control socket. */
   readonly onStop: () => void;
 }
@@ -63,13 +66,15 @@ export async function startDaemon(options: StartOptions): Promise<RunningDaemon>
 }
 
 async function assemble(
-  { paths, env, clock, random, logCopy, onStop }: StartOptions,
+  { paths, env, clock, random, logCopy, onStop, onStep = () => {} }: StartOptions,
   releases: (() => Promise<void> | void)[],
 ): Promise<RunningDaemon> {
+  onStep('preparing its folders');
   const notes = prepareFolders(paths);
-  const lock = await acquireLock(paths.lockFile, paths.socket);
+  const lock = await acquireLock(paths.lockFile, paths.socket, paths.lockFallback);
   releases.push(() => lock.release());
   const onNote = (note: string) => void notes.push(note);
+  onStep('reading its configuration');
   const config: Config = await loadConfig(paths.configFile, { optional: !paths.configRequired, env, onNote });
 
   const redactor = new Redactor();
@@ -81,6 +86,7 @@ async function assemble(
   notes.push(...store.notes);
   redactor.add(store.relaySecret);
 
+  onStep('opening its ports');
   const relay = await startEmbeddedRelay({
     port: config.daemon.relayPort,
     secret: store.relaySecret,
@@ -127,17 +133,27 @@ async function assemble(
   releases.push(() => control?.close());
   // Before the socket goes: whoever asks while it drains is told so.
   releases.push(() => daemon.close(config.daemon.drainTimeout));
+  onStep('bringing its tunnels back');
   await daemon.start();
   void removeOrphans({ store, env, log, tunnels: () => daemon.list() }).catch((error: unknown) => {
     log.error({ err: error }, 'looking for containers left behind failed');
   });
+  onStep('opening its control socket');
   control = await startControlServer({
     socket: paths.socket,
+    fallback: paths.socketFallback,
+    prepare: (socket) => prepareSocketFolder(dirname(socket)),
+    onMoved: (socket) => {
+      daemon.servedAt(socket);
+      lock.serving(socket);
+    },
+    clock,
     api: daemon,
     version: VERSION,
     log,
     stopping: () => daemon.stopping,
   });
+  lock.serving(paths.socket);
   const watch = watchConfig(paths.configFile, () => void daemon.reload(), { clock });
   releases.push(() => watch.close());
   const wake = detectWake(clock, (lostMs) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import pc from 'picocolors';
 import { onTestFinished } from 'vitest';
 import type { CliIo } from '../../src/cli/io.ts';
+import { daemonOwner } from '../../src/cli/process-io.ts';
 import { run } from '../../src/cli/run.ts';
 import { resolvePaths } from '../../src/config/paths.ts';
 import { ControlClient } from '../../src/control/client.ts';
@@ -33,6 +34,8 @@ export class Console {
   readonly stderr: string[] = [];
   readonly progress: string[] = [];
   clock: Clock = fast;
+  /** How long a daemon may say nothing (milliseconds). */
+  silenceMs = 2_000;
   interactive = false;
   /** What a verb does on SIGHUP, once it said so. */
   hangup: (() => void) | undefined;
@@ -80,7 +83,13 @@ export class Console {
       env: this.env,
       clock: this.clock,
       paths: () => resolvePaths(this.env),
-      daemon: async () => new ControlClient(resolvePaths(this.env).socket),
+      daemon: async () => {
+        const paths = resolvePaths(this.env);
+        return new ControlClient(paths.socket, {
+          silenceMs: this.silenceMs,
+          owner: () => daemonOwner(paths),
+        });
+      },
       daemonProgram: this.daemonProgram,
       progress: async (text) => {
         this.progress.push(text);

@@ -1,5 +1,5 @@
 // Stands in for the daemon's program: does what FAKE_DAEMON says, and notes how it was started.
-import { appendFileSync, writeSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeSync } from 'node:fs';
 
 const mode = process.env.FAKE_DAEMON;
 appendFileSync(
@@ -25,7 +25,22 @@ if (mode === 'crashes') {
   process.stderr.write('line one\nSyntaxError: nothing works\n');
   process.exit(7);
 }
-if (mode === 'hangs') setInterval(() => {}, 1_000);
+if (mode === 'hangs') {
+  say({ doing: 'reading its configuration' });
+  setInterval(() => {}, 1_000);
+}
+if (mode === 'slow') {
+  // A step for each line that the test writes into a file.
+  let said = 0;
+  const look = setInterval(() => {
+    const lines = existsSync(`${process.env.FAKE_NOTES}.steps`)
+      ? readFileSync(`${process.env.FAKE_NOTES}.steps`, 'utf8').split('\n').slice(0, -1)
+      : [];
+    for (const doing of lines.slice(said)) say(doing === 'ready' ? { ready: true } : { doing });
+    said = lines.length;
+    if (lines.at(-1) === 'ready') clearInterval(look);
+  }, 20);
+}
 if (mode === 'runs') {
   const alive = setInterval(() => {}, 1_000);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {

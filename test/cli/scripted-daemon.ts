@@ -49,6 +49,7 @@ export class ScriptedDaemon implements DaemonApi {
   diagnosis: Diagnosis = { findings: [] };
   pid = process.pid;
   configFile: string | undefined;
+  stopping = false;
   readonly #listeners = new Set<(status: TunnelStatus) => void>();
 
   constructor(...tunnels: readonly TunnelStatus[]) {
@@ -77,6 +78,7 @@ export class ScriptedDaemon implements DaemonApi {
       relayUrl: BASE,
       notes: ['the state file was kept aside'],
       tunnels: { total: this.tunnels.size, healthy: 0 },
+      ...(this.stopping ? { stopping: true } : {}),
     };
   }
 

@@ -14,6 +14,8 @@ describe('where things live', () => {
       socket: '/run/user/7/tunneld/tunneld.sock',
       stateFile: '/s/tunneld/state.json',
       lockFile: '/s/tunneld/daemon.lock',
+      lockFallback: '/run/user/7/tunneld/daemon.lock',
+      socketFallback: '/s/tunneld/run/tunneld.sock',
     });
   });
 

@@ -4,6 +4,7 @@ import { existsSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ControlClient } from '../../src/control/client.ts';
 import { unreachable } from '../../src/control/client-errors.ts';
@@ -11,7 +12,7 @@ import { startControlServer } from '../../src/control/server.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
 import { thrownBy } from '../helpers/thrown.ts';
-import { FakeDaemon } from './fake-daemon.ts';
+import { FakeDaemon, statusOf } from './fake-daemon.ts';
 import { serving } from './serving.ts';
 
 async function start(socket: string) {
@@ -103,9 +104,49 @@ describe('a command', () => {
       createServer((connection) => onTestFinished(() => void connection.destroy())),
       socket,
     );
-    const error = await thrownBy(() => new ControlClient(socket, { timeoutMs: 50 }).info());
-    expect(error.code).toBe('DAEMON_UNREACHABLE');
-    expect(error.message).toBe('The daemon did not answer within 50 ms');
+    const owner = async () => ({ pid: 4711, since: '', socket });
+    const patience = { timeoutMs: 20_000, silenceMs: 50, owner };
+    const client = new ControlClient(socket, patience);
+    // A change may take long, but not in a daemon that does not even say who it is.
+    for (const call of [() => client.info(), () => client.down('figma')]) {
+      const error = await thrownBy(call);
+      expect(error).toMatchObject({ code: 'DAEMON_SILENT', exitCode: 4 });
+      expect(error.message).toMatch(/^The daemon \(pid 4711\) did not answer within \d+ ms$/);
+      expect(error.remedy).toContain('kill -9 4711');
+    }
+  });
+
+  it('waits for a change that takes long in a daemon that answers', async () => {
+    const { socket, daemon } = await serving();
+    daemon.down = async (name) => {
+      await delay(400);
+      return statusOf(name);
+    };
+    const client = new ControlClient(socket, { silenceMs: 100 });
+    expect(await client.down('figma')).toMatchObject({ name: 'figma' });
+  });
+
+  it('finds the daemon where its lock says it serves', async () => {
+    const { socket, client: _ } = await serving();
+    const owner = async () => ({ pid: 4711, since: '', socket });
+    const client = new ControlClient(join(tempFolder(), 's.sock'), { owner });
+    expect(await client.info()).toMatchObject({ pid: 4711 });
+  });
+
+  it('waits for the socket of a daemon that is starting', async () => {
+    const socket = join(tempFolder(), 's.sock');
+    const owner = async () => ({ pid: 4711, since: '', socket, starting: true });
+    const asked = new ControlClient(socket, { owner, silenceMs: 20_000 }).info();
+    await start(socket);
+    expect(await asked).toMatchObject({ pid: 4711 });
+  });
+
+  it('says that the daemon runs when its socket is gone for good', async () => {
+    const socket = join(tempFolder(), 's.sock');
+    const owner = async () => ({ pid: 4711, since: '', socket });
+    const error = await thrownBy(() => new ControlClient(socket, { owner }).list());
+    expect(error.code).toBe('DAEMON_SILENT');
+    expect(error.message).toBe(`The daemon (pid 4711) does not serve its socket (${socket})`);
   });
 
   it('says so when the daemon goes away in the middle of an answer', async () => {

@@ -32,7 +32,10 @@ it.each(['SIGTERM', '`tunneld daemon stop`'])(
 
     expect((await home.status('figma')).mcpUrl).toBe(access.url.href);
     expect(await home.ok('daemon', 'status')).toMatch(/^stopping {2}pid/);
-    for (const change of [['up', 'notes', '--port=1'], ['up'], ['down', 'figma'], ['rm', 'figma']]) {
+    for (const change of [
+      ['down', 'figma'],
+      ['rm', 'figma'],
+    ]) {
       expect(await home.spawn(change)).toMatchObject({
         code: 1,
         stderr: expect.stringContaining(

@@ -1,8 +1,11 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
 import { pathVariables } from '../../config/paths.ts';
+import type { TunneldError } from '../../core/errors.ts';
 import { type Command, ExitCode } from '../command.ts';
 import { CONFIG_OPTION, withConfigOption } from '../config-option.ts';
+import { onAnnouncement } from '../daemon-announcement.ts';
 
 export const daemonRun: Command = {
   name: 'daemon run',
@@ -26,20 +29,29 @@ export const daemonRun: Command = {
   async run(args, outer) {
     const io = withConfigOption(args, outer);
     const words = args.flag('log-stdout') ? ['--log-stdout'] : [];
-    const child = spawn(process.execPath, [io.daemonProgram, ...words], {
+    const child = spawn(process.execPath, [io.daemonProgram, '--ready-fd', '3', ...words], {
       env: { ...io.env, ...pathVariables(io.paths()) },
-      stdio: 'inherit',
+      stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
       // A process group of its own: Ctrl-C reaches it once, through us. A second signal would end
       // it without draining.
       detached: true,
     });
+    let refusal: TunneldError | undefined;
+    onAnnouncement(child.stdio[3] as Readable, (said) => {
+      if (said.kind === 'error') refusal = said.error;
+      // Where the log is printed, it says so in a line of its own form.
+      if (said.kind !== 'ready' || words.length > 0) return;
+      io.out(`tunneld ${said.version} is running (pid ${said.pid}, ${said.socket}). Ctrl-C stops it.`);
+    });
     const forward = (signal: NodeJS.Signals) => void child.kill(signal);
     for (const signal of FORWARDED) process.on(signal, forward);
     try {
-      return await new Promise<number>((resolve, reject) => {
+      const code = await new Promise<number>((resolve, reject) => {
         child.on('error', reject);
-        child.on('exit', (code, signal) => resolve(exitCodeOf(code, signal)));
+        child.on('close', (code, signal) => resolve(exitCodeOf(code, signal)));
       });
+      if (refusal !== undefined) throw refusal;
+      return code;
     } finally {
       for (const signal of FORWARDED) process.off(signal, forward);
     }

@@ -8,7 +8,7 @@ import { Secret } from '../../core/secret.ts';
 import type { TunnelStatus } from '../../core/status.ts';
 import type { CliIo } from '../io.ts';
 import { type CheckReport, runChecks } from './check.ts';
-import { machineChecks, SilentDaemonError } from './machine-checks.ts';
+import { machineChecks } from './machine-checks.ts';
 import { type LiveTunnel, type TunnelFacts, tunnelChecks } from './tunnel-checks.ts';
 
 /** One check may take this long (milliseconds). */
@@ -64,7 +64,9 @@ export async function examine(name: string | undefined, io: CliIo): Promise<read
 
 function bounded<T>(answer: Promise<T>, clock: Clock): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = clock.setTimer(() => reject(new SilentDaemonError(CHECK_MS)), CHECK_MS);
+    const silent = () =>
+      reject(new TunneldError('DAEMON_SILENT', `The daemon did not answer within ${CHECK_MS / 1_000} s`));
+    const timer = clock.setTimer(silent, CHECK_MS);
     answer.then(resolve, reject).finally(() => timer.cancel());
   });
 }

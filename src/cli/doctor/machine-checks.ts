@@ -27,15 +27,6 @@ export interface MachineFacts {
   readonly silence?: TunneldError;
 }
 
-/** It is there, and does not answer. */
-export class SilentDaemonError extends TunneldError {
-  constructor(limitMs: number) {
-    super('DAEMON_UNREACHABLE', `The daemon did not answer within ${limitMs / 1_000} s`, {
-      remedy: 'It may be overloaded or hanging: look at its log, or stop it and start it again.',
-    });
-  }
-}
-
 /** What every tunnel stands on, causes first. */
 export function machineChecks(facts: MachineFacts): readonly Check[] {
   return [
@@ -137,7 +128,7 @@ async function ports({ config: found, daemon: info }: MachineFacts): Promise<Out
     if (pid === info.pid) return ok(`relay at ${info.relayUrl}, health at ${info.healthUrl}`);
     return bad(`${info.healthUrl} is answered by somebody else`, 'Restart the daemon.');
   }
-  if (info instanceof SilentDaemonError) return skipped('the daemon that does not answer may have them');
+  if (info.code === 'DAEMON_SILENT') return skipped('the daemon that does not answer may have them');
   if (found instanceof TunneldError) return skipped('the configuration does not say which');
   const wanted = [
     ['relayPort', 'TUNNELD_DAEMON_RELAY_PORT', found.daemon.relayPort],
@@ -168,8 +159,7 @@ async function service({ io, paths, daemon: info }: MachineFacts): Promise<Outco
 
 async function daemon({ daemon: info, silence, paths }: MachineFacts): Promise<Outcome> {
   if (info instanceof TunneldError) {
-    const silent = info instanceof SilentDaemonError;
-    const stale = !silent && info.code === 'DAEMON_UNREACHABLE' && existsSync(paths.socket);
+    const stale = info.code === 'DAEMON_UNREACHABLE' && existsSync(paths.socket);
     const detail = stale ? `${info.message}; the socket is left over from one that was killed` : info.message;
     return bad(detail, info.remedy);
   }
