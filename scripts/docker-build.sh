@@ -18,6 +18,8 @@ tar -xzf "$context"/tunneld-*.tgz -C "$context/package" --strip-components=1
 cp package-lock.json "$context/package/"
 npm install --prefix "$context/package" --omit=dev --ignore-scripts --no-audit --no-fund --silent \
   --os=linux --libc=glibc --cpu="${IMAGE_CPU:-$(node -p process.arch)}"
+# The lock file tells npm nothing of the C library, and the images have glibc.
+rm -rf "$context"/package/node_modules/@ngrok/*-musl
 ln -s ../dist/cli/main.js "$context/package/bin/tunneld"
 chmod -R go=u-w "$context/package"
 
