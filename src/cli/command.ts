@@ -31,6 +31,8 @@ export interface Option {
   readonly short?: string;
   /** May be given several times. Strings only. */
   readonly multiple?: boolean;
+  /** The key of a tunnel that it sets, as in the config file: `access.queryToken`. */
+  readonly key?: string;
   /** What a bare `--wait` means; a value is then given as `--wait=VALUE` only. */
   readonly bareValue?: string;
 }

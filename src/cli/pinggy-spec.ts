@@ -1,33 +1,68 @@
 import type { TunnelSpec } from '../config/schema.ts';
 import type { Command, ParsedArgs } from './command.ts';
-import { usage } from './parse.ts';
 import { assertReference } from './secret-option.ts';
 
 /** The options of `up` for `--provider pinggy`; the config file has the rest of its keys. */
 export const PINGGY_OPTIONS = {
   'pinggy-token': {
+    key: 'pinggy.token',
     type: 'string',
     value: 'ref',
     summary: 'Pinggy token: env:NAME or file:PATH; without one, 60 minutes',
   },
-  'pinggy-region': { type: 'string', value: 'region', summary: 'us, eu, ap, br or au' },
+  'pinggy-region': { key: 'pinggy.region', type: 'string', value: 'region', summary: 'us, eu, ap, br or au' },
   'pinggy-server': {
+    key: 'pinggy.server',
     type: 'string',
     value: 'host[:port]',
     summary: 'Another edge than region and token say',
   },
-  'pinggy-key': { type: 'string', value: 'ref', multiple: true, summary: 'Another bearer key for the edge' },
+  'pinggy-key': {
+    key: 'pinggy.keys',
+    type: 'string',
+    value: 'ref',
+    multiple: true,
+    summary: 'Another bearer key for the edge',
+  },
   'pinggy-basic-auth': {
+    key: 'pinggy.basicAuth',
     type: 'string',
     value: 'user:ref',
     multiple: true,
     summary: 'User and password for the edge',
   },
-  'pinggy-allow': { type: 'string', value: 'cidr', multiple: true, summary: 'Let only this network connect' },
-  'pinggy-header': { type: 'string', value: 'name: value', multiple: true, summary: 'Set a request header' },
-  'pinggy-arg': { type: 'string', value: 'option', multiple: true, summary: 'Any other option: x:fullurl' },
-  'pinggy-no-edge-auth': { type: 'boolean', summary: 'Only the gateway asks for the access token' },
-  'pinggy-image': { type: 'string', value: 'image', summary: 'Default: pinggy/pinggy:latest' },
+  'pinggy-allow': {
+    key: 'pinggy.allow',
+    type: 'string',
+    value: 'cidr',
+    multiple: true,
+    summary: 'Let only this network connect',
+  },
+  'pinggy-header': {
+    key: 'pinggy.setHeaders',
+    type: 'string',
+    value: 'name: value',
+    multiple: true,
+    summary: 'Set a request header',
+  },
+  'pinggy-arg': {
+    key: 'pinggy.args',
+    type: 'string',
+    value: 'option',
+    multiple: true,
+    summary: 'Any other option: x:fullurl',
+  },
+  'pinggy-no-edge-auth': {
+    key: 'pinggy.edgeAuth',
+    type: 'boolean',
+    summary: 'Only the gateway asks for the access token',
+  },
+  'pinggy-image': {
+    key: 'pinggy.image',
+    type: 'string',
+    value: 'image',
+    summary: 'Default: pinggy/pinggy:latest',
+  },
 } as const satisfies Command['options'];
 
 /**
@@ -37,9 +72,6 @@ export const PINGGY_OPTIONS = {
  */
 export function pinggySpecOf(args: ParsedArgs): { pinggy?: TunnelSpec['pinggy'] } {
   if (!Object.keys(PINGGY_OPTIONS).some((name) => args.given(name))) return {};
-  if (args.text('provider') !== 'pinggy') {
-    throw usage({ name: 'up' }, '--pinggy-… options need --provider pinggy');
-  }
   const token = args.text('pinggy-token');
   const keys = args.list('pinggy-key');
   const basicAuth = args.list('pinggy-basic-auth');

@@ -1,4 +1,3 @@
-import type { TunnelSpec } from '../config/schema.ts';
 import type { Command, ParsedArgs } from './command.ts';
 import { NGROK_OPTIONS, ngrokSpecOf } from './ngrok-spec.ts';
 import { usage } from './parse.ts';
@@ -6,34 +5,82 @@ import { PINGGY_OPTIONS, pinggySpecOf } from './pinggy-spec.ts';
 
 /** The options of `up` that describe a tunnel, as the config file would. */
 export const SPEC_OPTIONS = {
-  port: { type: 'string', value: 'port', summary: 'Port of the local MCP server on 127.0.0.1' },
-  url: { type: 'string', value: 'url', summary: 'Or its URL; a path in it is the MCP path' },
-  path: { type: 'string', value: 'path', summary: 'MCP path; default: that of --url, else /mcp' },
-  provider: { type: 'string', value: 'name', summary: 'Who carries the traffic; default: relay' },
-  relay: { type: 'string', value: 'url', summary: 'Relay on another machine: https://tunnel.example.com' },
+  port: { key: 'port', type: 'string', value: 'port', summary: 'Port of the local MCP server on 127.0.0.1' },
+  url: { key: 'url', type: 'string', value: 'url', summary: 'Or its URL; a path in it is the MCP path' },
+  path: {
+    key: 'path',
+    type: 'string',
+    value: 'path',
+    summary: 'MCP path; default: that of --url, else /mcp',
+  },
+  provider: {
+    key: 'provider',
+    type: 'string',
+    value: 'name',
+    summary: 'Who carries the traffic; default: relay',
+  },
+  relay: {
+    key: 'relay.url',
+    type: 'string',
+    value: 'url',
+    summary: 'Relay on another machine: https://tunnel.example.com',
+  },
   'relay-token': {
+    key: 'relay.token',
     type: 'string',
     value: 'reference',
     summary: 'Its token for us: env:VARIABLE or file:PATH',
   },
   'relay-links': {
+    key: 'relay.links',
     type: 'string',
     value: 'number',
     summary: 'Connections to it at once, 1 or 2; default: 1',
   },
-  name: { type: 'string', value: 'name', summary: "Name to ask for there; default: the tunnel's" },
-  'host-header': { type: 'string', value: 'host', summary: 'Host the server sees; default: localhost:PORT' },
-  'allow-remote-upstream': { type: 'boolean', summary: 'Accept a server that is not on this machine' },
-  'insecure-public': { type: 'boolean', summary: 'No access token: anybody with the URL gets through' },
-  'query-token': { type: 'boolean', summary: 'Also accept the token as ?token=' },
-  origin: { type: 'string', value: 'origin', multiple: true, summary: 'Let pages of this origin call' },
+  name: {
+    key: 'relay.name',
+    type: 'string',
+    value: 'name',
+    summary: "Name to ask for there; default: the tunnel's",
+  },
+  'host-header': {
+    key: 'hostHeader',
+    type: 'string',
+    value: 'host',
+    summary: 'Host the server sees; default: localhost:PORT',
+  },
+  'allow-remote-upstream': {
+    key: 'allowRemoteUpstream',
+    type: 'boolean',
+    summary: 'Accept a server that is not on this machine',
+  },
+  'insecure-public': {
+    key: 'access.insecurePublic',
+    type: 'boolean',
+    summary: 'No access token: anybody with the URL gets through',
+  },
+  'query-token': { key: 'access.queryToken', type: 'boolean', summary: 'Also accept the token as ?token=' },
+  origin: {
+    key: 'access.origins',
+    type: 'string',
+    value: 'origin',
+    multiple: true,
+    summary: 'Let pages of this origin call',
+  },
   'sse-keep-alive': {
+    key: 'sseKeepAlive',
     type: 'string',
     value: 'duration',
     summary: 'Silence on a stream before a comment is sent, or `off`; default: 15s',
   },
-  probe: { type: 'string', value: 'kind', summary: 'auto, discover, initialize, http or tcp; default: auto' },
+  probe: {
+    key: 'health.probe',
+    type: 'string',
+    value: 'kind',
+    summary: 'auto, discover, initialize, http or tcp; default: auto',
+  },
   schedule: {
+    key: 'health.schedule',
     type: 'string',
     value: 'cron',
     summary: 'When to probe; default: "*/30 * * * * *" (with seconds)',
@@ -43,26 +90,25 @@ export const SPEC_OPTIONS = {
 } as const satisfies Command['options'];
 
 /**
- * What the options say of the tunnel; undefined when they say nothing, which means the one that is
- * already known.
+ * What the options say of the tunnel, as the config file would; undefined when they say nothing.
+ * What they leave out stays as it is.
  *
  * @throws {TunneldError} `USAGE`
  */
-export function specOf(args: ParsedArgs): TunnelSpec | undefined {
+export function specOf(args: ParsedArgs): PartOfSpec | undefined {
   const given = Object.keys(SPEC_OPTIONS).filter((name) => args.given(name));
   if (given.length === 0) return undefined;
-  if (!args.given('port') && !args.given('url')) {
-    throw usage(
-      { name: 'up' },
-      `--${given[0]} describes a tunnel: say with --port or --url where its server is`,
-    );
-  }
   const origins = args.list('origin');
-  const keepAlive = args.text('sse-keep-alive');
   const access = {
     ...(args.flag('insecure-public') ? { insecurePublic: true } : {}),
     ...(args.flag('query-token') ? { queryToken: true } : {}),
     ...(origins.length > 0 ? { origins: [...origins] } : {}),
+  };
+  const relay = {
+    ...textOf(args, 'relay', 'url'),
+    ...relayTokenOf(args.text('relay-token')),
+    ...textOf(args, 'name', 'name'),
+    ...linksOf(args.text('relay-links')),
   };
   const health = { ...textOf(args, 'probe', 'probe'), ...textOf(args, 'schedule', 'schedule') };
   return {
@@ -70,44 +116,25 @@ export function specOf(args: ParsedArgs): TunnelSpec | undefined {
     ...textOf(args, 'url', 'url'),
     ...textOf(args, 'path', 'path'),
     ...textOf(args, 'provider', 'provider'),
-    ...relayOf(args),
+    ...section('relay', relay),
     ...pinggySpecOf(args),
     ...ngrokSpecOf(args),
     ...textOf(args, 'host-header', 'hostHeader'),
     ...(args.flag('allow-remote-upstream') ? { allowRemoteUpstream: true } : {}),
-    ...(keepAlive === undefined ? {} : { sseKeepAlive: keepAlive }),
-    ...(Object.keys(access).length > 0 ? { access } : {}),
-    // The schema names the values `probe` may have, and says so to whoever typed another.
-    ...(Object.keys(health).length > 0 ? { health: health as TunnelSpec['health'] } : {}),
+    ...textOf(args, 'sse-keep-alive', 'sseKeepAlive'),
+    ...section('access', access),
+    ...section('health', health),
   };
 }
 
-/**
- * Refuses here what the daemon would refuse anyway, so that a mistake does not start one.
- *
- * @throws {TunneldError} `NAME_INVALID`, `CONFIG_INVALID`, `UPSTREAM_NOT_LOOPBACK`
- */
-export async function checkTunnel(name: string, spec: TunnelSpec | undefined): Promise<void> {
-  const { assertTunnelName, parseTunnelSpec } = await import('../config/tunnel-spec.ts');
-  if (spec === undefined) assertTunnelName(name);
-  else parseTunnelSpec(name, spec);
-}
+/** Keys of a tunnel, nested as in the config file; not a whole one, and not checked yet. */
+export type PartOfSpec = Readonly<Record<string, unknown>>;
 
-function relayOf(args: ParsedArgs): Pick<TunnelSpec, 'relay'> {
-  const [url, token] = [args.text('relay'), args.text('relay-token')];
-  if (url === undefined) {
-    const stray = ['relay-token', 'relay-links', 'name'].find((name) => args.given(name));
-    if (stray !== undefined) throw usage({ name: 'up' }, `--${stray} needs --relay`);
-    return {};
-  }
-  // On a command line everybody on this machine can read it.
-  if (token !== undefined && !/^(?:env|file):./.test(token)) {
-    throw usage({ name: 'up' }, '--relay-token takes env:VARIABLE or file:PATH, not the token itself');
-  }
-  const links = linksOf(args.text('relay-links'));
-  return {
-    relay: { url, ...textOf(args, 'relay-token', 'token'), ...textOf(args, 'name', 'name'), ...links },
-  };
+/** @throws {TunneldError} `USAGE`: on a command line everybody on this machine can read it */
+function relayTokenOf(token: string | undefined): { token?: string } {
+  if (token === undefined) return {};
+  if (/^(?:env|file):./.test(token)) return { token };
+  throw usage({ name: 'up' }, '--relay-token takes env:VARIABLE or file:PATH, not the token itself');
 }
 
 function linksOf(text: string | undefined): { links?: 1 | 2 } {
@@ -120,6 +147,10 @@ function portOf(text: string | undefined): { port?: number } {
   if (text === undefined) return {};
   if (!/^\d{1,9}$/.test(text)) throw usage({ name: 'up' }, `--port=${text} is not a port from 1 to 65535`);
   return { port: Number(text) };
+}
+
+function section(key: string, keys: object): PartOfSpec {
+  return Object.keys(keys).length === 0 ? {} : { [key]: keys };
 }
 
 function textOf<Key extends string>(args: ParsedArgs, option: string, key: Key): { [K in Key]?: string } {

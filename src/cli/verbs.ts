@@ -6,12 +6,15 @@ import type { VerbTable } from './command.ts';
  */
 export const VERBS = {
   up: async () => (await import('./commands/up.ts')).up,
+  set: async () => (await import('./commands/set.ts')).set,
+  unset: async () => (await import('./commands/unset.ts')).unset,
   down: async () => (await import('./commands/down.ts')).down,
   restart: async () => (await import('./commands/restart.ts')).restart,
   status: async () => (await import('./commands/status.ts')).status,
   ready: async () => (await import('./commands/ready.ts')).ready,
   doctor: async () => (await import('./commands/doctor.ts')).doctor,
   url: async () => (await import('./commands/url.ts')).url,
+  client: async () => (await import('./commands/client.ts')).client,
   logs: async () => (await import('./commands/logs.ts')).logs,
   inspect: async () => (await import('./commands/inspect.ts')).inspect,
   'token show': async () => (await import('./commands/token-show.ts')).tokenShow,

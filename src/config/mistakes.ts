@@ -42,6 +42,15 @@ function codeOf(params: Record<string, unknown> | undefined): { code?: string } 
   return typeof code === 'string' ? { code } : {};
 }
 
+/** What is wrong with the name of a key, not with its value; undefined for one that exists. */
+export function faultOfKey(path: readonly string[], at: readonly string[]): string | undefined {
+  for (const [index, segment] of path.entries()) {
+    const above = [...at, ...path.slice(0, index)];
+    if (!keysAt(above).includes(segment)) return unknownKey(segment, above);
+  }
+  return undefined;
+}
+
 function unknownKey(key: string, at: readonly string[]): string {
   const known = keysAt(at);
   const [best] = known
@@ -51,7 +60,9 @@ function unknownKey(key: string, at: readonly string[]): string {
   if (best !== undefined && best.off <= Math.max(2, Math.floor(key.length / 3))) {
     return `Unknown key; did you mean "${best.candidate}"?`;
   }
-  return `Unknown key; known here: ${known.join(', ')}`;
+  return known.length === 0
+    ? 'Unknown key; there are none below this one'
+    : `Unknown key; known here: ${known.join(', ')}`;
 }
 
 interface SchemaNode {

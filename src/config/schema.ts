@@ -162,11 +162,13 @@ export const tunnelSchema = z
     params: { errorCode: 'UPSTREAM_NOT_LOOPBACK' },
     message: 'The server is not on this machine; `allowRemoteUpstream: true` allows that',
   })
-  .refine((tunnel) => tunnel.relay === undefined || (tunnel.provider ?? 'relay') === 'relay', {
-    ...always,
-    path: ['relay'],
-    message: 'Only the provider `relay` has a relay',
-  })
+  .superRefine((tunnel, context) => {
+    for (const kind of ['relay', 'pinggy', 'ngrok'] as const) {
+      if (tunnel[kind] === undefined || (tunnel.provider ?? 'relay') === kind) continue;
+      const message = `This has an effect only with \`provider: ${kind}\``;
+      context.addIssue({ code: 'custom', path: [kind], message });
+    }
+  }, always)
   .refine((tunnel) => tunnel.access?.insecurePublic !== true || tunnel.access.token === undefined, {
     ...always,
     path: ['access', 'token'],

@@ -13,7 +13,9 @@ export function parseTunnelSpec(name: string, spec: unknown): TunnelConfig {
   const result = tunnelSchema.safeParse(spec);
   if (result.success) return result.data;
   const mistakes = mistakesOf(result.error, ['tunnels', name]);
-  throw new TunneldError(codeFor(mistakes), describe(name, mistakes));
+  throw new TunneldError(codeFor(mistakes), describe(name, mistakes), {
+    mistakes: mistakes.map(({ path, what }) => ({ key: path.join('.'), what })),
+  });
 }
 
 /** @throws {TunneldError} `NAME_INVALID` */

@@ -20,13 +20,20 @@ export interface DaemonApi {
    */
   diagnose(name: string): Promise<Diagnosis>;
   /**
-   * Defines (or redefines) a tunnel and wants it up. Idempotent: the same spec changes nothing.
+   * Defines a tunnel, or changes what the spec says of a known one, and wants it up. Idempotent: the
+   * same spec changes nothing.
    *
-   * @param spec a `TunnelSpec` not yet validated; absent to bring up what is already known.
+   * @param spec part of a `TunnelSpec`, not yet validated; absent to bring up what is already known.
    * @throws {TunneldError} `CONFIG_INVALID`, `NAME_INVALID`, `UPSTREAM_NOT_LOOPBACK`,
-   *   `PROVIDER_UNKNOWN`, `SECRET_UNAVAILABLE`, `TUNNEL_NOT_FOUND` (no spec, nothing known)
+   *   `PROVIDER_UNKNOWN`, `SECRET_UNAVAILABLE`, `TUNNEL_NOT_FOUND` (nothing known, no server said)
    */
   up(name: string, spec: unknown): Promise<UpResult>;
+  /**
+   * Changes the definition of a known tunnel, whether it is up or down; it stays what it is.
+   *
+   * @throws {TunneldError} those of `up`
+   */
+  change(name: string, amendment: Amendment): Promise<UpResult>;
   /** Reads the config file again and brings up every enabled tunnel, file and CLI ones. */
   upAll(): Promise<readonly UpResult[]>;
   down(name: string): Promise<TunnelStatus>;
@@ -69,12 +76,31 @@ export interface DaemonInfo {
   readonly stopping?: boolean;
 }
 
+/** What is to be different about a tunnel; everything else stays. */
+export interface Amendment {
+  /** Part of a `TunnelSpec`, not yet validated. */
+  readonly set?: Readonly<Record<string, unknown>> | undefined;
+  /** Keys that go back to their defaults, as `access.queryToken`. */
+  readonly unset?: readonly string[] | undefined;
+}
+
+/** One key that holds another value now. Values as the config file would have them, secrets masked. */
+export interface KeyChange {
+  /** As in the config file, below the tunnel: `relay.url`. */
+  readonly key: string;
+  /** Absent: the default. */
+  readonly from?: unknown;
+  readonly to?: unknown;
+}
+
 export interface UpResult {
   readonly status: TunnelStatus;
   /** The tunnel did not exist before. */
   readonly created: boolean;
   /** The spec differs from the one in force. */
   readonly changed: boolean;
+  /** What differs, of a tunnel that was known; absent when nothing does. */
+  readonly changes?: readonly KeyChange[];
   /** The access token, only when this call made it. */
   readonly token?: string;
 }

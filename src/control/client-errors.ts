@@ -13,13 +13,16 @@ export function errorFromDaemon(response: IncomingMessage, text: string): Tunnel
       `What answers on the control socket speaks control protocol ${theirs ?? 'unknown'}, and this command ${PROTOCOL_VERSION}`,
     );
   }
-  const { code, message, remedy } = error;
+  const { code, message, remedy, mistakes } = error;
   if (code === undefined) return new TunneldError('DAEMON_FAILED', `The daemon failed: ${message}`);
   // A newer daemon knows codes this command does not; its own words are still the best ones.
   if (!isKnown(code)) {
     return new TunneldError('DAEMON_FAILED', `${message} (${code})`, remedy === undefined ? {} : { remedy });
   }
-  return new TunneldError(code, message, remedy === undefined ? {} : { remedy });
+  return new TunneldError(code, message, {
+    ...(remedy === undefined ? {} : { remedy }),
+    ...(mistakes === undefined ? {} : { mistakes }),
+  });
 }
 
 /** Nobody is there: not a daemon that fails to answer. */

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { TunneldError } from '../core/errors.ts';
 import type { TunnelStatus } from '../core/status.ts';
 import {
+  type Amendment,
   type DaemonInfo,
   type Diagnosis,
   PROTOCOL_VERSION,
@@ -87,6 +88,10 @@ export class ControlClient {
 
   up(name: string, spec?: unknown): Promise<UpResult> {
     return this.#call('up', name, { spec });
+  }
+
+  change(name: string, amendment: Amendment): Promise<UpResult> {
+    return this.#call('change', name, amendment);
   }
 
   upAll(): Promise<UpResult[]> {

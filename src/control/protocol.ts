@@ -5,6 +5,10 @@ import { TunneldError } from '../core/errors.ts';
 export const requestBodies = {
   /** The tunnel's definition is checked by the daemon, which knows the providers. */
   up: z.strictObject({ spec: z.unknown().optional() }),
+  change: z.strictObject({
+    set: z.record(z.string(), z.unknown()).optional(),
+    unset: z.array(z.string()).optional(),
+  }),
   rotateToken: z.strictObject({
     graceMs: z
       .number()

@@ -13,6 +13,7 @@ export const ROUTES = {
   inspect: { method: 'GET', path: '/v1/tunnels/:name/inspection' },
   diagnose: { method: 'GET', path: '/v1/tunnels/:name/diagnosis' },
   up: { method: 'PUT', path: '/v1/tunnels/:name' },
+  change: { method: 'PATCH', path: '/v1/tunnels/:name' },
   upAll: { method: 'POST', path: '/v1/up' },
   down: { method: 'POST', path: '/v1/tunnels/:name/down' },
   downAll: { method: 'POST', path: '/v1/down' },
@@ -35,5 +36,7 @@ export interface ErrorBody {
     readonly code?: string;
     readonly message: string;
     readonly remedy?: string;
+    /** The single mistakes of a definition: `key` as in the config file, below the tunnel. */
+    readonly mistakes?: readonly { readonly key: string; readonly what: string }[];
   };
 }

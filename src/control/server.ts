@@ -64,6 +64,7 @@ function addRoutes(app: FastifyInstance, api: DaemonApi, streams: EventStreams):
     inspect: ({ params }) => api.inspect(params.name),
     diagnose: ({ params }) => api.diagnose(params.name),
     up: ({ params, body }) => api.up(params.name, parseBody(requestBodies.up, body).spec),
+    change: ({ params, body }) => api.change(params.name, parseBody(requestBodies.change, body)),
     upAll: () => api.upAll(),
     down: ({ params }) => api.down(params.name),
     downAll: () => api.downAll(),
@@ -110,8 +111,9 @@ const STATUS_BY_EXIT_CODE: Readonly<Record<number, number>> = { 2: 400, 3: 404, 
 
 function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
   if (error instanceof TunneldError) {
-    const { code, message, remedy, exitCode } = error;
-    const body: ErrorBody = { error: { code, message, remedy } };
+    const { code, message, remedy, exitCode, mistakes } = error;
+    const details = mistakes.length === 0 ? {} : { mistakes };
+    const body: ErrorBody = { error: { code, message, remedy, ...details } };
     return reply.status(STATUS_BY_EXIT_CODE[exitCode] ?? 409).send(body);
   }
   const status = (error as { statusCode?: number }).statusCode ?? 500;

@@ -397,11 +397,20 @@ export const ERROR_CATALOGUE = {
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;
 
+/** One key that is wrong, for whoever can say it in the words of the user: the name of an option. */
+export interface KeyMistake {
+  /** As in the config file, below the tunnel: `access.origins.0`; empty when it is about the whole. */
+  readonly key: string;
+  readonly what: string;
+}
+
 export interface TunneldErrorOptions extends ErrorOptions {
   /** Replaces the catalogue's remedy where the place that throws knows a better one. */
   readonly remedy?: string;
   /** Another attempt makes no sense sooner than this (milliseconds). */
   readonly retryAfterMs?: number;
+  /** The single mistakes, where the message lists them. */
+  readonly mistakes?: readonly KeyMistake[];
 }
 
 /** An expected failure. Anything else that is thrown is a bug and keeps its stack. */
@@ -410,12 +419,14 @@ export class TunneldError extends Error {
   readonly code: ErrorCode;
   /** Another attempt makes no sense sooner than this (milliseconds). */
   readonly retryAfterMs: number;
+  readonly mistakes: readonly KeyMistake[];
   readonly #remedy: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: TunneldErrorOptions = {}) {
     super(message, options);
     this.code = code;
     this.retryAfterMs = options.retryAfterMs ?? 0;
+    this.mistakes = options.mistakes ?? [];
     this.#remedy = options.remedy;
   }
 

@@ -2,14 +2,17 @@ import { createHmac } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { loadConfig } from '../config/load.ts';
 import type { Paths } from '../config/paths.ts';
+import { placeInFile } from '../config/place-in-file.ts';
 import type { Config, TunnelConfig, TunnelSpec } from '../config/schema.ts';
 import type { StateStore } from '../config/state.ts';
 import type { StoredToken } from '../config/state-schema.ts';
 import { parseTunnelSpec } from '../config/tunnel-spec.ts';
 import {
+  type Amendment,
   type DaemonApi,
   type DaemonInfo,
   type Diagnosis,
+  type KeyChange,
   PROTOCOL_VERSION,
   type TokenReveal,
   type TunnelInspection,
@@ -22,6 +25,7 @@ import { Secret } from '../core/secret.ts';
 import type { ReportedError, TunnelStatus } from '../core/status.ts';
 import { VERSION } from '../core/version.ts';
 import type { TunnelProvider } from '../providers/provider.ts';
+import { amended } from './amended.ts';
 import { Definitions } from './definitions.ts';
 import type { LogBook } from './log-book.ts';
 import type { MetricsSource } from './metrics.ts';
@@ -160,10 +164,16 @@ export class Daemon implements DaemonApi, MetricsSource {
   }
 
   async up(name: string, spec: unknown): Promise<UpResult> {
-    if (spec !== undefined && spec !== null) return await this.#upWithSpec(name, spec);
     if (!this.#tunnels.has(name)) await this.reload();
-    const tunnel = this.#find(name);
+    if (spec !== undefined && spec !== null)
+      return await this.#amend(name, { set: keysOf(name, spec) }, 'up');
+    const tunnel = this.#tunnels.get(name);
+    if (tunnel === undefined) throw newTunnel(name);
     return await this.#define(name, { ...tunnel.definition, desired: 'up' });
+  }
+
+  async change(name: string, amendment: Amendment): Promise<UpResult> {
+    return await this.#amend(name, amendment, this.#find(name).definition.desired);
   }
 
   async upAll(): Promise<readonly UpResult[]> {
@@ -279,29 +289,33 @@ export class Daemon implements DaemonApi, MetricsSource {
     await Promise.allSettled(this.#leaving.values());
   }
 
-  async #upWithSpec(name: string, spec: unknown): Promise<UpResult> {
-    const config = parseTunnelSpec(name, spec);
-    this.#definitions.assertUsable(config);
+  /** What the amendment does not speak of stays as it was defined; the file's tunnels are the file's. */
+  async #amend(name: string, amendment: Amendment, desired: 'up' | 'down'): Promise<UpResult> {
     const known = this.#tunnels.get(name)?.definition;
-    if (known?.source === 'file' && !isDeepStrictEqual(known.config, config)) {
-      throw new TunneldError(
-        'CONFIG_INVALID',
-        `"${name}" is defined in ${this.#options.paths.configFile}, differently.`,
-        {
-          remedy: `Change it there, or run \`tunneld up ${name}\` without options.`,
-        },
-      );
-    }
-    if (known !== undefined && isDeepStrictEqual(known.config, config)) {
-      return await this.#define(name, { ...known, desired: 'up' });
-    }
-    const definition: TunnelDefinition = {
-      config,
-      source: 'cli',
-      desired: 'up',
-      tokens: known?.tokens ?? [],
-    };
-    return await this.#define(name, definition, spec as TunnelSpec);
+    const { set = {} } = amendment;
+    if (known === undefined && set['port'] === undefined && set['url'] === undefined) throw newTunnel(name);
+    const before = known === undefined ? undefined : this.#definitions.written(name, known);
+    const { spec, config, changes } = amended(name, before ?? {}, amendment);
+    this.#definitions.assertUsable(config);
+    const same = known !== undefined && isDeepStrictEqual(known.config, config);
+    if (known?.source === 'file' && !same) throw await this.#fileRules(name, changes);
+    // The same in other words (`port` for `url`) is remembered as it was written last.
+    if (same) return await this.#define(name, { ...known, desired }, spec);
+    const tokens = known?.tokens ?? [];
+    const result = await this.#define(name, { config, source: 'cli', desired, tokens }, spec);
+    return known === undefined ? result : { ...result, changes };
+  }
+
+  async #fileRules(name: string, changes: readonly KeyChange[]): Promise<TunneldError> {
+    const place = await placeInFile(this.#options.paths.configFile, ['tunnels', name]);
+    const keys = changes.map(({ key }) => key).join(', ');
+    return new TunneldError(
+      'CONFIG_INVALID',
+      `"${name}" is defined in ${place}, and the file rules: ${keys}`,
+      {
+        remedy: 'Change it there: the daemon follows the file as soon as it is saved.',
+      },
+    );
   }
 
   /** Makes a tunnel what the definition says, new or known, and remembers it. */
@@ -399,7 +413,7 @@ export class Daemon implements DaemonApi, MetricsSource {
 
   #find(name: string): Tunnel {
     const tunnel = this.#tunnels.get(name);
-    if (tunnel === undefined) throw new TunneldError('TUNNEL_NOT_FOUND', `No tunnel is called "${name}".`);
+    if (tunnel === undefined) throw new TunneldError('TUNNEL_NOT_FOUND', `No tunnel is called "${name}"`);
     return tunnel;
   }
 
@@ -409,6 +423,18 @@ export class Daemon implements DaemonApi, MetricsSource {
     notes.push(note);
     logs.daemon.warn({ note }, 'something to know');
   }
+}
+
+function newTunnel(name: string): TunneldError {
+  return new TunneldError('TUNNEL_NOT_FOUND', `"${name}" is new: say where its server is.`, {
+    remedy: `\`tunneld up ${name} --port 3845\` for one on port 3845; \`tunneld status\` lists the known ones.`,
+  });
+}
+
+/** @throws {TunneldError} `CONFIG_INVALID` for what has no keys */
+function keysOf(name: string, spec: unknown): Readonly<Record<string, unknown>> {
+  if (typeof spec !== 'object' || spec === null || Array.isArray(spec)) parseTunnelSpec(name, spec);
+  return spec as Readonly<Record<string, unknown>>;
 }
 
 function reveal(name: string, tokens: readonly StoredToken[], now: number): TokenReveal {

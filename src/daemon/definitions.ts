@@ -75,6 +75,12 @@ export class Definitions {
     return definition;
   }
 
+  /** The definition as it was written; that of the file with its defaults filled in. */
+  written(name: string, { source, config }: TunnelDefinition): TunnelSpec {
+    const stored = source === 'cli' ? this.#options.store.tunnels.get(name)?.spec : undefined;
+    return stored ?? config;
+  }
+
   /** A spec that an older version accepted may be refused by this one; the others go on. */
   stored(name: string, spec: TunnelSpec): TunnelConfig | undefined {
     try {

@@ -55,7 +55,13 @@ it.each([
 
 it('refuses options for Pinggy with another provider', async () => {
   const user = await Console.with(new ScriptedDaemon());
-  const { code, stderr } = await user.type('up', 'figma', '--port=1', '--pinggy-region=eu');
+  const { code, stderr } = await user.type(
+    'up',
+    'figma',
+    '--port=1',
+    '--provider=relay',
+    '--pinggy-region=eu',
+  );
   expect(code).toBe(2);
   expect(stderr).toContain('--provider pinggy');
 });

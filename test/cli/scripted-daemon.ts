@@ -1,4 +1,4 @@
-import type { DaemonApi, Diagnosis, UpResult } from '../../src/control/api.ts';
+import type { Amendment, DaemonApi, Diagnosis, KeyChange, UpResult } from '../../src/control/api.ts';
 import { TunneldError } from '../../src/core/errors.ts';
 import type { HealthReport, TunnelStatus } from '../../src/core/status.ts';
 
@@ -47,6 +47,7 @@ export class ScriptedDaemon implements DaemonApi {
   onRestart: (status: TunnelStatus) => TunnelStatus = (status) => status;
   onStop: () => void = () => {};
   diagnosis: Diagnosis = { findings: [] };
+  changes: readonly KeyChange[] = [];
   pid = process.pid;
   configFile: string | undefined;
   stopping = false;
@@ -107,7 +108,20 @@ export class ScriptedDaemon implements DaemonApi {
     const created = !this.tunnels.has(name);
     if (created && spec === undefined) this.status(name);
     const status = created ? this.set(this.onUp(name)) : this.status(name);
-    return { status, created, changed: false, ...(created ? { token: 'tnl_new' } : {}) };
+    const changes = created || this.changes.length === 0 ? {} : { changes: this.changes };
+    return {
+      status,
+      created,
+      changed: 'changes' in changes,
+      ...changes,
+      ...(created ? { token: 'tnl_new' } : {}),
+    };
+  }
+
+  async change(name: string, amendment: Amendment): Promise<UpResult> {
+    this.asked.push(['change', name, amendment]);
+    const status = this.status(name);
+    return { status, created: false, changed: true, changes: this.changes };
   }
 
   async upAll(): Promise<readonly UpResult[]> {

@@ -1,10 +1,22 @@
 import { expect, it } from 'vitest';
-import { TOKEN_PLACEHOLDER } from '../../src/cli/render/client-config.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 import { Console } from './console.ts';
 import { health, ScriptedDaemon, tunnel } from './scripted-daemon.ts';
 
 const URL = 'http://127.0.0.1:7575/figma/mcp';
+
+const vscode = {
+  inputs: [
+    { id: 'figma-token', type: 'promptString', description: 'Token of the tunnel figma', password: true },
+  ],
+  servers: { figma: { type: 'http', url: URL, headers: { Authorization: `Bearer \${input:figma-token}` } } },
+};
+
+/** The part of an output that is for VS Code. */
+function jsonIn(stdout: string): string {
+  const from = stdout.slice(stdout.indexOf('\n  {'));
+  return from.slice(0, from.indexOf('\n\n'));
+}
 
 it('prints the URL, the new token and what a client needs, and exits with 0', async () => {
   const user = await Console.with(new ScriptedDaemon());
@@ -12,10 +24,11 @@ it('prints the URL, the new token and what a client needs, and exits with 0', as
   expect(stdout).toContain('figma is up/healthy');
   expect(stdout).toContain(`URL    ${URL}`);
   expect(stdout).toContain('token  tnl_new');
-  const client = JSON.parse(stdout.slice(stdout.indexOf('{')));
-  expect(client).toEqual({
-    servers: { figma: { type: 'http', url: URL, headers: { Authorization: 'Bearer tnl_new' } } },
-  });
+  expect(stdout.split('tnl_new')).toHaveLength(2);
+  expect(stdout).toContain(
+    `claude mcp add --transport http figma '${URL}' --header 'Authorization: Bearer \${TUNNELD_TOKEN_FIGMA}'`,
+  );
+  expect(JSON.parse(jsonIn(stdout))).toEqual(vscode);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
 });
 
@@ -26,7 +39,7 @@ it('keeps the token to itself the second time, and says how to get it', async ()
   expect(code).toBe(0);
   expect(stdout).not.toContain('tnl_new');
   expect(stdout).toContain('tunneld token show figma');
-  expect(stdout).toContain(`Bearer ${TOKEN_PLACEHOLDER}`);
+  expect(JSON.parse(jsonIn(stdout))).toEqual(vscode);
 });
 
 it('leaves the headers out for a tunnel that has no token, and warns', async () => {
@@ -38,6 +51,42 @@ it('leaves the headers out for a tunnel that has no token, and warns', async () 
   expect(stdout).not.toContain('Authorization');
 });
 
+it('says what an up of a known tunnel changed', async () => {
+  const daemon = new ScriptedDaemon(tunnel('figma'));
+  daemon.changes = [
+    { key: 'path', to: '/sse' },
+    { key: 'relay.url', from: 'https://a.example' },
+  ];
+  const user = await Console.with(daemon);
+  const { stdout } = await user.type('up', 'figma', '--path', '/sse');
+  expect(stdout).toContain(
+    'Changed:\n  path       not set -> /sse\n  relay.url  https://a.example -> not set',
+  );
+  expect(daemon.asked).toEqual([['up', 'figma', { path: '/sse' }]]);
+});
+
+it('gives a server that wants its own Authorization both headers', async () => {
+  const local = { ok: true, at: 0, finding: 'needs-auth', detail: 'asks for its own authorization' };
+  const user = await Console.with(
+    new ScriptedDaemon(tunnel('figma', { health: health('healthy', { local }) })),
+  );
+  const { stdout } = await user.type('up', 'figma');
+  expect(JSON.parse(jsonIn(stdout)).servers.figma.headers).toEqual({
+    'X-Tunneld-Token': `\${input:figma-token}`,
+    Authorization: `\${input:figma-authorization}`,
+  });
+  expect(stdout).toContain(`--header 'X-Tunneld-Token: \${TUNNELD_TOKEN_FIGMA}' --header 'Authorization: `);
+});
+
+it('warns of a public URL whose callers can be listened to', async () => {
+  const publicUrl = 'http://figma.tunnel.example';
+  const open = tunnel('figma', { publicUrl, mcpUrl: `${publicUrl}/mcp` });
+  const user = await Console.with(new ScriptedDaemon(open));
+  expect((await user.type('up', 'figma')).stdout).toMatch(
+    /note .*http: everybody on the way can read the token/,
+  );
+});
+
 it('prints an object with --json, or an array for all of them', async () => {
   const daemon = new ScriptedDaemon();
   const user = await Console.with(daemon);
@@ -47,7 +96,7 @@ it('prints an object with --json, or an array for all of them', async () => {
     created: true,
     changed: false,
     url: URL,
-    client: { servers: { figma: { type: 'http', url: URL, headers: { Authorization: 'Bearer tnl_new' } } } },
+    client: vscode,
     token: 'tnl_new',
     status: daemon.status('figma'),
   });
@@ -230,7 +279,6 @@ it('understands what is said of ngrok', async () => {
     },
   });
   for (const wrong of [
-    ['--ngrok-pooling'],
     ['--provider=ngrok', '--ngrok-authtoken=plain'],
     ['--provider=ngrok', '--ngrok-basic-auth=anna:plain'],
   ])

@@ -98,7 +98,7 @@ it.each(fields)(
 );
 
 it('leaves out what cannot be read: whoever needs it says so', () => {
-  const config = parseTunnelSpec('figma', { port: 1, ngrok: {} });
+  const config = parseTunnelSpec('figma', { port: 1, provider: 'ngrok', ngrok: {} });
   expect(secretValuesOf(config, {})).toEqual([]);
 });
 
@@ -133,7 +133,10 @@ it('shows names and users, and nothing after them', () => {
       ],
     },
   };
-  const shown = maskSecrets(parseTunnelSpec('figma', { port: 1, provider: 'pinggy', pinggy, ngrok }));
+  const shown = {
+    ...maskSecrets(parseTunnelSpec('figma', { port: 1, provider: 'ngrok', ngrok })),
+    pinggy: maskSecrets(parseTunnelSpec('figma', { port: 1, provider: 'pinggy', pinggy })).pinggy,
+  };
   expect(shown.pinggy).toMatchObject({
     token: '[redacted]',
     keys: ['[redacted]', 'env:KEY'],

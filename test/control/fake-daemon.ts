@@ -70,6 +70,11 @@ export class FakeDaemon implements DaemonApi {
     return { status: statusOf(name), created: true, changed: true, token: 'tnl_new' };
   }
 
+  async change(name: string, amendment: unknown) {
+    this.#ask('change', name, amendment);
+    return { status: statusOf(name), created: false, changed: true, changes: [{ key: 'path', to: '/sse' }] };
+  }
+
   async upAll() {
     this.#ask('upAll');
     return [{ status: statusOf('figma'), created: false, changed: false }];

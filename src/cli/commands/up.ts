@@ -1,15 +1,17 @@
 import type { UpResult } from '../../control/api.ts';
+import { checkPart } from '../check-part.ts';
 import { type Command, ExitCode, type ParsedArgs } from '../command.ts';
 import { CONFIG_OPTION, withConfigOption } from '../config-option.ts';
 import { type Connection, connectOrStart } from '../connect.ts';
 import type { DaemonClient } from '../daemon-client.ts';
 import type { CliIo } from '../io.ts';
+import { inOptionWords } from '../option-words.ts';
 import { usage } from '../parse.ts';
 import { type Arrival, arrivalJson, arrivalLines } from '../render/arrival.ts';
 import { printableJson } from '../render/printable.ts';
 import { reportUnsettled } from '../report.ts';
 import { settle } from '../settle.ts';
-import { checkTunnel, SPEC_OPTIONS, specOf } from '../tunnel-options.ts';
+import { SPEC_OPTIONS, specOf } from '../tunnel-options.ts';
 import { WAIT_OPTIONS, waitOf } from '../wait-option.ts';
 
 export const up: Command = {
@@ -30,6 +32,7 @@ export const up: Command = {
   ],
   notes: [
     'Starts the daemon when none runs (TUNNELD_NO_AUTOSTART=1 keeps it from that), then waits until the tunnel is healthy. The token is printed when it is made; afterwards `tunneld token show` prints it. Doing it twice changes nothing.',
+    'What is not given stays as it is: `tunneld up figma --port 3846` changes the port of a known tunnel and says what changed; `tunneld unset` sets settings back.',
     'Exits with 0 when it serves (or at once with --no-wait), with 5 when it was not healthy in time, and with 1 when waiting would not help: the tunnel has failed, or for 3 seconds nothing answered at the local port, the path was wrong, or the like. The tunnel is kept in every case and heals by itself when the cause goes away. With 2 or 3, nothing was changed.',
   ],
 
@@ -39,7 +42,7 @@ export const up: Command = {
     const spec = specOf(args);
     if (name === undefined && spec !== undefined)
       throw usage(up, 'These options describe one tunnel: name it');
-    if (name !== undefined) await checkTunnel(name, spec);
+    if (name !== undefined) await checkPart(name, spec, 'up');
     const io = withConfigOption(args, outer);
     const connection = await connectOrStart(io);
     await checkSameConfig(args, connection.client, io);
@@ -52,7 +55,8 @@ export const up: Command = {
       const shown = arrivals.map(arrivalJson);
       io.out(printableJson(name === undefined ? shown : shown[0], 2));
     } else {
-      for (const line of arrivals.flatMap((arrival) => arrivalLines(arrival, io.paint))) io.out(line);
+      const alone = name !== undefined;
+      for (const line of arrivals.flatMap((arrival) => arrivalLines(arrival, io.paint, alone))) io.out(line);
       if (arrivals.length === 0)
         io.err('No tunnel is known yet. Bring one up: `tunneld up <name> --port <port>`.');
     }
@@ -68,7 +72,8 @@ async function bringUp(
 ): Promise<readonly UpResult[]> {
   try {
     return name === undefined ? await client.upAll() : [await client.up(name, spec)];
-  } catch (error) {
+  } catch (refusal) {
+    const error = inOptionWords(refusal, 'up');
     const idle = started && (await client.list()).every(({ desired }) => desired === 'down');
     if (idle) await client.stop();
     throw error;
@@ -86,11 +91,15 @@ async function checkSameConfig(args: ParsedArgs, client: DaemonClient, io: CliIo
   );
 }
 
-function arrivalOf({ status, created, changed, token }: UpResult, settled: Arrival['settled']): Arrival {
+function arrivalOf(
+  { status, created, changed, changes = [], token }: UpResult,
+  settled: Arrival['settled'],
+): Arrival {
   return {
     status: settled?.status ?? status,
     created,
     changed,
+    changes,
     ...(token === undefined ? {} : { token }),
     ...(settled === undefined ? {} : { settled }),
   };

@@ -1,0 +1,43 @@
+import { TunneldError } from '../core/errors.ts';
+import { inOptionWords } from './option-words.ts';
+import type { PartOfSpec } from './tunnel-options.ts';
+
+/**
+ * Refuses here what the daemon would refuse anyway, so that a mistake does not start one. What a
+ * known tunnel may already have is not missed.
+ *
+ * @throws {TunneldError} `NAME_INVALID`, `USAGE`, `UPSTREAM_NOT_LOOPBACK`
+ */
+export async function checkPart(name: string, part: PartOfSpec | undefined, verb: string): Promise<void> {
+  const { assertTunnelName, parseTunnelSpec } = await import('../config/tunnel-spec.ts');
+  assertTunnelName(name);
+  if (part === undefined) return;
+  try {
+    parseTunnelSpec(name, completed(part));
+  } catch (error) {
+    if (!(error instanceof TunneldError)) throw error;
+    const mistakes = error.mistakes.filter(({ key }) => isGiven(part, key));
+    if (mistakes.length === 0) return;
+    const { code, message, remedy } = error;
+    throw inOptionWords(new TunneldError(code, message, { remedy, mistakes }), verb);
+  }
+}
+
+/** With a server, and the provider whose settings are given: both may be known already. */
+function completed(part: PartOfSpec): PartOfSpec {
+  const server = part['port'] === undefined && part['url'] === undefined ? { port: 1 } : {};
+  const kind = ['pinggy', 'ngrok'].find((name) => part[name] !== undefined);
+  const provider = part['provider'] === undefined && kind !== undefined ? { provider: kind } : {};
+  return { ...server, ...provider, ...part };
+}
+
+/** Whether the key, or what it is part of or made of, was typed. A mistake of the whole always was. */
+function isGiven(part: PartOfSpec, key: string): boolean {
+  let value: unknown = part;
+  for (const segment of key === '' ? [] : key.split('.')) {
+    if (typeof value !== 'object' || value === null) return true;
+    if (!Object.hasOwn(value, segment)) return false;
+    value = (value as PartOfSpec)[segment];
+  }
+  return true;
+}
