@@ -21,6 +21,9 @@ export interface EmbeddedRelay {
   close(): Promise<void>;
 }
 
+/** After a restart of the daemon its tunnels come back; a visitor should not hear 404 meanwhile (milliseconds). */
+const RETURNS_MS = 60_000;
+
 /**
  * Starts the relay inside the daemon, on loopback: public URLs for this machine, no account anywhere.
  *
@@ -33,6 +36,7 @@ export async function startEmbeddedRelay(options: EmbeddedRelayOptions): Promise
     port: wanted,
     routing: { kind: 'path' },
     authorize: authorizeWithSecret(secret),
+    returnsMs: RETURNS_MS,
     clock,
     log,
   });

@@ -57,6 +57,17 @@ export function findToken(
   return { presented };
 }
 
+/** Everything in a request that may be an access token, its own or somebody else's. */
+export function presentedTokens(request: Pick<RequestHead, 'getAll'>, target: string): readonly string[] {
+  const bearers = request.getAll('authorization').flatMap((line) => BEARER.exec(line)?.[1] ?? []);
+  return [
+    ...request.getAll(TOKEN_HEADER),
+    ...request.getAll('x-api-key'),
+    ...bearers,
+    ...[SECRET_PATH.exec(target)?.[2], QUERY_TOKEN.exec(target)?.[2]].filter((value) => value !== undefined),
+  ];
+}
+
 /** The path as a log may show it: without query, a secret segment masked, of bounded length. */
 export function loggedPath(target: string): string {
   const query = target.indexOf('?');

@@ -4,6 +4,7 @@ import type { Logger } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Authorization, Authorize } from '../relay/edge/authorization.ts';
 import { chooseName, type NameChoice, openName, pickName } from '../relay/edge/name-choice.ts';
+import type { RoutingKind } from '../relay/edge/routing.ts';
 import { findGrant, hashOf, type TokenGrant } from './static-tokens.ts';
 
 /** The provider's answer must be here by then (milliseconds). */
@@ -18,10 +19,11 @@ const UNKNOWN_TOKEN = { ok: false, reason: 'credential', detail: 'invalid token'
 const UNAVAILABLE = { ok: false, reason: 'overloaded', detail: 'auth provider unavailable' } as const;
 
 /** @param grants asked at every registration: the list may have changed */
-export function authorizeFromList(grants: () => readonly TokenGrant[]): Authorize {
+export function authorizeFromList(grants: () => readonly TokenGrant[], routing: RoutingKind): Authorize {
   return async ({ name, token }) => {
     const grant = findGrant(grants(), token);
-    return grant === undefined ? UNKNOWN_TOKEN : granted(chooseName(name, grant.patterns), hashOf(token));
+    if (grant === undefined) return UNKNOWN_TOKEN;
+    return granted(chooseName(name, grant.patterns, routing), hashOf(token), routing);
   };
 }
 
@@ -29,11 +31,12 @@ export function authorizeFromList(grants: () => readonly TokenGrant[]): Authoriz
  * Anybody may register. Whoever shows the same token again is the same one; with a token that others
  * may guess, only from the same address.
  */
-export function authorizeAnybody(): Authorize {
+export function authorizeAnybody(routing: RoutingKind): Authorize {
   return async ({ name, token, address }) => {
     const identity = hashOf(token);
-    if (token.length >= MIN_OPEN_TOKEN_LENGTH) return granted(openName(name, token), identity);
-    if (address !== undefined) return granted(openName(name, token), `${address} ${identity}`);
+    const choice = openName(name, token, routing);
+    if (token.length >= MIN_OPEN_TOKEN_LENGTH) return granted(choice, identity, routing);
+    if (address !== undefined) return granted(choice, `${address} ${identity}`, routing);
     const detail = `a token of at least ${MIN_OPEN_TOKEN_LENGTH} characters says whose the name is`;
     return { ok: false, reason: 'credential', detail };
   };
@@ -44,6 +47,7 @@ export interface AuthProvider {
   readonly url: URL;
   /** Sent as `X-Relay-Secret`. */
   readonly secret: Secret;
+  readonly routing: RoutingKind;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -75,7 +79,7 @@ export function authorizeByProvider(provider: AuthProvider): Authorize {
       provider.log.warn({ status }, 'the auth provider gave an answer that means nothing');
       return UNAVAILABLE;
     }
-    return granted(chooseName(name, allowed), hashOf(token));
+    return granted(chooseName(name, allowed, provider.routing), hashOf(token), provider.routing);
   };
 }
 
@@ -105,11 +109,12 @@ export async function askProvider(
   }
 }
 
-function granted(choice: NameChoice, identity: string): Authorization {
+function granted(choice: NameChoice, identity: string, routing: RoutingKind): Authorization {
   if (choice.ok) return { ok: true, identity, name: choice.name };
   const { offer: patterns, ...refusal } = choice;
   if (patterns === undefined) return refusal;
-  return { ...refusal, offer: { patterns, pick: (name) => granted(pickName(name, patterns), identity) } };
+  const pick = (name: string) => granted(pickName(name, patterns, routing), identity, routing);
+  return { ...refusal, offer: { patterns, pick } };
 }
 
 function parsed(text: string): unknown {

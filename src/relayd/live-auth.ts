@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { Authorization, Authorize, Registration } from '../relay/edge/authorization.ts';
+import type { RoutingKind } from '../relay/edge/routing.ts';
 import { authorizeAnybody, authorizeByProvider, authorizeFromList } from './authorizers.ts';
 import type { Problems } from './problems.ts';
 import type { RelayAuth } from './settings.ts';
@@ -19,6 +20,8 @@ export interface Registered {
 
 export interface LiveAuthOptions {
   readonly auth: RelayAuth;
+  /** Some names are reserved by one routing alone. */
+  readonly routing: RoutingKind;
   readonly clock: Clock;
   readonly log: Logger;
   readonly problems: Problems;
@@ -72,14 +75,14 @@ export class LiveAuth {
   }
 
   #authorizeWith(auth: RelayAuth): Authorize {
-    const { clock, log } = this.#options;
+    const { clock, log, routing } = this.#options;
     switch (auth.kind) {
       case 'static':
-        return authorizeFromList(() => this.#grants);
+        return authorizeFromList(() => this.#grants, routing);
       case 'provider':
-        return authorizeByProvider({ url: auth.url, secret: auth.secret, clock, log });
+        return authorizeByProvider({ url: auth.url, secret: auth.secret, routing, clock, log });
       case 'open':
-        return authorizeAnybody();
+        return authorizeAnybody(routing);
     }
   }
 

@@ -52,7 +52,7 @@ export interface RelaySettings {
   readonly logSample?: number;
   /** How long exchanges in flight may go on after SIGTERM (milliseconds). */
   readonly drainMs: number;
-  /** How long after the start visitors wait for names an earlier process had (milliseconds); default 5 s. */
+  /** How long after the start names may come back that an earlier process had (milliseconds); default 60 s. */
   readonly returnsMs?: number;
 }
 

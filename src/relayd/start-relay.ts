@@ -13,8 +13,8 @@ import { createTlsSide } from './tls-side.ts';
 import { TunnelCounts } from './tunnel-counts.ts';
 import { VisitCounts } from './visit-counts.ts';
 
-/** After a restart the agents are back within a moment; until then a visitor should not hear 404. */
-const RETURNS_MS = 5_000;
+/** After a restart the agents come back; until then a visitor should not hear 404, which would end its session. */
+const RETURNS_MS = 60_000;
 
 export interface RunningRelay {
   readonly port: number;
@@ -49,6 +49,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
   const accessLog = new AccessLog(settings.logSample ?? 1, log, Math.random);
   const auth = new LiveAuth({
     auth: settings.auth,
+    routing,
     clock,
     log,
     problems,

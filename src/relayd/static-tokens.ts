@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TunneldError } from '../core/errors.ts';
 import { matchesPattern, usableName } from '../relay/edge/name-choice.ts';
+import type { RoutingKind } from '../relay/edge/routing.ts';
 
 /** A token of an agent, by its hash, and the names it may have. */
 export interface TokenGrant {
@@ -57,8 +58,8 @@ export function isGranted(grants: readonly TokenGrant[], sha256: string, name: s
 }
 
 /** Some name fits that a tunnel may have: the pattern with a letter for its star. */
-export function canMatch(pattern: string): boolean {
-  return usableName(pattern.replace('*', 'x')).ok;
+export function canMatch(pattern: string, routing: RoutingKind): boolean {
+  return usableName(pattern.replace('*', 'x'), routing).ok;
 }
 
 export function hashOf(token: string): string {

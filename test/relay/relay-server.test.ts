@@ -524,7 +524,7 @@ describe('the relay keeps one holder a name', () => {
     expect(await (await call).text()).toBe('after');
   });
 
-  it('and gets 503 with Retry-After when nobody comes back within 2 s, 404 after a minute', async () => {
+  it('and gets 503 with Retry-After when nobody comes back within 2 s, 404 after an hour', async () => {
     const clock = new FakeClock();
     const relay = await startRelay({ clock });
     const proxy = await FaultProxy.listen({ host: '127.0.0.1', port: relay.port });
@@ -542,6 +542,45 @@ describe('the relay keeps one holder a name', () => {
     expect(response.headers.get('x-tunneld-relay')).toBe('tunnel-offline');
     expect((await fetch(`${relay.url}/figma/`)).status).toBe(503);
     await clock.advance(60_000);
+    const later = await fetch(`${relay.url}/figma/`);
+    expect([later.status, later.headers.get('retry-after')]).toEqual([503, '30']);
+    await clock.advance(3_600_000);
+    expect((await fetch(`${relay.url}/figma/`)).status).toBe(404);
+  });
+
+  it('a session that is closed and opened anew costs no call, and is never a 404', async () => {
+    const clock = new FakeClock();
+    const relay = await startRelay({ clock });
+    const first = await relay.link('figma', say('first'));
+    await first.close();
+    await waitFor(() => relay.server.stats.links === 0);
+    const call = fetch(`${relay.url}/figma/`);
+    await waitFor(() => relay.server.stats.connections > 0);
+    const second = await relay.link('figma', say('second'));
+    expect(await (await call).text()).toBe('second');
+    await second.close();
+    await waitFor(() => relay.server.stats.links === 0);
+    await clock.advance(2_000);
+    const gone = await fetch(`${relay.url}/figma/`);
+    expect([gone.status, gone.headers.get('x-tunneld-relay')]).toEqual([503, 'tunnel-offline']);
+  });
+
+  it('the next link of an agent takes over before the last one is gone, and no call fails', async () => {
+    const relay = await startRelay();
+    const old = await relay.link('figma', say('old'));
+    const next = await relay.link('figma', say('next'));
+    expect(await old.closed).toMatchObject({ reason: 'ended', error: { code: 'RELAY_SUPERSEDED' } });
+    expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('next');
+    await old.close();
+    expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('next');
+    await next.close();
+  });
+
+  it('one that the operator ended for good is unknown from then on', async () => {
+    const relay = await startRelay();
+    const link = await relay.link('figma', say('x'));
+    relay.server.disconnect('figma', { reason: 'enough', forGood: true });
+    await link.closed;
     expect((await fetch(`${relay.url}/figma/`)).status).toBe(404);
   });
 });

@@ -72,7 +72,7 @@ describe('GET /tunnels', () => {
         openedAt: expect.stringMatching(/^\d{4}-.*Z$/),
         streams: 0,
         dialect: expect.any(String),
-        access: 'token',
+        access: 'open',
         address: '127.0.0.1',
         tokenHash: expect.stringMatching(/^[\da-f]{8}$/),
         requests: 1,

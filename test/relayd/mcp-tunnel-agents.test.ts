@@ -6,7 +6,7 @@ import { startClientP1 } from '../helpers/mcp-tunnel/old-client-p1.ts';
 import { startLocal } from '../relay/mcp-tunnel/edge/agents-harness.ts';
 import { startTestRelay } from './harness.ts';
 
-const grants = () => parseGrants('a-token-of-an-agent:myapp,other', 'test');
+const grants = () => parseGrants('a-token-of-an-agent:myapp,other,third', 'test');
 const TOKEN = 'a-token-of-an-agent';
 
 describe('a relay that took the place of mcp-tunnel', () => {
@@ -15,7 +15,8 @@ describe('a relay that took the place of mcp-tunnel', () => {
     const local = await startLocal((_request, response) => response.end('hello'));
     const to = { relay: `http://127.0.0.1:${relay.port}`, token: TOKEN, localPort: local.port };
     await startClientP1({ ...to, subdomain: 'myapp' });
-    await relay.link('other');
+    await relay.link('other', { access: { tokens: [], query: false, preflight: false } });
+    await relay.link('third');
     expect((await relay.ask('myapp.tunnel.test', '/')).text).toBe('hello');
     const { tunnels } = (await (await fetch(new URL('/tunnels', relay.adminUrl))).json()) as {
       tunnels: Record<string, unknown>[];
@@ -23,11 +24,15 @@ describe('a relay that took the place of mcp-tunnel', () => {
     expect(tunnels).toMatchObject([
       { name: 'myapp', dialect: 'mcp-tunnel 0.1', access: 'open' },
       { name: 'other', dialect: 'tunneld', access: 'token' },
+      // Its agent told of no token, so the relay checks none.
+      { name: 'third', dialect: 'tunneld', access: 'open' },
     ]);
     const registered = relay.logged().filter(({ msg }) => msg === 'link registered');
     expect(registered).toMatchObject([
       { name: 'myapp', dialect: 'mcp-tunnel', access: 'open' },
       { name: 'other', dialect: 'tunneld', access: 'token' },
+      // Its agent told of no token, so the relay checks none.
+      { name: 'third', dialect: 'tunneld', access: 'open' },
     ]);
   });
 

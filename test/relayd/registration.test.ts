@@ -42,7 +42,7 @@ describe('a name', () => {
     ['xn--abc', ['*'], { ok: false, reason: 'nameInvalid' }],
     ['app-', ['app-*'], { ok: false, reason: 'nameInvalid' }],
   ])('%j asked for where %j may be had: %j', (wish, allowed, choice) => {
-    expect(chooseName(wish, allowed)).toMatchObject(choice);
+    expect(chooseName(wish, allowed, 'host')).toMatchObject(choice);
   });
 });
 

@@ -26,7 +26,7 @@ export function relayChecks(read: ReadSettings | TunneldError, clock: Clock): re
   const { settings } = read;
   return [
     { id: 'settings', about, run: async () => whatWasRead(read) },
-    { id: 'auth', about: 'Who may register.', run: () => auth(settings.auth, clock) },
+    { id: 'auth', about: 'Who may register.', run: () => auth(settings, clock) },
     { id: 'tls', about: 'Certificate and key.', run: async () => certificate(settings, clock.now()) },
     { id: 'port', about: 'Where visitors and agents come in.', run: () => port(settings) },
     { id: 'redirect', about: 'Where visitors without TLS are met.', run: () => redirectPort(settings) },
@@ -43,13 +43,15 @@ function whatWasRead({ file, warnings, settings }: ReadSettings): readonly Named
   ];
 }
 
-async function auth(auth: RelayAuth, clock: Clock): Promise<Outcome> {
+async function auth({ auth, routing }: RelaySettings, clock: Clock): Promise<Outcome> {
   switch (auth.kind) {
     case 'open':
       return warn('anybody who reaches it may register', 'Give out tokens, or name an auth provider.');
     case 'static': {
       const grants = auth.grants();
-      const useless = grants.flatMap(({ patterns }) => patterns.filter((pattern) => !canMatch(pattern)));
+      const useless = grants.flatMap(({ patterns }) =>
+        patterns.filter((pattern) => !canMatch(pattern, routing)),
+      );
       const tokens = `${grants.length} ${grants.length === 1 ? 'token' : 'tokens'}`;
       if (useless.length === 0) return ok(tokens);
       return warn(

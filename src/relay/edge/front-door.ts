@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
-import type { Exchange } from '../../core/exchange.ts';
+import type { Exchange, RequestHead } from '../../core/exchange.ts';
 import { RELAY_HEADER } from '../../core/markers.ts';
 import { isOAuthPath } from '../../http1/refusal-text.ts';
 import { LINK_PATH } from '../link/websocket-handshake.ts';
@@ -12,6 +12,7 @@ import type { Route } from './path-routing.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { answer, pageHeaders, refuse, refuseDiscovery, refuseStranger, TEXT_TYPE } from './relay-answer.ts';
 import type { Routing } from './routing.ts';
+import type { TokenOwners } from './token-owners.ts';
 
 export interface VisitLimits extends BodyLimits {
   /** Requests in a second, with a burst of twice that; 0 is no limit. */
@@ -22,6 +23,7 @@ export interface VisitLimits extends BodyLimits {
 export interface FrontDoorOptions {
   readonly routing: Routing;
   readonly names: NameRegistry;
+  readonly owners: TokenOwners;
   readonly limits: VisitLimits;
   /** Turns callers without the tunnel's token away here. */
   readonly enforceAccess: boolean;
@@ -95,12 +97,22 @@ export class FrontDoor {
       else refuseStranger(exchange, verdict === 'wrong-token', forPages);
       return;
     }
+    if (this.#isForeign(exchange.request, holder, route.target)) {
+      refuse(exchange, { ...FOREIGN_TOKEN, headers: forPages });
+      return;
+    }
     const waitSeconds = this.#perTunnel.take(route.name);
     const tooLarge = declaredTooLarge(exchange.request, this.#limits);
     if (waitSeconds > 0) {
       refuse(exchange, { ...TOO_MANY_OF_TUNNEL, retryAfterSeconds: waitSeconds, headers: forPages });
     } else if (tooLarge !== undefined) refuse(exchange, { ...tooLarge, headers: forPages });
     else holder.link.forward(limitBodies(exchange, this.#limits), route.target);
+  }
+
+  /** Where the relay checks no token, it may not hand on one that is another owner's either. */
+  #isForeign(request: RequestHead, { guard, identity }: NameHolder, target: string): boolean {
+    if (!guard.open && request.method !== 'OPTIONS') return false;
+    return this.#options.owners.isForeign(request, target, identity);
   }
 
   #observed(exchange: Exchange, route: Route | undefined): Exchange {
@@ -127,7 +139,9 @@ export class FrontDoor {
   #awaitTunnel(exchange: Exchange, route: Route): void {
     const { names, routing } = this.#options;
     const refuseMissing = () => {
-      if (names.remembers(route.name)) refuse(exchange, TUNNEL_OFFLINE);
+      const returns = names.returns(route.name);
+      if (returns === 'soon') refuse(exchange, TUNNEL_OFFLINE);
+      else if (returns === 'later') refuse(exchange, TUNNEL_GONE);
       // `/register` is a name as well as a path of OAuth.
       else if (routing.kind === 'path' && isOAuthPath(exchange.request.target)) refuseDiscovery(exchange);
       else refuse(exchange, UNKNOWN_TUNNEL);
@@ -162,6 +176,18 @@ const TUNNEL_OFFLINE = {
   reason: 'tunnel-offline',
   message: 'The tunnel lost its connection to the relay and has not come back yet.',
   retryAfterSeconds: 2,
+};
+/** A 404 would end a client's session for good: it is not for the relay to say that nothing comes back. */
+const TUNNEL_GONE = {
+  status: 503,
+  reason: 'tunnel-offline',
+  message: 'The tunnel is not connected to the relay now.',
+  retryAfterSeconds: 30,
+};
+const FOREIGN_TOKEN = {
+  status: 403,
+  reason: 'foreign-token',
+  message: 'The access token in this request is for another tunnel, and was not passed on.',
 };
 const LINK_NEEDS_UPGRADE = {
   status: 426,

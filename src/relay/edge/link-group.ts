@@ -6,13 +6,11 @@ import type { ServingLink } from './serving-link.ts';
 export class LinkGroup implements ServingLink {
   readonly id: string;
   readonly dialect: string;
-  readonly guarded: boolean;
   readonly returns: boolean;
   readonly #members = new Set<ServingLink>();
   constructor(id: string, first: ServingLink) {
     this.id = id;
     this.dialect = first.dialect;
-    this.guarded = first.guarded;
     this.returns = first.returns;
     this.#members.add(first);
   }

@@ -4,7 +4,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { RequestHead } from '../../core/exchange.ts';
 import type { Logger } from '../../core/log.ts';
 import { RELAY_HEADER } from '../../core/markers.ts';
-import { decodeAccessFrame, EdgeGuard } from '../link/edge-access.ts';
+import { decodeAccessFrame, type EdgeAccess, EdgeGuard } from '../link/edge-access.ts';
 import { FrameType } from '../link/frame.ts';
 import { encodeHello, ownTerms } from '../link/hello.ts';
 import { LinkError } from '../link/link-error.ts';
@@ -15,8 +15,9 @@ import type { Authorize } from './authorization.ts';
 import { LinkGroup } from './link-group.ts';
 import { type Registered, registerLink } from './link-registration.ts';
 import { MuxLink } from './mux-link.ts';
-import { type NameHolder, NameRegistry } from './name-registry.ts';
+import { type Departure, type NameHolder, NameRegistry } from './name-registry.ts';
 import type { ServingLink } from './serving-link.ts';
+import { TokenOwners } from './token-owners.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
 /** How long the exchanges of a link may go on after its successor took over. */
@@ -38,6 +39,8 @@ export interface LinkHubOptions {
   readonly pendingLinks: number;
   /** How long after the start names may come back that an earlier relay had (milliseconds). */
   readonly returnsMs: number;
+  /** Whether an earlier relay can have had the name. */
+  expects(name: string): boolean;
   readonly clock: Clock;
   readonly log: Logger;
   publicUrl(name: string): URL;
@@ -61,8 +64,8 @@ export interface Applicant {
 
 /** What an admitted link has to say later. */
 export interface Admission {
-  /** Decides who may call: the link's own, or that of the group it joined. */
-  readonly guard: EdgeGuard;
+  /** Says anew who may call the tunnel, whichever of its links says so. */
+  setAccess(access: EdgeAccess | undefined): void;
   /** Nothing new may come, and the name is free. */
   release(): void;
   /** The link is gone; the name is kept for its reconnect. */
@@ -72,6 +75,7 @@ export interface Admission {
 /** The agents' side of the relay: takes their sockets, registers them, knows who serves what. */
 export class LinkHub {
   readonly names: NameRegistry;
+  readonly owners = new TokenOwners();
   readonly #options: LinkHubOptions;
   /** With the name each serves or served. */
   readonly #links = new Map<ServingLink, string>();
@@ -82,7 +86,7 @@ export class LinkHub {
 
   constructor(options: LinkHubOptions) {
     this.#options = options;
-    this.names = new NameRegistry(options.clock, options.returnsMs);
+    this.names = new NameRegistry(options.clock, options);
     this.#pending = new WaitingRoom(options.pendingLinks);
   }
 
@@ -152,7 +156,10 @@ export class LinkHub {
   disconnect(name: string, forGood: boolean, reason: string): boolean {
     const holder = this.names.find(name);
     if (holder === undefined) return false;
-    if (forGood) this.names.release(name, holder, true);
+    if (forGood) {
+      this.names.release(name, holder, 'dismissed');
+      this.owners.remove(holder);
+    }
     // Also links that only finish what they have.
     for (const [link, of] of [...this.#links]) {
       if (of === name) link.close(forGood ? 'dismissed' : 'closing', reason);
@@ -207,7 +214,11 @@ export class LinkHub {
       sendWindow: hello.window,
       maxStreams: Math.min(own.maxStreams, hello.maxStreams),
       maxFrame: hello.maxFrame,
-      onAccess: (payload) => (admission?.guard ?? guard).set(decodeAccessFrame(payload)),
+      onAccess: (payload) => {
+        const access = decodeAccessFrame(payload);
+        if (admission === undefined) guard.set(access);
+        else admission.setAccess(access);
+      },
       // Whatever the reason, the agent means it: nothing new goes to it.
       onGoaway: () => admission?.release(),
       onClosed: (error) => admission?.ended(error.message),
@@ -261,11 +272,13 @@ export class LinkHub {
       return undefined;
     }
     this.#links.set(link, name);
+    this.owners.set(holder);
+    if (claimed.replaced !== undefined) this.owners.remove(claimed.replaced);
     // Routing is live by now; the acknowledgement leaves before the first request can.
     acknowledge(publicUrl(name), linkId);
-    const { dialect, guarded } = link;
     const replaced = claimed.replaced !== undefined;
-    log.info({ name, link: linkId, replaced, dialect, access: accessOf(guarded) }, 'link registered');
+    const access = accessOf(guard);
+    log.info({ name, link: linkId, replaced, dialect: link.dialect, access }, 'link registered');
     this.#options.onRegistered?.(name);
     this.names.wake(name);
     if (claimed.replaced !== undefined) this.#retire(claimed.replaced.link);
@@ -286,20 +299,24 @@ export class LinkHub {
   }
 
   #admission(link: ServingLink, linkId: string, holder: NameHolder): Admission {
-    const leave = (forGood: boolean) => {
+    const leave = (departure: Departure) => {
       if (holder.link instanceof LinkGroup) {
         holder.link.remove(link);
         if (holder.link.size > 0) return;
       }
-      this.names.release(holder.name, holder, forGood);
+      this.names.release(holder.name, holder, departure);
+      this.owners.remove(holder);
     };
     return {
-      guard: holder.guard,
+      setAccess: (access) => {
+        holder.guard.set(access);
+        if (this.names.find(holder.name) === holder) this.owners.set(holder);
+      },
       // An agent that leaves while we shut down has moved on: its name comes back elsewhere.
-      release: () => leave(!this.#draining),
+      release: () => leave(this.#draining ? 'lost' : 'left'),
       ended: (detail) => {
         this.#links.delete(link);
-        leave(false);
+        leave('lost');
         this.#options.log.info({ name: holder.name, link: linkId, detail }, 'link ended');
         if (this.#links.size === 0) this.#onEmpty?.();
       },
@@ -322,9 +339,9 @@ export class LinkHub {
   }
 }
 
-/** For the operator: who may call a tunnel. */
-export function accessOf(guarded: boolean): 'token' | 'open' {
-  return guarded ? 'token' : 'open';
+/** For the operator: who may call a tunnel, as far as the relay is told. */
+export function accessOf(guard: EdgeGuard): 'token' | 'open' {
+  return guard.open ? 'open' : 'token';
 }
 
 /** Ends a socket that asked for a link. @param headers more of them, each with its CRLF */

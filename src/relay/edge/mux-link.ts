@@ -8,7 +8,6 @@ import type { ServingLink } from './serving-link.ts';
 /** An agent of our own protocol: one stream for each exchange. */
 export class MuxLink implements ServingLink {
   readonly dialect = 'tunneld';
-  readonly guarded = true;
   readonly returns = true;
   leaving = false;
   readonly #mux: Mux;

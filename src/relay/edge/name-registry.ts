@@ -1,14 +1,24 @@
+import { BoundedMap } from '../../core/bounded-map.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
 import type { EdgeGuard } from '../link/edge-access.ts';
 import type { ServingLink } from './serving-link.ts';
 
-/** How long requests for a name that was just lost wait for its reconnect. */
+/** How long requests for a name that just went away wait for its next link. */
 const HOLD_MS = 2_000;
-/** How long a lost name is remembered, and kept for whoever had it. */
-const REMEMBER_MS = 60_000;
-/** Requests of one name that wait at once, and lost names that are remembered: both are bounded. */
-const MAX_WAITERS = 256;
+/** How long a lost name is kept for whoever had it. */
+const KEEP_MS = 60_000;
+/** How long a name that was live is called offline, not unknown: to an MCP client a 404 ends its session. */
+const REMEMBER_MS = 3_600_000;
+/** How long after our own start requests wait for names that an earlier relay may have had. */
+const EXPECT_MS = 5_000;
+
+/** Nothing here may grow with what strangers ask for, or with what one agent does. */
+const MAX_WAITERS_OF_NAME = 256;
+const MAX_WAITERS = 4_096;
+const MAX_KEPT = 10_000;
+const MAX_KEPT_OF_IDENTITY = 1_024;
 const MAX_REMEMBERED = 10_000;
+const MAX_EXPECTED = 1_000;
 
 /** The link that serves a name. */
 export interface NameHolder {
@@ -25,14 +35,28 @@ export interface NameHolder {
   readonly address?: string | undefined;
 }
 
+export interface NameRegistryOptions {
+  /** How long from now on names may come back that an earlier relay had (milliseconds); default 0. */
+  readonly returnsMs?: number;
+  /** Whether an earlier relay can have had the name; default: any. */
+  expects?(name: string): boolean;
+}
+
 export type Waiter = (holder: NameHolder | undefined) => void;
 
+/**
+ * Why a holder serves its name no more. `lost`: it did not mean to, and the name is kept for it.
+ * `left`: it said good-bye, and the name is free. `dismissed`: the operator ended it, and nobody is to
+ * wait for it.
+ */
+export type Departure = 'lost' | 'left' | 'dismissed';
+
 interface Entry {
-  /** Undefined: somebody asked for a name that nobody had yet. */
+  /** Whoever may have the name; undefined: anybody. */
   identity: string | undefined;
   holder: NameHolder | undefined;
   readonly waiters: Set<Waiter>;
-  /** Requests may still wait for the reconnect. */
+  /** Requests may still wait for the next link. */
   holding: boolean;
   timer: Timer | undefined;
 }
@@ -40,14 +64,22 @@ interface Entry {
 /** Who serves which name: one holder each, and an old one can never remove its successor. */
 export class NameRegistry {
   readonly #clock: Clock;
+  readonly #options: NameRegistryOptions;
+  /** Live names, those that were lost and are kept, and those that requests wait for. */
   readonly #entries = new Map<string, Entry>();
-  readonly #returnsUntil: number;
-  #remembered = 0;
+  /** Names that were live, and until when they are remembered (monotonic). */
+  readonly #past = new BoundedMap<string, number>(MAX_REMEMBERED);
+  /** How many lost names are kept for an identity. */
+  readonly #kept = new Map<string, number>();
+  readonly #startedAt: number;
+  #keptNames = 0;
+  #expected = 0;
+  #waiters = 0;
 
-  /** @param returnsMs how long from now on names may come back that an earlier relay had (milliseconds) */
-  constructor(clock: Clock, returnsMs = 0) {
+  constructor(clock: Clock, options: NameRegistryOptions = {}) {
     this.#clock = clock;
-    this.#returnsUntil = clock.monotonic() + returnsMs;
+    this.#options = options;
+    this.#startedAt = clock.monotonic();
   }
 
   /** The live holder of a name. */
@@ -60,9 +92,14 @@ export class NameRegistry {
     for (const { holder } of this.#entries.values()) if (holder !== undefined) yield holder;
   }
 
-  /** The name was live a moment ago. */
-  remembers(name: string): boolean {
-    return this.#entries.has(name);
+  /**
+   * Whether a name that is not live may come back: `soon` when its link was just lost or may be on its
+   * way after our own start, `later` when it was live within the hour.
+   */
+  returns(name: string): 'soon' | 'later' | undefined {
+    const now = this.#clock.monotonic();
+    if (this.#entries.has(name) || this.#mayHaveBeen(name)) return 'soon';
+    return (this.#past.get(name) ?? 0) > now ? 'later' : undefined;
   }
 
   /**
@@ -74,56 +111,68 @@ export class NameRegistry {
   claim(name: string, holder: NameHolder): { readonly replaced: NameHolder | undefined } | 'taken' {
     const entry = this.#entries.get(name);
     if (entry?.identity !== undefined && entry.identity !== holder.identity) return 'taken';
+    this.#past.delete(name);
+    const { identity } = holder;
     if (entry === undefined) {
-      const { identity } = holder;
       this.#entries.set(name, { identity, holder, waiters: new Set(), holding: false, timer: undefined });
       return { replaced: undefined };
     }
     const replaced = entry.holder;
-    if (replaced === undefined) this.#remembered--;
+    if (replaced === undefined) this.#uncount(entry);
     entry.timer?.cancel();
     entry.timer = undefined;
-    entry.identity = holder.identity;
+    entry.identity = identity;
     entry.holder = holder;
     return { replaced };
   }
 
   wake(name: string): void {
     const entry = this.#entries.get(name);
-    if (entry !== undefined) settle(entry);
+    if (entry !== undefined) this.#settle(entry);
   }
 
-  /**
-   * `holder` serves the name no more. Does nothing if somebody else does by now.
-   *
-   * @param forGood no reconnect is expected: the name is free at once
-   */
-  release(name: string, holder: NameHolder, forGood: boolean): void {
+  /** `holder` serves the name no more. Does nothing if somebody else does by now. */
+  release(name: string, holder: NameHolder, departure: Departure): void {
     const entry = this.#entries.get(name);
     if (entry?.holder !== holder) return;
-    if (forGood || this.#remembered >= MAX_REMEMBERED) {
+    entry.holder = undefined;
+    if (departure === 'dismissed') {
       this.#entries.delete(name);
       return;
     }
-    entry.holder = undefined;
+    this.#past.set(name, this.#clock.monotonic() + REMEMBER_MS);
+    const { identity } = holder;
+    const keeps = departure === 'lost' && this.#mayKeep(identity);
+    if (!keeps && this.#expected >= MAX_EXPECTED) {
+      this.#entries.delete(name);
+      return;
+    }
+    entry.identity = keeps ? identity : undefined;
+    this.#count(entry);
     entry.holding = true;
-    this.#remembered++;
     entry.timer = this.#clock.setTimer(() => {
       entry.holding = false;
-      settle(entry);
-      entry.timer = this.#clock.setTimer(() => this.#forget(name, entry), REMEMBER_MS - HOLD_MS);
+      this.#settle(entry);
+      if (keeps) entry.timer = this.#clock.setTimer(() => this.#forget(name, entry), KEEP_MS - HOLD_MS);
+      else this.#forget(name, entry);
     }, HOLD_MS);
   }
 
   /**
-   * Calls back with the next holder of a name that was just lost, or that may yet come back after our
-   * own start, or with undefined when none came in time. Returns how to stop waiting, or undefined when there is nothing to wait for.
+   * Calls back with the next holder of a name that just went away, or that may yet come back after our
+   * own start, or with undefined when none came in time.
+   *
+   * @returns how to stop waiting; undefined when there is nothing to wait for
    */
   wait(name: string, waiter: Waiter): (() => void) | undefined {
+    if (this.#waiters >= MAX_WAITERS) return undefined;
     const entry = this.#entries.get(name) ?? this.#expect(name);
-    if (entry === undefined || !entry.holding || entry.waiters.size >= MAX_WAITERS) return undefined;
+    if (entry === undefined || !entry.holding || entry.waiters.size >= MAX_WAITERS_OF_NAME) return undefined;
     entry.waiters.add(waiter);
-    return () => entry.waiters.delete(waiter);
+    this.#waiters++;
+    return () => {
+      if (entry.waiters.delete(waiter)) this.#waiters--;
+    };
   }
 
   /** Forgets everything; whoever waits is told that nothing comes. */
@@ -131,34 +180,70 @@ export class NameRegistry {
     for (const entry of this.#entries.values()) {
       entry.timer?.cancel();
       entry.holder = undefined;
-      settle(entry);
+      this.#settle(entry);
     }
     this.#entries.clear();
-    this.#remembered = 0;
+    this.#past.clear();
+    this.#kept.clear();
+    this.#keptNames = 0;
+    this.#expected = 0;
   }
 
   #expect(name: string): Entry | undefined {
-    if (this.#clock.monotonic() >= this.#returnsUntil || this.#remembered >= MAX_REMEMBERED) return undefined;
+    if (!this.#mayHaveBeen(name, EXPECT_MS) || this.#expected >= MAX_EXPECTED) return undefined;
     const waiters = new Set<Waiter>();
     const entry: Entry = { identity: undefined, holder: undefined, waiters, holding: true, timer: undefined };
     this.#entries.set(name, entry);
-    this.#remembered++;
+    this.#count(entry);
     entry.timer = this.#clock.setTimer(() => {
       this.#forget(name, entry);
-      settle(entry);
+      this.#settle(entry);
     }, HOLD_MS);
     return entry;
+  }
+
+  /** Before our own start, as far as can be known; no longer than `withinMs` (milliseconds) after it. */
+  #mayHaveBeen(name: string, withinMs = Number.POSITIVE_INFINITY): boolean {
+    const { returnsMs = 0, expects = () => true } = this.#options;
+    const sinceStart = this.#clock.monotonic() - this.#startedAt;
+    return sinceStart < Math.min(returnsMs, withinMs) && expects(name);
   }
 
   #forget(name: string, entry: Entry): void {
     if (this.#entries.get(name) !== entry || entry.holder !== undefined) return;
     this.#entries.delete(name);
-    this.#remembered--;
+    this.#uncount(entry);
   }
-}
 
-function settle(entry: Entry): void {
-  const waiters = [...entry.waiters];
-  entry.waiters.clear();
-  for (const waiter of waiters) waiter(entry.holder);
+  #mayKeep(identity: string): boolean {
+    return this.#keptNames < MAX_KEPT && (this.#kept.get(identity) ?? 0) < MAX_KEPT_OF_IDENTITY;
+  }
+
+  /** An entry without a holder counts among the kept names, or among those that are only waited for. */
+  #count({ identity }: Entry): void {
+    if (identity === undefined) {
+      this.#expected++;
+      return;
+    }
+    this.#keptNames++;
+    this.#kept.set(identity, (this.#kept.get(identity) ?? 0) + 1);
+  }
+
+  #uncount({ identity }: Entry): void {
+    if (identity === undefined) {
+      this.#expected--;
+      return;
+    }
+    this.#keptNames--;
+    const left = (this.#kept.get(identity) ?? 1) - 1;
+    if (left === 0) this.#kept.delete(identity);
+    else this.#kept.set(identity, left);
+  }
+
+  #settle(entry: Entry): void {
+    const waiters = [...entry.waiters];
+    entry.waiters.clear();
+    this.#waiters -= waiters.length;
+    for (const waiter of waiters) waiter(entry.holder);
+  }
 }

@@ -13,6 +13,7 @@ import { addressKey } from './address-key.ts';
 import type { Authorize } from './authorization.ts';
 import { FrontDoor, isLinkPath, type VisitLimits } from './front-door.ts';
 import { accessOf, LinkHub, turnAway } from './link-hub.ts';
+import { usableName } from './name-choice.ts';
 import type { Visit } from './observed-exchange.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { answerBroken } from './relay-answer.ts';
@@ -79,7 +80,7 @@ export interface RelayServerOptions {
   /** Told of what was refused before it was a request: a broken or slow head, one connection too many. */
   readonly onRefused?: (refused: RefusedRequest) => void;
   readonly authorize: Authorize;
-  /** After the start, visitors of names that may yet come back from an earlier relay wait (milliseconds). */
+  /** How long after the start names may come back that an earlier relay had (milliseconds). */
   readonly returnsMs?: number;
   readonly limits?: Partial<RelayLimits>;
   readonly clock: Clock;
@@ -106,7 +107,7 @@ export interface ServedTunnel {
   readonly identity: string;
   /** The protocol its agent speaks. */
   readonly dialect: string;
-  /** `open`: its agent has no access tokens, and whoever knows the address may call. */
+  /** `open`: its agent told of no access tokens, and whoever knows the address reaches it. */
   readonly access: 'token' | 'open';
   /** Where its agent dialled from. */
   readonly address: string | undefined;
@@ -145,6 +146,7 @@ export class RelayServer {
       log,
       publicUrl,
       returnsMs: options.returnsMs ?? 0,
+      expects: (name) => usableName(name, options.routing.kind).ok,
       ...(options.onRegistered === undefined ? {} : { onRegistered: options.onRegistered }),
     });
     this.#trusted = options.trustedProxies ?? new BlockList();
@@ -154,6 +156,7 @@ export class RelayServer {
     this.#door = new FrontDoor({
       routing: this.#routing,
       names: this.#hub.names,
+      owners: this.#hub.owners,
       limits,
       enforceAccess: options.enforceAccess ?? false,
       mcpTunnelAgents: options.mcpTunnelAgents ?? false,
@@ -206,17 +209,19 @@ export class RelayServer {
   }
 
   get tunnels(): readonly ServedTunnel[] {
-    return [...this.#hub.names.holders()].map(({ name, link, linkId, openedAt, identity, address }) => ({
-      name,
-      publicUrl: this.#routing.publicUrl(name).href,
-      link: linkId,
-      openedAt,
-      streams: link.active,
-      identity,
-      dialect: link.dialect,
-      access: accessOf(link.guarded),
-      address,
-    }));
+    return [...this.#hub.names.holders()].map(
+      ({ name, link, linkId, openedAt, identity, address, guard }) => ({
+        name,
+        publicUrl: this.#routing.publicUrl(name).href,
+        link: linkId,
+        openedAt,
+        streams: link.active,
+        identity,
+        dialect: link.dialect,
+        access: accessOf(guard),
+        address,
+      }),
+    );
   }
 
   /**

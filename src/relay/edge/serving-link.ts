@@ -5,8 +5,6 @@ import type { GoawayReason } from '../link/link-error.ts';
 export interface ServingLink {
   /** The protocol it speaks, for the operator. */
   readonly dialect: string;
-  /** False: the agent has no access tokens, so that whoever knows the address may call. */
-  readonly guarded: boolean;
   /** It dials again when it is asked to go. */
   readonly returns: boolean;
   /** It was asked to go, and ends by itself once its successor serves and nothing is on it. */

@@ -94,6 +94,16 @@ export class EdgeGuard {
     this.#table.set((access?.tokens ?? []).map(entry));
   }
 
+  /** The agent said nothing of who may call: whoever knows the address reaches it. */
+  get open(): boolean {
+    return this.#access === undefined;
+  }
+
+  /** SHA-256 of the tokens that open the tunnel, hexadecimal. */
+  get hashes(): readonly string[] {
+    return (this.#access?.tokens ?? []).map(({ sha256 }) => sha256);
+  }
+
   /** Origins whose pages may read a refusal; lower case. */
   get origins(): readonly string[] {
     return this.#access?.origins ?? [];

@@ -15,11 +15,10 @@ import { startTestRelay } from '../../relayd/harness.ts';
 import { say, startRelay } from '../relay-harness.ts';
 
 /**
- * What was found wrong in the relays that were there before, with the number it has in their list.
- * These are about links; what happens to requests is in traffic.test.ts.
+ * What relays of this kind are known to get wrong. These are about links; what happens to requests is in traffic.test.ts.
  */
 describe('a link', () => {
-  it('1: that was replaced takes nothing with it, however and whenever it ends', async () => {
+  it('that was replaced takes nothing with it, however and whenever it ends', async () => {
     const relay = await startRelay();
     const proxy = await FaultProxy.listen({ host: '127.0.0.1', port: relay.port });
     onTestFinished(() => proxy.close());
@@ -34,7 +33,7 @@ describe('a link', () => {
     expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('new');
   });
 
-  it('2: of somebody else takes no name away, not on an open relay either, nor a reserved one', async () => {
+  it('of somebody else takes no name away, not on an open relay either, nor a reserved one', async () => {
     const relay = await startTestRelay({ auth: { kind: 'open' } });
     await relay.link('figma');
     const mallory = { token: new Secret('another-token-of-16') };
@@ -44,7 +43,7 @@ describe('a link', () => {
     expect((await relay.ask('figma.evil.test', '/mcp')).status).toBe(404);
   });
 
-  it('3: that is idle is never silent for long, and one that is dead is noticed by both ends', async () => {
+  it('that is idle is never silent for long, and one that is dead is noticed by both ends', async () => {
     const clock = new FakeClock();
     const relay = await startRelay({ clock });
     const proxy = await FaultProxy.listen({ host: '127.0.0.1', port: relay.port });
@@ -61,7 +60,7 @@ describe('a link', () => {
     expect(relay.server.stats.links).toBe(0);
   });
 
-  it('13: is not held open by sockets that never register, and those have a limit', async () => {
+  it('is not held open by sockets that never register, and those have a limit', async () => {
     const clock = new FakeClock();
     const relay = await startRelay({ clock, limits: { pendingLinks: 2 } });
     const silent = Array.from({ length: 3 }, () => dial(relay.port));
@@ -73,14 +72,14 @@ describe('a link', () => {
     await relay.link('figma', say('ok'));
   });
 
-  it('13: is one of a limited number', async () => {
+  it('is one of a limited number', async () => {
     const relay = await startRelay({ limits: { links: 2 } });
     await relay.link('a', say('ok'));
     await relay.link('b', say('ok'));
     await expect(relay.link('c', say('ok'))).rejects.toMatchObject({ retryable: true });
   });
 
-  it('15: serves at the moment it is acknowledged', async () => {
+  it('serves at the moment it is acknowledged', async () => {
     const relay = await startRelay();
     for (let count = 0; count < 20; count++) {
       const name = `figma-${count}`;
@@ -92,7 +91,7 @@ describe('a link', () => {
     }
   });
 
-  it('16: is told to go when the relay drains, and what it carries is finished', async () => {
+  it('is told to go when the relay drains, and what it carries is finished', async () => {
     const relay = await startRelay();
     const open: Exchange[] = [];
     const link = await relay.link('figma', (exchange) => void open.push(exchange));
@@ -106,7 +105,7 @@ describe('a link', () => {
     expect(await link.closed).toMatchObject({ reason: 'ended', error: { code: 'SESSION_LOST' } });
   });
 
-  it('17: of a version that is not spoken here is told so at once', async () => {
+  it('of a version that is not spoken here is told so at once', async () => {
     const relay = await startRelay();
     const agent = dial(relay.port);
     const goaways: string[] = [];
@@ -126,7 +125,7 @@ describe('a link', () => {
     expect(goaways).toEqual([expect.stringContaining('version 99 is not supported')]);
   });
 
-  it('18: asks nobody at a terminal', () => {
+  it('asks nobody at a terminal', () => {
     const readers = ['relay', 'providers', 'daemon', 'gateway'].flatMap((folder) =>
       sources(path.join('src', folder)).filter((file) =>
         /process\.stdin|readline/.test(readFileSync(file, 'utf8')),

@@ -10,11 +10,10 @@ import { startTestRelay } from '../../relayd/harness.ts';
 import { head, openGateway, openTunnel, type RelayOptions, say, startRelay } from '../relay-harness.ts';
 
 /**
- * What was found wrong in the relays that were there before, with the number it has in their list.
- * These are about requests; what happens to links is in links.test.ts.
+ * What relays of this kind are known to get wrong. These are about requests; what happens to links is in links.test.ts.
  */
 describe('a request through relay, agent and gateway', () => {
-  it('4: gets each byte when it is written, and has all the time it needs', async () => {
+  it('gets each byte when it is written, and has all the time it needs', async () => {
     let emit: (text: string) => void = () => {};
     const { ask } = await openWay((_request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
@@ -29,13 +28,13 @@ describe('a request through relay, agent and gateway', () => {
     expect(visitor.ended).toBe(false);
   });
 
-  it('4: is answered 502 when the server breaks off, not with an empty 200', async () => {
+  it('is answered 502 when the server breaks off, not with an empty 200', async () => {
     const { ask } = await openWay((_request, response) => response.socket?.destroy());
     expect(await ask('GET /mcp').until('}')).toMatch(/^HTTP\/1\.1 502 /);
   });
 
   it.each(['chunked', 'length'])(
-    '5: that breaks off in its middle does not look whole (%s)',
+    'that breaks off in its middle does not look whole (%s)',
     async (framing) => {
       const { ask } = await openWay((_request, response) => {
         if (framing === 'length') response.setHeader('content-length', 100);
@@ -48,7 +47,7 @@ describe('a request through relay, agent and gateway', () => {
     },
   );
 
-  it('5, 8: ends visibly and at once when the link is lost, begun or not', async () => {
+  it('ends visibly and at once when the link is lost, begun or not', async () => {
     const relay = await startRelay();
     const proxy = await FaultProxy.listen({ host: '127.0.0.1', port: relay.port });
     onTestFinished(() => proxy.close());
@@ -76,7 +75,7 @@ describe('a request through relay, agent and gateway', () => {
     expect(performance.now() - before).toBeLessThan(1_000);
   });
 
-  it('6: is not held up by somebody who does not read', async () => {
+  it('is not held up by somebody who does not read', async () => {
     let written = 0;
     const { relay, visitor } = await openTunnel((exchange) => {
       if (exchange.request.target !== '/endless') {
@@ -100,7 +99,7 @@ describe('a request through relay, agent and gateway', () => {
     }
   });
 
-  it('7: of a caller who went away ends at the server at once, although no byte flows', async () => {
+  it('of a caller who went away ends at the server at once, although no byte flows', async () => {
     let gone = false;
     const { ask } = await openWay((_request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
@@ -116,7 +115,7 @@ describe('a request through relay, agent and gateway', () => {
     expect(performance.now() - before).toBeLessThan(1_000);
   });
 
-  it('9: keeps repeated headers and bytes beyond ASCII, both ways', async () => {
+  it('keeps repeated headers and bytes beyond ASCII, both ways', async () => {
     const { ask } = await openWay((request, response) => {
       const sent = [...(request.headersDistinct['x-twice'] ?? []), request.headers['x-latin']].join();
       response.setHeader('Set-Cookie', ['a=1', 'b=2']);
@@ -129,7 +128,7 @@ describe('a request through relay, agent and gateway', () => {
     expect(text).toContain('1,2,\xe4\xf6');
   });
 
-  it('10: tells the server who the caller is, and nothing a caller made up', async () => {
+  it('tells the server who the caller is, and nothing a caller made up', async () => {
     const { ask } = await openWay((request, response) => response.end(JSON.stringify(request.headers)));
     const made =
       'X-Forwarded-For: 6.6.6.6\r\nForwarded: for=6.6.6.6\r\nX-Real-IP: 6.6.6.6\r\nX-Forwarded-Host: evil\r\n';
@@ -139,7 +138,7 @@ describe('a request through relay, agent and gateway', () => {
     expect(text).toContain('"x-forwarded-proto":"http"');
   });
 
-  it('10: of a stranger, and of one who asks too often, ends at the relay', async () => {
+  it('of a stranger, and of one who asks too often, ends at the relay', async () => {
     let reached = 0;
     const accept = (exchange: Exchange) => {
       reached++;
@@ -152,7 +151,7 @@ describe('a request through relay, agent and gateway', () => {
     expect([statuses, reached]).toEqual([[401, 401, 429], 0]);
   });
 
-  it('11: is counted, and logged without its query', async () => {
+  it('is counted, and logged without its query', async () => {
     const relay = await startTestRelay({ adminPort: 0 });
     await relay.link('figma');
     await relay.ask('figma.tunnel.test', '/mcp?key=hush');
@@ -163,7 +162,7 @@ describe('a request through relay, agent and gateway', () => {
     expect(JSON.stringify(relay.logged())).not.toContain('hush');
   });
 
-  it('18a: that is redirected elsewhere is for the caller to follow, and nobody here goes there', async () => {
+  it('that is redirected elsewhere is for the caller to follow, and nobody here goes there', async () => {
     let visited = 0;
     const elsewhere = await listen((_request, response) => {
       visited++;

@@ -38,7 +38,6 @@ export interface AgentLinkOptions {
 
 /** A client of mcp-tunnel, of either generation: its first answer shows which. */
 export class AgentLink implements ServingLink {
-  readonly guarded = false;
   readonly returns = false;
   readonly leaving = false;
   /** Path in front of what the agent is asked for, where tunnels are told apart by path. */

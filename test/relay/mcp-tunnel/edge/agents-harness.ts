@@ -61,7 +61,7 @@ export async function startOldRelay(
     port: 0,
     routing: { kind: options.routing ?? 'host' },
     publicUrl: new URL('https://tunnel.test'),
-    authorize: options.authorize ?? authorizeAnybody(),
+    authorize: options.authorize ?? authorizeAnybody('host'),
     mcpTunnelAgents: options.mcpTunnelAgents ?? true,
     ...(options.limits ? { limits: options.limits } : {}),
     onVisit: (visit) => void visits.push(visit),

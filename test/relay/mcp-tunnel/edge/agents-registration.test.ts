@@ -109,7 +109,7 @@ describe('a client of mcp-tunnel', () => {
   });
 
   it('makes room for others while it thinks about an offer', async () => {
-    const authorize = authorizeFromList(() => parseGrants('alice:a,b', 'test'));
+    const authorize = authorizeFromList(() => parseGrants('alice:a,b', 'test'), 'host');
     const relay = await startOldRelay({ authorize, limits: { pendingLinks: 1 } });
     const slow = new Promise<void>((resolve, reject) => {
       const choose = () => {
@@ -176,7 +176,8 @@ describe('a client of mcp-tunnel', () => {
 
 describe('a token of a list', () => {
   const LIST = 'alice:alice,alice-*\nbob:bob\neve:alice\nnobody:www';
-  const start = () => startOldRelay({ authorize: authorizeFromList(() => parseGrants(LIST, 'test')) });
+  const start = () =>
+    startOldRelay({ authorize: authorizeFromList(() => parseGrants(LIST, 'test'), 'host') });
 
   it('that is unknown is refused with 4001', async () => {
     const relay = await start();
@@ -224,7 +225,7 @@ describe('a token of a list', () => {
 
   it('may be picked for by somebody slow, but not for ever', async () => {
     const clock = new FakeClock();
-    const authorize = authorizeFromList(() => parseGrants(LIST, 'test'));
+    const authorize = authorizeFromList(() => parseGrants(LIST, 'test'), 'host');
     const relay = await startOldRelay({ clock, authorize });
     let offers = 0;
     const choose = () => {
