@@ -5,8 +5,8 @@ import { TunneldError } from '../core/errors.ts';
 /**
  * Where everything lives. Loaded by every command: nothing but Node's own modules in here.
  *
- * Linux follows the XDG folders, macOS Application Support and Logs, Windows the local application
- * data; `TUNNELD_CONFIG`, `TUNNELD_STATE_DIR`, `TUNNELD_RUNTIME_DIR` and `TUNNELD_LOG_DIR` override.
+ * Linux follows the XDG folders, macOS Application Support and Logs; `TUNNELD_CONFIG`,
+ * `TUNNELD_STATE_DIR`, `TUNNELD_RUNTIME_DIR` and `TUNNELD_LOG_DIR` override.
  */
 export interface Paths {
   readonly configFile: string;
@@ -37,11 +37,11 @@ export function resolvePaths(
   platform: NodeJS.Platform = process.platform,
   home: string = env['HOME'] || homedir(),
 ): Paths {
-  const defaults = foldersOf(platform, env, home);
+  const defaults = platform === 'darwin' ? macFolders(home) : xdgFolders(env, home);
   const stateDir = chosen(env['TUNNELD_STATE_DIR']) ?? defaults.state;
   const runtimeDir = chosen(env['TUNNELD_RUNTIME_DIR']) ?? defaults.runtime ?? join(stateDir, 'run');
   const configFile = chosen(env['TUNNELD_CONFIG']);
-  const socket = platform === 'win32' ? pipeOf(stateDir) : join(runtimeDir, 'tunneld.sock');
+  const socket = join(runtimeDir, 'tunneld.sock');
   assertSocketPath(socket, platform);
   return {
     configFile: configFile ?? join(defaults.config, 'tunneld.yaml'),
@@ -53,7 +53,7 @@ export function resolvePaths(
     stateFile: join(stateDir, 'state.json'),
     lockFile: join(stateDir, 'daemon.lock'),
     lockFallback: join(runtimeDir, 'daemon.lock'),
-    socketFallback: platform === 'win32' ? socket : join(stateDir, 'run', 'tunneld.sock'),
+    socketFallback: join(stateDir, 'run', 'tunneld.sock'),
   };
 }
 
@@ -75,11 +75,6 @@ interface Folders {
   readonly logs?: string;
 }
 
-function foldersOf(platform: NodeJS.Platform, env: Environment, home: string): Folders {
-  if (platform === 'darwin') return macFolders(home);
-  return platform === 'win32' ? windowsFolders(env, home) : xdgFolders(env, home);
-}
-
 function xdgFolders(env: Environment, home: string): Folders {
   const runtime = absolute(env['XDG_RUNTIME_DIR']);
   return {
@@ -94,16 +89,6 @@ function macFolders(home: string): Folders {
   return { config: support, state: support, logs: join(home, 'Library', 'Logs', 'tunneld') };
 }
 
-function windowsFolders(env: Environment, home: string): Folders {
-  const folder = join(env['LOCALAPPDATA'] || join(home, 'AppData', 'Local'), 'tunneld');
-  return { config: folder, state: folder };
-}
-
-/** Windows has named pipes where others have sockets. One for every state folder: there is one daemon each. */
-function pipeOf(stateDir: string): string {
-  return `\\\\.\\pipe\\tunneld-${stateDir.replaceAll(/[^A-Za-z0-9]+/g, '-').slice(-200)}`;
-}
-
 /** The XDG specification says to ignore a relative path. */
 function absolute(path: string | undefined): string | undefined {
   return path !== undefined && isAbsolute(path) ? path : undefined;
@@ -115,7 +100,6 @@ function chosen(path: string | undefined): string | undefined {
 
 /** `sun_path` is 108 bytes on Linux and 104 on macOS, the ending zero byte included. */
 function assertSocketPath(socket: string, platform: NodeJS.Platform): void {
-  if (platform === 'win32') return;
   const limit = platform === 'darwin' ? 103 : 107;
   const length = Buffer.byteLength(socket);
   if (length <= limit) return;

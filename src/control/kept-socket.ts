@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { type Clock, systemClock, type Timer } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
-import { claimSocket, isPipe } from './socket.ts';
+import { claimSocket } from './socket.ts';
 
 /** How often the path is looked at (milliseconds). One system call. */
 const LOOK_MS = 1_000;
@@ -26,7 +26,7 @@ export interface KeptSocketOptions {
 interface Bound {
   readonly path: string;
   readonly server: Server;
-  /** Device and inode; undefined where sockets are no files. */
+  /** Device and inode; undefined when the file was gone as soon as it was made. */
   readonly id: string | undefined;
 }
 
@@ -147,10 +147,9 @@ function idOf(path: string): string | undefined {
 async function bind(path: string, listener: RequestListener): Promise<Bound> {
   await claimSocket(path);
   const server = createServer(listener);
-  const made = isPipe(path) ? path : join(dirname(path), `.t${randomBytes(4).toString('hex')}`);
+  const made = join(dirname(path), `.t${randomBytes(4).toString('hex')}`);
   try {
     await listen(server, made);
-    if (made === path) return { path, server, id: undefined };
     chmodSync(made, 0o600);
     publish(made, path);
     return { path, server, id: idOf(path) };

@@ -21,13 +21,7 @@ export async function claimSocket(path: string): Promise<void> {
   unlinkSync(path);
 }
 
-/** A named pipe of Windows goes with its process, and refuses a second server by itself. */
-export function isPipe(path: string): boolean {
-  return path.startsWith('\\\\.\\pipe\\');
-}
-
 function isSocket(path: string): boolean {
-  if (isPipe(path)) return false;
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return false;
   if (found.isSocket()) return true;

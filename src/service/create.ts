@@ -8,7 +8,6 @@ import { Launchd } from './launchd.ts';
 import type { RunProgram, ServiceManager } from './manager.ts';
 import { programRunner } from './run-program.ts';
 import { Systemd } from './systemd.ts';
-import { TaskScheduler } from './task-scheduler.ts';
 
 export interface ServiceRequest {
   readonly scope: Scope;
@@ -29,10 +28,9 @@ export function createServiceManager(request: ServiceRequest): ServiceManager {
   const definition = define(request, platform);
   const file = unitFile(scope, env, platform);
   const uid = process.getuid?.() ?? -1;
-  const user = userInfo().username;
   switch (platform) {
     case 'linux':
-      return new Systemd({ definition, file, run, isRoot: uid === 0, user });
+      return new Systemd({ definition, file, run, isRoot: uid === 0, user: userInfo().username });
     case 'darwin': {
       const behindSudo = env['SUDO_USER'];
       return new Launchd({
@@ -44,8 +42,6 @@ export function createServiceManager(request: ServiceRequest): ServiceManager {
         ...(behindSudo === undefined ? {} : { user: behindSudo }),
       });
     }
-    case 'win32':
-      return new TaskScheduler({ definition, file, run, user: windowsUser(env, user) });
     default:
       throw new TunneldError('SERVICE_UNAVAILABLE', `tunneld knows no service manager on ${platform}`, {
         remedy: 'Have the service manager of your system run `tunneld daemon run`.',
@@ -65,9 +61,4 @@ function define({ scope, env, program }: ServiceRequest, platform: NodeJS.Platfo
   const theirs = { ...env, ...home };
   const paths = resolvePaths(theirs, platform);
   return { scope, node, program, paths, environment: { ...home, ...serviceEnvironment(theirs, paths) } };
-}
-
-function windowsUser(env: NodeJS.ProcessEnv, user: string): string {
-  const domain = env['USERDOMAIN'];
-  return domain === undefined ? user : `${domain}\\${user}`;
 }

@@ -11,7 +11,6 @@ export function unitFile(scope: Scope, env: Environment, platform: NodeJS.Platfo
     const library = scope === 'system' ? '/Library/LaunchDaemons' : join(home, 'Library', 'LaunchAgents');
     return join(library, `${LABEL}.plist`);
   }
-  if (platform === 'win32') return join(env['LOCALAPPDATA'] ?? home, 'tunneld', 'task.xml');
   if (scope === 'system') return join('/etc/systemd/system', UNIT);
   return join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'systemd', 'user', UNIT);
 }
@@ -27,7 +26,7 @@ export function installedScope(
   platform: NodeJS.Platform = process.platform,
 ): Scope | undefined {
   return (['user', 'system'] as const).find((scope) => {
-    const text = readText(unitFile(scope, env, platform), platform);
+    const text = readText(unitFile(scope, env, platform));
     return text?.includes(paths.stateDir) === true && text.includes(paths.runtimeDir);
   });
 }
@@ -40,13 +39,13 @@ export function withSystemService(
 ): NodeJS.ProcessEnv {
   const chosen = ['TUNNELD_STATE_DIR', 'TUNNELD_RUNTIME_DIR'].some((name) => (env[name] ?? '') !== '');
   if (platform !== 'linux' || uid !== 0 || chosen) return env;
-  if (readText(unitFile('system', env, platform), platform) === undefined) return env;
+  if (readText(unitFile('system', env, platform)) === undefined) return env;
   return { ...env, ...SYSTEM_ENVIRONMENT };
 }
 
-function readText(file: string, platform: NodeJS.Platform): string | undefined {
+function readText(file: string): string | undefined {
   try {
-    return readFileSync(file, platform === 'win32' ? 'utf16le' : 'utf8');
+    return readFileSync(file, 'utf8');
   } catch {
     return undefined;
   }

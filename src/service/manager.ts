@@ -2,7 +2,7 @@ import type { Scope } from './definition.ts';
 
 /** One service manager of the system, for one scope. */
 export interface ServiceManager {
-  readonly kind: 'systemd' | 'launchd' | 'task-scheduler';
+  readonly kind: 'systemd' | 'launchd';
   readonly scope: Scope;
   /** Where the unit is kept. */
   readonly file: string;

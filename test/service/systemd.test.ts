@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { resolvePaths } from '../../src/config/paths.ts';
@@ -7,7 +7,6 @@ import { installedScope, withSystemService } from '../../src/service/installed.t
 import { Launchd } from '../../src/service/launchd.ts';
 import type { ProgramResult } from '../../src/service/manager.ts';
 import { Systemd } from '../../src/service/systemd.ts';
-import { TaskScheduler } from '../../src/service/task-scheduler.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
 import { thrownBy } from '../helpers/thrown.ts';
@@ -179,17 +178,6 @@ describe('launchd', () => {
       clock,
     });
     expect(await thrownBy(() => daemon.install())).toMatchObject({ code: 'SERVICE_PERMISSION' });
-  });
-});
-
-describe('the task scheduler', () => {
-  it('is given the task as UTF-16, as it demands', async () => {
-    const file = join(folder, 'task.xml');
-    const task = new TaskScheduler({ definition: definition('user'), file, run, user: 'HOST\\anna' });
-    await task.install();
-    expect([...readFileSync(file).subarray(0, 4)]).toEqual([0xff, 0xfe, 0x3c, 0]);
-    expect(calls).toEqual([`schtasks /Create /TN tunneld /XML ${file} /F`, 'schtasks /Run /TN tunneld']);
-    expect(await task.uninstall()).toBe(true);
   });
 });
 

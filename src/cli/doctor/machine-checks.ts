@@ -101,7 +101,7 @@ function folders({ stateDir, logDir, runtimeDir }: Paths): Outcome {
         'Choose a folder of your own.',
       );
     }
-    if (process.platform !== 'win32' && (found.mode & 0o077) !== 0) {
+    if ((found.mode & 0o077) !== 0) {
       return warn(`${folder} is open to others`, `The daemon closes it when it starts: chmod 700 ${folder}`);
     }
   }

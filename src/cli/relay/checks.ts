@@ -107,7 +107,7 @@ function certificate({ tls, acme, publicUrl, routing }: RelaySettings, now: numb
     return bad(`${tls.cert} is not for ${missing.replace(/^name\./, '*.')}`, `It has to be for ${wanted}.`);
   }
   if (days < RENEWAL_DAYS) return warn(`${until}, ${days} days from now`, 'See that it is renewed.');
-  if (process.platform !== 'win32' && (statSync(tls.key).mode & 0o007) !== 0) {
+  if ((statSync(tls.key).mode & 0o007) !== 0) {
     return warn(`${tls.key} can be read by every user of this machine`, `chmod o= ${tls.key}`);
   }
   return ok(until);

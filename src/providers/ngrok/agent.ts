@@ -34,7 +34,7 @@ export class AgentProcess {
     const { program = fileURLToPath(new URL('./worker.js', import.meta.url)) } = deps;
     this.#child = fork(program, [], {
       // Nothing of ours is the SDK's business: it would read its authtoken and certificates there.
-      env: cleanEnvironment(),
+      env: {},
       cwd: '/',
       execArgv: [],
       // The SDK prints to standard output by itself.
@@ -107,10 +107,4 @@ export class AgentProcess {
     const said = this.#lastWords.trim().split('\n').at(-1) ?? '';
     return said === '' ? how : `${how}: ${said}`;
   }
-}
-
-/** Windows finds its own libraries by this variable. */
-function cleanEnvironment(): NodeJS.ProcessEnv {
-  const root = process.env['SystemRoot'];
-  return root === undefined ? {} : { SystemRoot: root };
 }

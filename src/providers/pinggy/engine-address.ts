@@ -44,11 +44,11 @@ export interface EngineSearch {
  */
 export async function findEngine(search: EngineSearch): Promise<EngineAddress> {
   const { env } = search;
-  if (search.dockerHost !== undefined) return parseEngineUrl(search.dockerHost, 'pinggy.dockerHost', search);
+  if (search.dockerHost !== undefined) return parseEngineUrl(search.dockerHost, 'pinggy.dockerHost');
   if (search.dockerContext !== undefined)
     return await fromContext(search.dockerContext, 'pinggy.dockerContext', search);
   const host = env['DOCKER_HOST'];
-  if (host) return parseEngineUrl(host, 'DOCKER_HOST', search, envTls(search));
+  if (host) return parseEngineUrl(host, 'DOCKER_HOST', envTls(search));
   const named = env['DOCKER_CONTEXT'];
   if (named) return await fromContext(named, 'DOCKER_CONTEXT', search);
   const current = await currentDockerContext(configFolder(search));
@@ -77,21 +77,14 @@ async function fromContext(name: string, source: string, search: EngineSearch): 
       remedy: 'Run `docker context ls`, then use one of its names.',
     });
   }
-  return parseEngineUrl(context.host, label, search, context.tls);
+  return parseEngineUrl(context.host, label, context.tls);
 }
 
-function parseEngineUrl(
-  text: string,
-  source: string,
-  search: EngineSearch,
-  tls?: TlsMaterial,
-): EngineAddress {
+function parseEngineUrl(text: string, source: string, tls?: TlsMaterial): EngineAddress {
   const url = URL.parse(text.includes('://') ? text : `tcp://${text}`);
   switch (url?.protocol) {
     case 'unix:':
-      return { kind: 'socket', path: text.slice('unix://'.length) || defaultSocket(search), source };
-    case 'npipe:':
-      return { kind: 'socket', path: text.slice('npipe://'.length) || defaultSocket(search), source };
+      return { kind: 'socket', path: text.slice('unix://'.length) || STANDARD_SOCKET, source };
     case 'tcp:':
     case 'http:':
     case 'https:': {
@@ -112,6 +105,8 @@ function parseEngineUrl(
   }
 }
 
+const STANDARD_SOCKET = '/var/run/docker.sock';
+
 const NO_MATERIAL: TlsMaterial = { ca: undefined, cert: undefined, key: undefined, verify: true };
 
 /** The CLI's variables: any value of `DOCKER_TLS_VERIFY` turns TLS on, the empty one does not. */
@@ -123,11 +118,9 @@ function envTls(search: EngineSearch): TlsMaterial | undefined {
 }
 
 async function firstSocket(search: EngineSearch): Promise<EngineAddress> {
-  const standard = defaultSocket(search);
-  if (search.platform === 'win32') return { kind: 'socket', path: standard, source: 'default' };
   const runtime = search.env['XDG_RUNTIME_DIR'];
   const candidates = [
-    standard,
+    STANDARD_SOCKET,
     join(search.home, '.docker/run/docker.sock'),
     join(search.home, '.docker/desktop/docker.sock'),
     ...(runtime ? [join(runtime, 'docker.sock'), join(runtime, 'podman/podman.sock')] : []),
@@ -140,11 +133,7 @@ async function firstSocket(search: EngineSearch): Promise<EngineAddress> {
     );
     if (there) return { kind: 'socket', path, source: 'default' };
   }
-  return { kind: 'socket', path: standard, source: 'default' };
-}
-
-function defaultSocket(search: EngineSearch): string {
-  return search.platform === 'win32' ? '//./pipe/docker_engine' : '/var/run/docker.sock';
+  return { kind: 'socket', path: STANDARD_SOCKET, source: 'default' };
 }
 
 function configFolder(search: EngineSearch): string {

@@ -1,9 +1,7 @@
-import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { parse } from 'plist';
 import { describe, expect, it } from 'vitest';
 import { resolvePaths } from '../../src/config/paths.ts';
 import { launchdPlist } from '../../src/service/launchd-plist.ts';
-import { windowsTask } from '../../src/service/windows-task.ts';
 
 /** The keys of launchd.plist(5) that we use, with their types. */
 const DOCUMENTED: Readonly<Record<string, string>> = {
@@ -51,25 +49,5 @@ describe('the property list of launchd', () => {
       ProcessType: 'Background',
       StandardErrorPath: '/Users/a/Library/Logs/tunneld/daemon.stderr',
     });
-  });
-});
-
-describe('the task of Windows', () => {
-  it('starts at logon, for ever, and again after a failure', async () => {
-    const text = await windowsTask({ ...definition, scope: 'user' }, 'HOST\\anna');
-    expect(XMLValidator.validate(text)).toBe(true);
-    const { Task } = new XMLParser({ ignoreAttributes: false, parseTagValue: false }).parse(text);
-    expect(Task).toMatchObject({
-      Triggers: { LogonTrigger: { Enabled: 'true', UserId: 'HOST\\anna' } },
-      Settings: {
-        ExecutionTimeLimit: 'PT0S',
-        DisallowStartIfOnBatteries: 'false',
-        RestartOnFailure: { Interval: 'PT1M', Count: '999' },
-      },
-      Actions: { Exec: { Command: 'cmd.exe' } },
-    });
-    expect(Task.Actions.Exec.Arguments).toBe(
-      `/d /c "set "TUNNELD_STATE_DIR=${environment.TUNNELD_STATE_DIR}"&& "/usr/local/bin/node" "${program}""`,
-    );
   });
 });
