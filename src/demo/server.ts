@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
-import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
+import { toNodeHandler } from '@modelcontextprotocol/node';
+import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { VERSION } from '../core/version.ts';
 
@@ -13,6 +13,13 @@ import { VERSION } from '../core/version.ts';
  * never outlives the demo.
  */
 const STEP_MS = 150;
+
+/** Stateless in both eras: every request gets a server of its own, and there is no session to clean up. */
+const serve = toNodeHandler(createMcpHandler(sampleServer, { legacy: 'stateless' })) as (
+  // Node's own types do not satisfy the package's under exactOptionalPropertyTypes.
+  request: IncomingMessage,
+  response: ServerResponse,
+) => Promise<void>;
 
 const http = createServer((request, response) => {
   answer(request, response).catch((error: unknown) => {
@@ -25,18 +32,12 @@ await once(http, 'listening');
 process.stdout.write(`${JSON.stringify({ port: (http.address() as AddressInfo).port })}\n`);
 process.stdin.resume().on('end', () => process.exit(0));
 
-/** Stateless: every request gets a server of its own, and there is no session to clean up. */
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (request.url !== '/mcp' || request.method !== 'POST') {
     response.writeHead(request.url === '/mcp' ? 405 : 404).end();
     return;
   }
-  const server = sampleServer();
-  const transport = new StreamableHTTPServerTransport({});
-  response.once('close', () => void server.close());
-  // The SDK's class and its own interface disagree on optional members under exact types.
-  await server.connect(transport as Parameters<typeof server.connect>[0]);
-  await transport.handleRequest(request, response);
+  await serve(request, response);
 }
 
 function sampleServer(): McpServer {
@@ -45,16 +46,16 @@ function sampleServer(): McpServer {
     'count',
     {
       description: 'Counts slowly, and tells of every step as it happens',
-      inputSchema: { to: z.number().int().min(1).max(20) },
+      inputSchema: z.object({ to: z.number().int().min(1).max(20) }),
     },
-    async ({ to }, { _meta, sendNotification, signal }) => {
-      const progressToken = _meta?.progressToken;
+    async ({ to }, { mcpReq }) => {
+      const progressToken = mcpReq._meta?.progressToken;
       for (let progress = 1; progress <= to; progress += 1) {
-        await delay(STEP_MS, undefined, { signal });
+        await delay(STEP_MS, undefined, { signal: mcpReq.signal });
         if (progressToken === undefined) continue;
         const message = new Date().toISOString();
         const params = { progressToken, progress, total: to, message };
-        await sendNotification({ method: 'notifications/progress', params });
+        await mcpReq.notify({ method: 'notifications/progress', params });
       }
       return { content: [{ type: 'text', text: `counted to ${to}` }] };
     },

@@ -1,6 +1,4 @@
-import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { VERSION } from '../../core/version.ts';
 
 /** The official client, as any user of the public URL would set it up. */
@@ -9,8 +7,7 @@ export async function connectClient(url: string, token: string, signal: AbortSig
   const transport = new StreamableHTTPClientTransport(new URL(url), {
     requestInit: { headers: { Authorization: `Bearer ${token}` } },
   });
-  // The SDK's class and its own interface disagree on optional members under exact types.
-  await client.connect(transport as Parameters<Client['connect']>[0], { signal });
+  await client.connect(transport, { signal });
   return client;
 }
 
@@ -32,15 +29,14 @@ export async function callCount(
   signal: AbortSignal,
   onProgress: (progress: DemoProgress) => void,
 ): Promise<string> {
-  const result = await client.callTool({ name: 'count', arguments: { to } }, undefined, {
+  const call = { name: 'count', arguments: { to } };
+  const { content } = await client.callTool(call, {
     signal,
     // The sample server's message is the time of sending.
     onprogress: ({ progress, total, message }) =>
       onProgress({ progress, total, delayMs: Date.now() - Date.parse(message ?? '') }),
   });
-  return CallToolResultSchema.parse(result)
-    .content.map((part) => (part.type === 'text' ? part.text : part.type))
-    .join(' ');
+  return content.map((part) => (part.type === 'text' ? part.text : part.type)).join(' ');
 }
 
 /** What a stranger who only knows the URL gets. */
