@@ -31,6 +31,13 @@ export const SPEC_OPTIONS = {
     value: 'reference',
     summary: 'Its token for us: env:VARIABLE or file:PATH',
   },
+  'relay-public-host': {
+    key: 'relay.publicHosts',
+    type: 'string',
+    value: 'host',
+    multiple: true,
+    summary: "Host its public URLs may have besides the relay's own",
+  },
   'relay-links': {
     key: 'relay.links',
     type: 'string',
@@ -104,10 +111,12 @@ export function specOf(args: ParsedArgs): PartOfSpec | undefined {
     ...(args.flag('query-token') ? { queryToken: true } : {}),
     ...(origins.length > 0 ? { origins: [...origins] } : {}),
   };
+  const publicHosts = args.list('relay-public-host');
   const relay = {
     ...textOf(args, 'relay', 'url'),
     ...relayTokenOf(args.text('relay-token')),
     ...textOf(args, 'name', 'name'),
+    ...(publicHosts.length > 0 ? { publicHosts: [...publicHosts] } : {}),
     ...linksOf(args.text('relay-links')),
   };
   const health = { ...textOf(args, 'probe', 'probe'), ...textOf(args, 'schedule', 'schedule') };

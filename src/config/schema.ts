@@ -94,6 +94,19 @@ const relaySchema = z.strictObject({
     .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'Use 1 to 63 of a-z, 0-9 and -')
     .optional()
     .describe("Name to ask for there. The tunnel's own when absent."),
+  publicHosts: z
+    .array(
+      z
+        .string()
+        .regex(
+          /^(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/,
+          'Expected a host, such as `tunnel.example.com`',
+        ),
+    )
+    .default([])
+    .describe(
+      "Hosts that the relay's public URLs may have besides its own, each with what is below it: a relay that names another is refused. `host:port` allows that port only.",
+    ),
   links: z
     .union([z.literal(1), z.literal(2)])
     .default(1)

@@ -183,6 +183,25 @@ export const ERROR_CATALOGUE = {
     summary: 'The relay could not be reached.',
     remedy: 'Check the relay address and that the relay is running; tunneld keeps trying.',
   },
+  RELAY_CERTIFICATE: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The certificate of the relay is not accepted.',
+    remedy: 'Check the certificate of the relay and the clock of this machine; tunneld keeps trying.',
+  },
+  NOT_A_RELAY: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'What answers at the address of the relay is no relay.',
+    remedy:
+      'Check the address of the relay; in a network with a login page, log in first. tunneld keeps trying.',
+  },
+  RELAY_SUSPENDED: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'Whoever runs the relay keeps the tunnel off for a time.',
+    remedy: 'Nothing to do: it comes back by itself. The operator of the relay knows why.',
+  },
   RELAY_NAME_TAKEN: {
     retryable: false,
     exitCode: 1,
@@ -206,6 +225,12 @@ export const ERROR_CATALOGUE = {
     exitCode: 1,
     summary: 'Whoever runs the relay ended the tunnel.',
     remedy: 'Ask the operator of the relay why; then `tunneld restart`.',
+  },
+  RELAY_PUBLIC_URL: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'The relay names a public URL that is not its own.',
+    remedy: 'Do not use this relay, or allow the host with `relay.publicHosts` if it is known to be its own.',
   },
   RELAY_PROTOCOL: {
     retryable: true,

@@ -8,6 +8,7 @@ export interface RelayTarget {
   relayUrl(): URL;
   readonly relayToken: Secret;
   readonly relayName?: string;
+  readonly relayPublicHosts?: readonly string[];
   readonly relayLinks?: 1 | 2;
 }
 
@@ -32,6 +33,7 @@ export function relayTargetOf(
     relayUrl: () => url,
     relayToken: relay.token === undefined ? own() : resolveSecret(relay.token, env),
     ...(relay.name === undefined ? {} : { relayName: relay.name }),
+    relayPublicHosts: relay.publicHosts,
     relayLinks: relay.links,
   };
 }

@@ -300,6 +300,7 @@ export class Tunnel {
         side().accept(exchange);
       },
       announce: (publicUrl) => this.#side?.urlKnown(publicUrl),
+      probeHeaders: (nonce) => this.#side?.probeHeaders(nonce) ?? [],
       access: {
         current: () => edgeAccessOf(this.#definition.config, this.tokens, this.#deps.clock.now()),
         subscribe: (listener) => {

@@ -41,6 +41,7 @@ export class UpstreamSide {
   readonly #gateway: Gateway;
   readonly #monitor: HealthMonitor;
   readonly #gatewayUrl: URL;
+  readonly #token: UpstreamSideOptions['token'];
   readonly #schedules: readonly { stop(): void }[];
 
   static async open(options: UpstreamSideOptions): Promise<UpstreamSide> {
@@ -93,13 +94,14 @@ export class UpstreamSide {
   }
 
   private constructor(
-    { config, random }: UpstreamSideOptions,
+    { config, random, token }: UpstreamSideOptions,
     gateway: Gateway,
     gatewayUrl: URL,
     monitor: HealthMonitor,
   ) {
     this.#gateway = gateway;
     this.#gatewayUrl = gatewayUrl;
+    this.#token = token;
     this.#monitor = monitor;
     this.#schedules = [
       scheduleRuns(config.health.schedule, () => monitor.tick()),
@@ -120,6 +122,11 @@ export class UpstreamSide {
   /** Exchanges in flight. */
   get active(): number {
     return this.#gateway.active;
+  }
+
+  /** Makes a request a probe of ours, for edges that look at us when asked. */
+  probeHeaders(nonce: string): readonly string[] {
+    return this.#gateway.probeHeaders(nonce, this.#token());
   }
 
   accept(exchange: Exchange): void {

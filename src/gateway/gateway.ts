@@ -4,6 +4,8 @@ import type { Timer } from '../core/clock.ts';
 import type { Exchange, Peer, RequestHead } from '../core/exchange.ts';
 import { INSTANCE_HEADER, PROBE_HEADER, UPSTREAM_HEADER } from '../core/markers.ts';
 import type { RequestEvent } from '../core/request-event.ts';
+import type { Secret } from '../core/secret.ts';
+import { TOKEN_HEADER } from '../http1/carriers.ts';
 import { Http1Server } from '../http1/server.ts';
 import type { RefusedRequest } from '../http1/server-options.ts';
 import { type AccessToken, TokenTable } from '../http1/token-table.ts';
@@ -143,6 +145,12 @@ export class Gateway {
     if (!event.probe) this.#total++;
     this.options.onRequest(event);
     if (this.#active.size === 0) this.#onIdle?.();
+  }
+
+  /** Headers that make a request a probe of ours, name and value alternating. They are secret. */
+  probeHeaders(nonce: string, token: Secret | undefined): readonly string[] {
+    const shown = token === undefined ? [] : [TOKEN_HEADER, token.reveal()];
+    return [PROBE_HEADER, `${this.options.probeKey}.${nonce}`, ...shown];
   }
 
   /** Headers that say who answers. */

@@ -51,6 +51,12 @@ export interface OpenRequest {
    * their Host is judged by it. For providers that use `accept`; it is also what `open` resolves with.
    */
   announce?(publicUrl: URL): void;
+  /**
+   * Headers (name and value alternating) that make a request a probe of our own, for providers whose
+   * edge looks at us when asked: put on in this process, never told to the edge. The gateway's answer
+   * repeats the nonce.
+   */
+  probeHeaders?(nonce: string): readonly string[];
   /** Who may call, for providers whose edge can turn strangers away. The gateway checks in any case. */
   readonly access?: AccessSource;
   /**

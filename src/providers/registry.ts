@@ -13,6 +13,8 @@ export interface ProviderDeps {
   readonly relayToken: Secret;
   /** Asked for there instead of the tunnel's own name. */
   readonly relayName?: string;
+  /** Hosts besides the relay's own that its public URL may have. */
+  readonly relayPublicHosts?: readonly string[];
   /** Links to hold there at once. */
   readonly relayLinks?: 1 | 2;
   /** What the tunnel's configuration says of Pinggy. @throws {TunneldError} `SECRET_UNAVAILABLE` */
@@ -36,6 +38,7 @@ const FACTORIES: ReadonlyMap<string, Factory> = new Map<string, Factory>([
         token: deps.relayToken,
         clock: deps.clock,
         ...(deps.relayName === undefined ? {} : { name: deps.relayName }),
+        ...(deps.relayPublicHosts === undefined ? {} : { publicHosts: deps.relayPublicHosts }),
         ...(deps.relayLinks === undefined ? {} : { links: deps.relayLinks }),
       });
     },

@@ -46,8 +46,8 @@ export class Dismissals {
     const name = answer.name ?? wanted;
     const left = this.#secondsLeft(name);
     if (left === 0) return answer;
-    const detail = `the operator disconnected ${name}: it may come back in ${left} s`;
-    return { ok: false, reason: 'overloaded', detail };
+    const detail = `the operator keeps ${name} off for ${left} s more`;
+    return { ok: false, reason: 'suspended', detail };
   }
 
   #secondsLeft(name: string): number {

@@ -69,6 +69,7 @@ async function startRelay(...lines: readonly string[]): Promise<Relay> {
 function agent({ port }: Relay, token: string, name = 'figma') {
   return openRelayLink({
     relayUrl: new URL(`http://127.0.0.1:${port}`),
+    publicHosts: ['a.test'],
     name,
     token: new Secret(token),
     accept: sayWho,

@@ -17,6 +17,7 @@ function providerAt(port: number): { open(): Promise<TunnelSession> } {
     relayUrl: () => new URL(`http://127.0.0.1:${port}`),
     token: new Secret('s3cret'),
     name: '127',
+    publicHosts: ['127.0.0.1'],
     clock: systemClock,
   });
   return {
@@ -152,7 +153,7 @@ describe('the protocol of a relay', () => {
 
   it.each([
     ['an error page', BAD_GATEWAY, 'RELAY_UNREACHABLE'],
-    ['no relay at all', 'HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n', 'RELAY_PROTOCOL'],
+    ['no relay at all', 'HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n', 'NOT_A_RELAY'],
   ])('stays unknown behind %s, and both questions are said', async (_what, answer, code) => {
     const proxy = await startProxy(0, () => answer);
     await expect(providerAt(proxy.port).open()).rejects.toMatchObject({

@@ -35,6 +35,7 @@ describeProviderContract('relay', async () => {
     provider: new RelayProvider({
       relayUrl: () => new URL(`http://127.0.0.1:${proxy.port}`),
       token: new Secret('s3cret'),
+      publicHosts: ['127.0.0.1'],
       clock: systemClock,
     }),
     admit() {

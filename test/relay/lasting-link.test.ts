@@ -20,7 +20,7 @@ import { startProgram } from '../helpers/program.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 import { fakeRelay } from './fake-relay.ts';
-import { head, say, startRelay } from './relay-harness.ts';
+import { head, say, startRelay, TEST_HOSTS } from './relay-harness.ts';
 
 const TOKEN = 'the-token-of-this-agent';
 
@@ -38,6 +38,7 @@ async function serve(
   const link = await openLastingLink({
     relayUrl: new URL(`http://127.0.0.1:${port}`),
     name: 'figma',
+    publicHosts: TEST_HOSTS,
     token: new Secret(TOKEN),
     accept,
     links: 1,
@@ -169,6 +170,42 @@ describe('a relay that asks its agent to dial again', () => {
     await waitFor(() => next.server.stats.links === 1);
     expect(await (await fetch(`${next.url}/figma/`)).text()).toBe('old');
     expect([end(), link.publicUrl.href]).toEqual([undefined, `${relay.url}/figma`]);
+  });
+
+  it('is not followed to another public URL', async () => {
+    const relay = await startRelay();
+    const { end } = await serve(relay.port, say('x'));
+    await relay.server.drain(200);
+    const next = await startRelay({ port: relay.port, byHost: true });
+    await waitFor(() => end() !== undefined);
+    expect(end()).toMatchObject({ reason: 'ended', error: { code: 'SESSION_LOST' } });
+    await waitFor(() => next.server.stats.links === 0);
+  });
+
+  it('learns of a token that changed while the next link was dialled', async () => {
+    let registered = 0;
+    let serving: Serving | undefined;
+    const access = (token: string) => ({
+      tokens: [{ sha256: sha256(token) }],
+      query: false,
+      preflight: false,
+    });
+    const relay = await startRelay({
+      enforceAccess: true,
+      authorize: async () => {
+        registered += 1;
+        if (registered === 2) serving?.link.setAccess(access('new'));
+        return { ok: true, identity: 'owner' };
+      },
+    });
+    serving = await serve(relay.port, say('x'), { access: access('old') });
+    const [before] = relay.server.tunnels;
+    await relay.server.shed({ reason: 'rebalancing', perSecond: 10 });
+    await waitFor(() => relay.server.tunnels[0]?.link !== before?.link);
+    const ask = async (token: string) =>
+      (await fetch(`${relay.url}/figma/`, { headers: { authorization: `Bearer ${token}` } })).status;
+    await waitFor(async () => (await ask('new')) === 200);
+    expect(await ask('old')).toBe(401);
   });
 
   it('is not dialled faster and faster when it never stops asking', async () => {

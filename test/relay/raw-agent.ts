@@ -13,6 +13,9 @@ export interface RawAgent {
   readonly resets: number[];
   respond(id: number, head: string, body: string, end: boolean): void;
   data(id: number, body: string, end: boolean): void;
+  /** Any frame at all. */
+  frame(type: number, id: number, payload: Buffer): void;
+  readonly closed: boolean;
 }
 
 export async function dialRawAgent(port: number, name: string): Promise<RawAgent> {
@@ -47,6 +50,10 @@ export async function dialRawAgent(port: number, name: string): Promise<RawAgent
       const length = Buffer.alloc(2);
       length.writeUInt16LE(head.length, 0);
       send(FrameType.response, id, Buffer.concat([length, Buffer.from(head + body, 'latin1')]), end);
+    },
+    frame: (type, id, payload) => send(type, id, payload, false),
+    get closed() {
+      return socket.readyState === WebSocket.CLOSED;
     },
     data: (id, body, end) => send(FrameType.data, id, Buffer.from(body, 'latin1'), end),
   };

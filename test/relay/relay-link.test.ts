@@ -12,12 +12,13 @@ import { freePort } from '../helpers/free-port.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 import { fakeRelay } from './fake-relay.ts';
-import { head, say, startRelay } from './relay-harness.ts';
+import { head, say, startRelay, TEST_HOSTS } from './relay-harness.ts';
 
 function open(port: number, options: { signal?: AbortSignal; clock?: FakeClock; name?: string } = {}) {
   return openRelayLink({
     relayUrl: new URL(`http://127.0.0.1:${port}`),
     name: options.name ?? 'figma',
+    publicHosts: TEST_HOSTS,
     token: new Secret('alice'),
     accept: say('ok'),
     signal: options.signal ?? new AbortController().signal,
@@ -53,9 +54,9 @@ describe('opening a link', () => {
   });
 
   it.each([
-    ['a web server', 'HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n', 'RELAY_PROTOCOL'],
-    ['something that is not HTTP', 'SSH-2.0-OpenSSH_9.2\r\n\r\n', 'RELAY_PROTOCOL'],
-    ['an answer without an end', `HTTP/1.1 200 OK\r\n${'X: y\r\n'.repeat(4_000)}`, 'RELAY_PROTOCOL'],
+    ['a web server', 'HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n', 'NOT_A_RELAY'],
+    ['something that is not HTTP', 'SSH-2.0-OpenSSH_9.2\r\n\r\n', 'NOT_A_RELAY'],
+    ['an answer without an end', `HTTP/1.1 200 OK\r\n${'X: y\r\n'.repeat(4_000)}`, 'NOT_A_RELAY'],
     ['a proxy without its relay', 'HTTP/1.1 502 Bad Gateway\r\n\r\n', 'RELAY_UNREACHABLE'],
   ])('tells %s from a relay', async (_what, answer, code) => {
     const { port, sockets } = await sayingServer(answer);
@@ -112,6 +113,17 @@ describe('opening a link', () => {
   it('says which name the relay will not take', async () => {
     const relay = await startRelay();
     await expect(open(relay.port, { name: 'Not_A_Name' })).rejects.toMatchObject({ code: 'NAME_INVALID' });
+  });
+
+  it('refuses a relay that sends visitors, probes and tokens elsewhere', async () => {
+    const elsewhere = encodeHello({ ...ownTerms(10), publicUrl: 'http://169.254.169.254/figma', link: 'l' });
+    const relay = await fakeRelay(elsewhere);
+    await expect(open(relay.port)).rejects.toMatchObject({
+      code: 'RELAY_PUBLIC_URL',
+      retryable: false,
+      message: expect.stringContaining('http://169.254.169.254'),
+      remedy: expect.stringContaining('--relay-public-host 169.254.169.254'),
+    });
   });
 
   it('never puts the token into an error', async () => {

@@ -111,12 +111,16 @@ describe('DELETE /tunnels/NAME', () => {
     expect(body).toEqual({ name: 'figma', ended: true, refusedForSeconds: 900 });
     expect(await link.closed).toMatchObject({ reason: 'ended', error: { code: 'SESSION_LOST' } });
     await expect(relay.link('figma')).rejects.toMatchObject({
-      code: 'RELAY_UNREACHABLE',
+      code: 'RELAY_SUSPENDED',
       retryable: true,
-      message: expect.stringMatching(/the operator disconnected figma: it may come back in (?:900|899) s/),
+      message: expect.stringMatching(
+        /the operator keeps figma off for (?:900|899) s more; it comes back by itself/,
+      ),
+      // The operator may lift it sooner.
+      retryAfterMs: 60_000,
     });
     const other = { token: new Secret('the-token-of-somebody-else') };
-    await expect(relay.link('figma', other)).rejects.toThrow('the operator disconnected figma');
+    await expect(relay.link('figma', other)).rejects.toThrow('the operator keeps figma off');
     expect((await tunnelsOf(relay)).refused).toEqual([{ name: 'figma', seconds: expect.any(Number) }]);
   });
 
@@ -163,7 +167,7 @@ describe('a name that is refused for a time', () => {
     dismissals.refuse('given', 60_000);
     expect(await authorize({ name: 'wanted', token: 't' })).toMatchObject({
       ok: false,
-      reason: 'overloaded',
+      reason: 'suspended',
     });
     await clock.advance(60_000);
     expect(await authorize({ name: 'wanted', token: 't' })).toMatchObject({ ok: true });

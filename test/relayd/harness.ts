@@ -70,6 +70,7 @@ export async function startTestRelay(settings: Partial<RelaySettings> = {}): Pro
       const link = await openRelayLink({
         relayUrl: new URL(`http://127.0.0.1:${relay.port}`),
         name,
+        publicHosts: ['tunnel.test', '127.0.0.1'],
         token: new Secret(TOKEN),
         accept: sayWho,
         signal: new AbortController().signal,

@@ -182,6 +182,7 @@ describe('a reload', () => {
     const link = await openLastingLink({
       relayUrl: new URL(`http://127.0.0.1:${relay.port}`),
       name: 'alice',
+      publicHosts: ['tunnel.test'],
       links: 1,
       accept: sayWho,
       random: () => 0,

@@ -347,7 +347,11 @@ describe('doctor names first', () => {
     const relay = await startTestRelay(onPath(front.url));
     front.to(relay.port);
     const { port } = server;
-    const through = { url: `http://127.0.0.1:${relay.port}`, token: 'my-token-of-mine' };
+    const through = {
+      url: `http://127.0.0.1:${relay.port}`,
+      token: 'my-token-of-mine',
+      publicHosts: ['127.0.0.1'],
+    };
     await home.writeConfig(
       JSON.stringify({ tunnels: { figma: { port, relay: through, access: { token } } } }),
     );
@@ -504,7 +508,11 @@ function tokens(line: string): RelaySettings['auth'] {
 
 async function throughRelay(port: number, relayPort: number, token: string): Promise<void> {
   home.env['RELAY_TOKEN'] = token;
-  const relay = [`--relay=http://127.0.0.1:${relayPort}`, '--relay-token=env:RELAY_TOKEN'];
+  const relay = [
+    `--relay=http://127.0.0.1:${relayPort}`,
+    '--relay-token=env:RELAY_TOKEN',
+    '--relay-public-host=127.0.0.1',
+  ];
   await home.run('up', 'figma', `--port=${port}`, ...relay, '--no-wait');
 }
 

@@ -44,7 +44,8 @@ beforeEach(async () => {
       clock: systemClock,
       random: Math.random,
       log: quiet,
-      provider: async () => new RelayProvider({ relayUrl, token: secret, clock: systemClock }),
+      provider: async () =>
+        new RelayProvider({ relayUrl, token: secret, publicHosts: ['127.0.0.1'], clock: systemClock }),
       online: () => true,
       drainMs: 0,
       clean: (text) => text,

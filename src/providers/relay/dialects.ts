@@ -15,7 +15,7 @@ export type Openers = Readonly<Record<Dialect, () => Promise<TunnelSession>>>;
 export class Dialects {
   #last: Dialect = 'tunneld';
 
-  /** @throws whatever the opener of the dialect that was understood throws, or `RELAY_UNREACHABLE`, `RELAY_PROTOCOL` */
+  /** @throws whatever the opener of the dialect that was understood throws, or `RELAY_UNREACHABLE`, `NOT_A_RELAY` */
   async open(openers: Openers): Promise<TunnelSession> {
     const refusals: ForeignEndpointError[] = [];
     for (const dialect of this.#last === 'tunneld' ? OURS_FIRST : OTHERS_FIRST) {
@@ -40,7 +40,7 @@ function noDialect(refusals: readonly ForeignEndpointError[]): TunneldError {
   const unreachable = refusals.find(({ code }) => code === 'RELAY_UNREACHABLE');
   const details = refusals.map(({ detail }) => detail).join('; ');
   return new TunneldError(
-    unreachable === undefined ? 'RELAY_PROTOCOL' : 'RELAY_UNREACHABLE',
+    unreachable === undefined ? 'NOT_A_RELAY' : 'RELAY_UNREACHABLE',
     `${refusals[0]?.host ?? 'The relay'} did not open a link (${details})`,
   );
 }

@@ -4,8 +4,10 @@ import type { Clock } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
 import { lookUp } from '../../core/name-lookup.ts';
 import type { Finding } from '../../core/status.ts';
-import { dial } from '../../relay/agent/agent-dial.ts';
+import { dialWebSocket } from '../../relay/agent/agent-dial.ts';
 import { ForeignEndpointError } from '../../relay/agent/foreign-endpoint.ts';
+import { LINK_ENDPOINT, type LinkEndpoint } from '../../relay/link/websocket-handshake.ts';
+import { REGISTER_ENDPOINT } from '../../relay/mcp-tunnel/agent/dialled-link.ts';
 
 /** A relay that has not shaken hands by then is not going to carry a session (milliseconds). */
 const LINK_MS = 5_000;
@@ -14,6 +16,8 @@ export interface Subject {
   readonly relayUrl: URL;
   /** The name that is asked for there. */
   readonly name: string;
+  /** A session is open now: whatever is seen from outside, links work. */
+  readonly open: boolean;
   /** Why the relay would not have us, when it last said so. */
   readonly refusal: TunneldError | undefined;
   readonly clock: Clock;
@@ -25,10 +29,22 @@ export interface Subject {
  * The last is what the relay said when it was last asked: to register once more would end the
  * session that is there.
  */
-export async function findings({ relayUrl, name, refusal, clock }: Subject): Promise<readonly Finding[]> {
+export async function findings({
+  relayUrl,
+  name,
+  open,
+  refusal,
+  clock,
+}: Subject): Promise<readonly Finding[]> {
   const host = relayUrl.hostname.replace(/^\[|\]$/g, '');
   const resolved = isIP(host) === 0 ? [await resolves(host, clock)] : [];
   if (resolved.some(({ ok }) => !ok)) return resolved;
+  if (open)
+    return [
+      ...resolved,
+      good('link', `a link to ${relayUrl.host} is open`),
+      ...(await certificate(relayUrl, clock)),
+    ];
   const link = await opensLink(relayUrl, clock);
   return link.ok ? [...resolved, link, ...registration(name, refusal)] : [...resolved, link];
 }
@@ -44,31 +60,51 @@ async function resolves(host: string, clock: Clock): Promise<Finding> {
   };
 }
 
-/** Shakes hands as a session does, certificate included, and says no more. */
-function opensLink(relayUrl: URL, clock: Clock): Promise<Finding> {
+/**
+ * Whether what is there opens links, of either kind. A relay of the other kind may answer our own
+ * question with anything, also with the error page of a tunnel: its own way is asked for then.
+ */
+async function opensLink(relayUrl: URL, clock: Clock): Promise<Finding> {
+  const ours = await shakeHands(relayUrl, LINK_ENDPOINT, clock);
+  if (typeof ours === 'string') return good('link', `${relayUrl.host} opens links${ours}`);
+  if (!(ours instanceof ForeignEndpointError)) return bad('link', ours);
+  const theirs = await shakeHands(relayUrl, REGISTER_ENDPOINT, clock);
+  if (typeof theirs !== 'string') return bad('link', ours);
+  return good('link', `${relayUrl.host} opens links of the mcp-tunnel protocol${theirs}`);
+}
+
+/** The session shows that links work; its certificate is what the next one meets. */
+async function certificate(relayUrl: URL, clock: Clock): Promise<readonly Finding[]> {
+  if (relayUrl.protocol !== 'https:') return [];
+  const shaken = await shakeHands(relayUrl, LINK_ENDPOINT, clock);
+  if (typeof shaken === 'string')
+    return [good('certificate', `${relayUrl.host}${shaken.replace('; its', ': the')}`)];
+  return shaken.code === 'RELAY_CERTIFICATE' ? [bad('certificate', shaken)] : [];
+}
+
+/**
+ * Shakes hands as a session does, certificate included, and says no more.
+ *
+ * @returns what there is to say of the certificate, or why it failed
+ */
+function shakeHands(relayUrl: URL, endpoint: LinkEndpoint, clock: Clock): Promise<string | TunneldError> {
   return new Promise((resolve) => {
-    const settle = (finding: Finding) => {
+    const settle = (outcome: string | TunneldError) => {
       timer.cancel();
       socket.destroy();
-      resolve(finding);
-    };
-    const fail = (error: TunneldError) => {
-      const { code, message, remedy } = error;
-      // It is there; a relay of another kind answers so, and whether it takes us its session says.
-      if (error instanceof ForeignEndpointError && code === 'RELAY_PROTOCOL')
-        settle(good('link', `${relayUrl.host} answers, and opens no links of tunneld's own kind`));
-      else settle({ name: 'link', ok: false, detail: `${code}: ${message}`, remedy });
+      resolve(outcome);
     };
     const timer = clock.setTimer(() => {
       const text = `The relay ${relayUrl.host} did not shake hands within ${LINK_MS / 1_000} s`;
-      fail(new TunneldError('RELAY_UNREACHABLE', text));
+      settle(new TunneldError('RELAY_UNREACHABLE', text));
     }, LINK_MS);
-    const socket = dial({
+    const socket = dialWebSocket({
       relayUrl,
+      endpoint,
       clock,
-      receiver: { frame: () => {}, data: () => {} },
-      onOpen: () => settle(good('link', `${relayUrl.host} opens links${certificateOf(socket)}`)),
-      onFailed: fail,
+      wire: () => ({ receive: () => {} }),
+      onOpen: () => settle(certificateOf(socket)),
+      onFailed: settle,
     });
   });
 }
@@ -84,6 +120,10 @@ function registration(name: string, refusal: TunneldError | undefined): readonly
   const { code, message, remedy } = refusal;
   const about = code === 'CREDENTIAL_REJECTED' ? 'token' : 'name';
   return [{ name: about, ok: false, detail: `${code} for "${name}": ${message}`, remedy }];
+}
+
+function bad(name: string, { code, message, remedy }: TunneldError): Finding {
+  return { name, ok: false, detail: `${code}: ${message}`, remedy };
 }
 
 function good(name: string, detail: string): Finding {

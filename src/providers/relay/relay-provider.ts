@@ -14,6 +14,8 @@ export interface RelayProviderOptions {
   readonly token: Secret;
   /** Asked for instead of the tunnel's own name. */
   readonly name?: string;
+  /** Hosts besides the relay's own that its public URL may have. */
+  readonly publicHosts?: readonly string[];
   /** Links to hold at once; 1 by default. */
   readonly links?: 1 | 2;
   readonly clock: Clock;
@@ -37,6 +39,7 @@ export class RelayProvider implements TunnelProvider {
   readonly inProcess = true;
   readonly #options: RelayProviderOptions;
   readonly #dialects = new Dialects();
+  readonly #open = new Set<TunnelSession>();
   #refusal: TunneldError | undefined;
 
   constructor(options: RelayProviderOptions) {
@@ -46,10 +49,13 @@ export class RelayProvider implements TunnelProvider {
   async open(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
     this.#refusal = undefined;
     try {
-      return await this.#dialects.open({
+      const session = await this.#dialects.open({
         tunneld: () => this.#openLink(request, context),
         'mcp-tunnel': () => this.#openMcpTunnelLink(request, context),
       });
+      this.#open.add(session);
+      void session.closed.then(() => this.#open.delete(session));
+      return session;
     } catch (error) {
       if (error instanceof TunneldError && REFUSALS.includes(error.code)) this.#refusal = error;
       throw error;
@@ -61,6 +67,7 @@ export class RelayProvider implements TunnelProvider {
       relayUrl: this.#options.relayUrl(),
       name: this.#options.name ?? request.name,
       token: this.#options.token,
+      publicHosts: this.#options.publicHosts ?? [],
       accept: (exchange) => request.accept(exchange),
       announce: (publicUrl) => request.announce?.(publicUrl),
       signal: context.signal,
@@ -71,6 +78,10 @@ export class RelayProvider implements TunnelProvider {
       publicUrl: link.publicUrl,
       expiresAt: undefined,
       closed: link.closed,
+      checkFromEdge: async () => ({
+        kind: 'unknown',
+        detail: 'a relay of the mcp-tunnel protocol cannot be asked what it sees',
+      }),
       get notes() {
         return link.notes;
       },
@@ -79,7 +90,7 @@ export class RelayProvider implements TunnelProvider {
   }
 
   async #openLink(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
-    const { token, clock, name, links = 1, random = Math.random } = this.#options;
+    const { token, clock, name, publicHosts = [], links = 1, random = Math.random } = this.#options;
     const access = request.access?.current();
     let link: LastingLink | undefined;
     let changed = false;
@@ -93,8 +104,10 @@ export class RelayProvider implements TunnelProvider {
         relayUrl: this.#options.relayUrl(),
         name: name ?? request.name,
         token,
+        publicHosts,
         accept: (exchange) => request.accept(exchange),
         announce: (publicUrl) => request.announce?.(publicUrl),
+        probeHeaders: (nonce) => request.probeHeaders?.(nonce) ?? [],
         ...(access === undefined ? {} : { access }),
         signal: context.signal,
         clock,
@@ -116,6 +129,7 @@ export class RelayProvider implements TunnelProvider {
     return await findings({
       relayUrl: this.#options.relayUrl(),
       name: this.#options.name ?? name,
+      open: this.#open.size > 0,
       refusal: this.#refusal,
       clock,
     });
@@ -127,6 +141,7 @@ function sessionOf(link: LastingLink): TunnelSession {
     publicUrl: link.publicUrl,
     expiresAt: undefined,
     closed: link.closed,
+    checkFromEdge: (signal) => link.check(signal),
     close: () => link.close(),
   };
 }

@@ -12,6 +12,7 @@ import {
   type UpgradeAnswer,
   upgradeRequest,
 } from '../link/websocket-handshake.ts';
+import { dialFailure } from './dial-failure.ts';
 import { ForeignEndpointError } from './foreign-endpoint.ts';
 
 /** One buffer is read into over and over; it is replaced only when somebody kept a piece of it. */
@@ -139,14 +140,7 @@ export function dialWebSocket<Wire extends WireReader>(options: WebSocketDialOpt
     const silent = `no answer within ${SILENT_AFTER_MS / 1_000} s`;
     silence = options.clock.setTimer(() => fail(foreign(504, silent)), SILENT_AFTER_MS);
   });
-  socket.on('error', (cause: NodeJS.ErrnoException) => {
-    const reason = cause.code ?? cause.message;
-    fail(
-      new TunneldError('RELAY_UNREACHABLE', `No connection to the relay ${relayUrl.host}: ${reason}`, {
-        cause,
-      }),
-    );
-  });
+  socket.on('error', (cause: NodeJS.ErrnoException) => fail(dialFailure(relayUrl, cause)));
   socket.on('close', () => {
     silence?.cancel();
     fail(new TunneldError('RELAY_UNREACHABLE', `The relay ${relayUrl.host} closed the connection`));

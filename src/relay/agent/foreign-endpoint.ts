@@ -13,7 +13,7 @@ export class ForeignEndpointError extends TunneldError {
   /** @param status of the HTTP answer; 0 when it was none */
   constructor(relayUrl: URL, path: string, status: number, refusal: string) {
     // Overloaded, restarting, or a proxy that does not reach it: worth another try.
-    const code = status >= 500 || status === 429 ? 'RELAY_UNREACHABLE' : 'RELAY_PROTOCOL';
+    const code = status >= 500 || status === 429 ? 'RELAY_UNREACHABLE' : 'NOT_A_RELAY';
     super(code, `${relayUrl.host} did not open a link: ${refusal}`);
     this.host = relayUrl.host;
     this.detail = `${path}: ${refusal}`;

@@ -3,6 +3,7 @@ import { sleep, type Timer } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
 import { lost, type SessionEnd } from '../../core/session-end.ts';
 import type { EdgeAccess } from '../link/edge-access.ts';
+import type { LinkCheck } from './link-checks.ts';
 import { openRelayLink, type RelayLink, type RelayLinkOptions } from './relay-link.ts';
 
 /** Once nothing is left to serve with, the next link may take this long: so long the relay lets visitors wait. */
@@ -21,7 +22,7 @@ export interface LastingLinkOptions extends RelayLinkOptions {
 }
 
 /** A registration that outlives the connections it is served over. */
-export type LastingLink = Pick<RelayLink, 'publicUrl' | 'closed' | 'setAccess' | 'close'>;
+export type LastingLink = Pick<RelayLink, 'publicUrl' | 'closed' | 'setAccess' | 'check' | 'close'>;
 
 /**
  * Dials a relay, registers `name` and serves it. When the relay asks to dial again (it shuts down,
@@ -82,6 +83,12 @@ class Links implements LastingLink {
   setAccess(access: EdgeAccess | undefined): void {
     this.#access = access;
     for (const link of [...this.#serving.keys(), ...this.#leaving]) link.setAccess(access);
+  }
+
+  async check(signal: AbortSignal): Promise<LinkCheck> {
+    const [link] = [...this.#serving.keys(), ...this.#leaving];
+    if (link === undefined) return { kind: 'unknown', detail: 'there is no link to the relay now' };
+    return await link.check(signal);
   }
 
   async close(): Promise<void> {

@@ -10,6 +10,7 @@ import { parseRequestHead } from '../../http1/request-head.ts';
 import { type EdgeAccess, encodeAccess } from '../link/edge-access.ts';
 import { FrameType } from '../link/frame.ts';
 import { decodeRelayHello, encodeHello, ownTerms, type RelayHello } from '../link/hello.ts';
+import { CHECK_HEADER, encodeCheck } from '../link/link-check.ts';
 import { decodeGoaway, type GoawayReason, LinkError } from '../link/link-error.ts';
 import type { LinkSocket } from '../link/link-socket.ts';
 import { Mux } from '../link/mux.ts';
@@ -18,7 +19,9 @@ import { readPeerLine } from '../link/peer-line.ts';
 import { WindowBudget } from '../link/window-budget.ts';
 import { dial } from './agent-dial.ts';
 import { AgentExchange } from './agent-exchange.ts';
+import { type LinkCheck, LinkChecks } from './link-checks.ts';
 import { type OpenOutcome, openInTime } from './open-in-time.ts';
+import { assertPublicUrl } from './public-url-policy.ts';
 
 /** A request that left before the relay knew of the next link is still taken by the old one. */
 const RETIRE_AFTER_MS = 500;
@@ -36,12 +39,19 @@ export interface RelayLinkOptions {
   accept(exchange: Exchange): void;
   /** Told the public URL before the first `accept`, which may come before the promise is acted on. */
   announce?(publicUrl: URL): void;
+  /** Hosts besides the relay's own that it may name in the public URL; see `assertPublicUrl`. */
+  readonly publicHosts?: readonly string[];
   /** Links that give the same group serve the name together, where the relay can do that. */
   readonly group?: string;
   /** The relay wants the agent to dial again; this link goes on until it ends. */
   onDraining?(): void;
   /** Lets the relay turn strangers away itself. Absent: only the gateway does. */
   readonly access?: EdgeAccess;
+  /**
+   * Headers that show the gateway a request of our own, which it answers with the nonce; name and value
+   * alternating. They are put on here, and never travel over the link.
+   */
+  probeHeaders?(nonce: string): readonly string[];
   /** Gives up the attempt; of no effect once the link is open. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
@@ -58,6 +68,8 @@ export interface RelayLink {
   readonly closed: Promise<SessionEnd>;
   /** From now on these may call; undefined: the gateway alone decides. */
   setAccess(access: EdgeAccess | undefined): void;
+  /** Asks the relay what it sees of the tunnel. Rejects with the signal's reason alone. */
+  check(signal: AbortSignal): Promise<LinkCheck>;
   /** Another link serves the name by now: ends this one once nothing is on it. Idempotent. */
   retire(): void;
   /** Ends the link and everything on it. Idempotent; resolves after `closed`. */
@@ -68,7 +80,7 @@ export interface RelayLink {
  * Dials a relay, registers `name` and serves it.
  *
  * @throws {TunneldError} `RELAY_UNREACHABLE`, `TUNNEL_OPEN_TIMEOUT`, `CREDENTIAL_REJECTED`,
- *   `RELAY_NAME_TAKEN`, `NAME_INVALID`, `RELAY_PROTOCOL`; the signal's reason when aborted, once
+ *   `RELAY_NAME_TAKEN`, `NAME_INVALID`, `RELAY_PROTOCOL`, `RELAY_PUBLIC_URL`; the signal's reason when aborted, once
  *   the socket is gone
  */
 export async function openRelayLink(options: RelayLinkOptions): Promise<RelayLink> {
@@ -126,6 +138,13 @@ class LinkAttempt {
     if (!URL.canParse(hello.publicUrl) || !/^https?:/.test(hello.publicUrl)) {
       throw new LinkError('protocol', 'the public URL is not one');
     }
+    const { relayUrl, publicHosts = [] } = this.#options;
+    try {
+      assertPublicUrl(new URL(hello.publicUrl), relayUrl, publicHosts);
+    } catch (error) {
+      this.#outcome.fail(error);
+      return;
+    }
     const link = serve(wire, hello, this.#options);
     this.#outcome.succeed(link);
     this.#options.announce?.(link.publicUrl);
@@ -143,12 +162,28 @@ class LinkAttempt {
         return new TunneldError('RELAY_NAME_DENIED', what);
       case 'nameInvalid':
         return new TunneldError('NAME_INVALID', what);
+      case 'suspended':
+        return new TunneldError(
+          'RELAY_SUSPENDED',
+          `The relay ${relayUrl.host}: ${detail}; it comes back by itself`,
+          {
+            retryAfterMs: suspendedMs(detail),
+          },
+        );
       case 'protocol':
         return new TunneldError('RELAY_PROTOCOL', what);
       default:
         return new TunneldError('RELAY_UNREACHABLE', what);
     }
   }
+}
+
+/** The operator may change his mind sooner: asked once a minute at least. */
+const LONGEST_SUSPENSION_MS = 60_000;
+
+function suspendedMs(detail: string): number {
+  const seconds = Number(/ (\d+) s\b/.exec(detail)?.[1] ?? 0);
+  return Math.min(seconds * 1_000, LONGEST_SUSPENSION_MS);
 }
 
 function serve(wire: LinkSocket, hello: RelayHello, options: RelayLinkOptions): RelayLink {
@@ -160,6 +195,10 @@ function serve(wire: LinkSocket, hello: RelayHello, options: RelayLinkOptions): 
   const closed = new Promise<SessionEnd>((resolve) => {
     settle = resolve;
   });
+  const checks = new LinkChecks(clock, (nonce) => {
+    const payload = encodeCheck({ nonce });
+    wire.frame(FrameType.check, 0, payload, 0, payload.length, false);
+  });
   const mux = new Mux({
     wire,
     clock,
@@ -168,7 +207,8 @@ function serve(wire: LinkSocket, hello: RelayHello, options: RelayLinkOptions): 
     sendWindow: hello.window,
     maxStreams: MAX_STREAMS,
     maxFrame: hello.maxFrame,
-    onRequest: (stream, head, first, end) => acceptRequest(options, stream, head, first, end),
+    onRequest: (stream, head, first, end) => acceptRequest(options, checks, stream, head, first, end),
+    onChecked: (payload) => checks.answered(payload),
     onGoaway: (reason, detail) => {
       goaway = { reason, detail };
       log.info({ name, reason, detail }, 'the relay ends the link');
@@ -176,6 +216,7 @@ function serve(wire: LinkSocket, hello: RelayHello, options: RelayLinkOptions): 
     },
     onClosed: (error) => {
       retiring?.cancel();
+      checks.close();
       settle(byUs ? { reason: 'closed-by-us' } : linkEnd(name, error, goaway));
     },
   });
@@ -189,6 +230,11 @@ function serve(wire: LinkSocket, hello: RelayHello, options: RelayLinkOptions): 
     id: hello.link,
     grouped: options.group !== undefined && hello.group === options.group,
     closed,
+    async check(signal) {
+      if (hello.checks !== true)
+        return { kind: 'unknown', detail: 'this relay cannot be asked what it sees' };
+      return await checks.check(signal);
+    },
     setAccess(access) {
       if (mux.closed) return;
       const payload = Buffer.from(JSON.stringify(access === undefined ? null : encodeAccess(access)));
@@ -206,7 +252,8 @@ function serve(wire: LinkSocket, hello: RelayHello, options: RelayLinkOptions): 
 }
 
 function acceptRequest(
-  { accept, log }: RelayLinkOptions,
+  { accept, probeHeaders, log }: RelayLinkOptions,
+  checks: LinkChecks,
   stream: MuxStream,
   head: string,
   first: Buffer,
@@ -215,7 +262,12 @@ function acceptRequest(
   const { peer, request } = readPeerLine(head);
   let exchange: AgentExchange;
   try {
-    exchange = new AgentExchange(stream, parseRequestHead(request), peer);
+    let parsed = parseRequestHead(request);
+    const nonce = parsed.get(CHECK_HEADER);
+    if (nonce !== undefined && checks.isOurs(nonce)) {
+      parsed = parseRequestHead(request + headerLines(probeHeaders?.(nonce) ?? []));
+    }
+    exchange = new AgentExchange(stream, parsed, peer);
   } catch (error) {
     if (!(error instanceof Http1Error)) throw error;
     log.warn({ reason: error.reason }, 'the relay sent a request that is not valid HTTP');
@@ -233,6 +285,12 @@ function acceptRequest(
   }
   // After the handler asked for the body: what it takes now needs no copy.
   if (first.length > 0) stream.onData(first, end);
+}
+
+function headerLines(headers: readonly string[]): string {
+  let text = '';
+  for (let at = 0; at + 1 < headers.length; at += 2) text += `\r\n${headers[at]}: ${headers[at + 1]}`;
+  return text;
 }
 
 function linkEnd(

@@ -28,7 +28,7 @@ export type Authorization =
     }
   | {
       readonly ok: false;
-      readonly reason: 'credential' | 'nameTaken' | 'nameInvalid' | 'nameDenied' | 'overloaded';
+      readonly reason: 'credential' | 'nameTaken' | 'nameInvalid' | 'nameDenied' | 'overloaded' | 'suspended';
       readonly detail: string;
       /** For agents with somebody at the keyboard; others are refused with `detail`. */
       readonly offer?: NameOffer;

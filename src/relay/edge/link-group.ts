@@ -30,6 +30,10 @@ export class LinkGroup implements ServingLink {
     return active;
   }
 
+  has(link: ServingLink): boolean {
+    return this.#members.has(link);
+  }
+
   add(link: ServingLink): void {
     this.#members.add(link);
   }

@@ -7,11 +7,13 @@ import { RELAY_HEADER } from '../../core/markers.ts';
 import { decodeAccessFrame, type EdgeAccess, EdgeGuard } from '../link/edge-access.ts';
 import { FrameType } from '../link/frame.ts';
 import { encodeHello, ownTerms } from '../link/hello.ts';
+import { type CheckAnswer, encodeCheck } from '../link/link-check.ts';
 import { LinkError } from '../link/link-error.ts';
 import { Mux } from '../link/mux.ts';
 import { acceptUpgrade } from '../link/websocket-handshake.ts';
 import { WindowBudget } from '../link/window-budget.ts';
 import type { Authorize } from './authorization.ts';
+import { CheckDesk } from './check-desk.ts';
 import { LinkGroup } from './link-group.ts';
 import { type Registered, registerLink } from './link-registration.ts';
 import { MuxLink } from './mux-link.ts';
@@ -44,6 +46,8 @@ export interface LinkHubOptions {
   readonly clock: Clock;
   readonly log: Logger;
   publicUrl(name: string): URL;
+  /** What a visitor's request for the name comes to that goes over this link. Never rejects. */
+  look(name: string, via: ServingLink, nonce: string): Promise<CheckAnswer>;
   /** A name has a link, for the first time or anew. */
   onRegistered?(name: string): void;
 }
@@ -206,6 +210,14 @@ export class LinkHub {
     const guard = new EdgeGuard(hello.access, clock);
     const group = hello.group === undefined ? {} : { group: hello.group };
     let admission: Admission | undefined;
+    const desk = new CheckDesk(
+      clock,
+      (nonce) => this.#options.look(name, link, nonce),
+      (answer) => {
+        const payload = encodeCheck(answer);
+        wire.frame(FrameType.checked, 0, payload, 0, payload.length, false);
+      },
+    );
     const mux = new Mux({
       wire,
       clock,
@@ -219,19 +231,21 @@ export class LinkHub {
         if (admission === undefined) guard.set(access);
         else admission.setAccess(access);
       },
+      onCheck: (payload) => desk.ask(payload),
       // Whatever the reason, the agent means it: nothing new goes to it.
       onGoaway: () => admission?.release(),
       onClosed: (error) => admission?.ended(error.message),
     });
+    const link = new MuxLink(mux);
     admission = this.admit({
       name,
       identity,
       guard,
-      link: new MuxLink(mux),
+      link,
       address,
       ...group,
       acknowledge(publicUrl, link) {
-        const payload = encodeHello({ ...own, publicUrl: publicUrl.href, link, ...group });
+        const payload = encodeHello({ ...own, publicUrl: publicUrl.href, link, ...group, checks: true });
         wire.frame(FrameType.hello, 0, payload, 0, payload.length, false);
         mux.measure();
       },

@@ -11,6 +11,7 @@ import { MAX_HEAD_BYTES } from '../link/mux-stream.ts';
 import { isRegisterPath, McpTunnelAgents } from '../mcp-tunnel/edge/agents.ts';
 import { addressKey } from './address-key.ts';
 import type { Authorize } from './authorization.ts';
+import { lookAt } from './edge-look.ts';
 import { FrontDoor, isLinkPath, type VisitLimits } from './front-door.ts';
 import { accessOf, LinkHub, turnAway } from './link-hub.ts';
 import { usableName } from './name-choice.ts';
@@ -145,6 +146,8 @@ export class RelayServer {
       clock,
       log,
       publicUrl,
+      look: (name, via, nonce) =>
+        lookAt({ name, via, nonce }, { routing: this.#routing, names: this.#hub.names, clock }),
       returnsMs: options.returnsMs ?? 0,
       expects: (name) => usableName(name, options.routing.kind).ok,
       ...(options.onRegistered === undefined ? {} : { onRegistered: options.onRegistered }),

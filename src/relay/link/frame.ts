@@ -15,6 +15,8 @@ export const FrameType = {
   pong: 8,
   goaway: 9,
   access: 10,
+  check: 11,
+  checked: 12,
 } as const;
 
 export const FRAME_HEADER_BYTES = 8;
@@ -135,5 +137,5 @@ export class FrameDecoder {
 }
 
 function isKnown(type: number): boolean {
-  return type >= FrameType.hello && type <= FrameType.access;
+  return type >= FrameType.hello && type <= FrameType.checked;
 }

@@ -38,6 +38,8 @@ export interface RelayHello extends LinkTerms {
   readonly link: string;
   /** The agent's, from a relay that lets several links serve a name. */
   readonly group?: string;
+  /** The relay answers CHECK. */
+  readonly checks?: boolean;
 }
 
 export function ownTerms(maxStreams: number): LinkTerms {
@@ -60,7 +62,9 @@ export function decodeAgentHello(payload: Buffer): AgentHello {
 /** @throws {LinkError} `protocol` */
 export function decodeRelayHello(payload: Buffer): RelayHello {
   const raw = parse(payload);
-  return { ...terms(raw), publicUrl: text(raw, 'publicUrl'), link: text(raw, 'link'), ...group(raw) };
+  const checks = raw['checks'] === true ? { checks: true } : {};
+  const named = { publicUrl: text(raw, 'publicUrl'), link: text(raw, 'link') };
+  return { ...terms(raw), ...named, ...group(raw), ...checks };
 }
 
 function group(raw: Record<string, unknown>): { group?: string } {

@@ -19,6 +19,8 @@ export const GoawayCode = {
   nameDenied: 9,
   /** Whoever runs the relay ended the tunnel: do not dial again. */
   dismissed: 10,
+  /** Whoever runs the relay keeps the name off for a time, which the explanation names. */
+  suspended: 11,
 } as const;
 export type GoawayReason = keyof typeof GoawayCode;
 

@@ -38,6 +38,10 @@ export interface MuxOptions {
   onGoaway?(reason: GoawayReason, detail: string): void;
   /** Given on the side that asks: the agent says anew who may call. */
   onAccess?(payload: Buffer): void;
+  /** Given on the side that asks: the agent wants to know what this side sees of it. */
+  onCheck?(payload: Buffer): void;
+  /** Given on the side that answers: what the relay saw. */
+  onChecked?(payload: Buffer): void;
   /** The link is gone; every stream has been told. */
   onClosed(error: LinkError): void;
 }
@@ -175,6 +179,14 @@ export class Mux implements FrameReceiver {
       }
       case FrameType.access:
         this.#options.onAccess?.(payload);
+        return;
+      case FrameType.check:
+        // Each is answered, which credit does not bound.
+        if (this.wire.overfull) throw new LinkError('protocol', 'the peer asks and does not read');
+        this.#options.onCheck?.(payload);
+        return;
+      case FrameType.checked:
+        this.#options.onChecked?.(payload);
         return;
       default:
         throw new LinkError('protocol', `frame type ${type} after registration`);

@@ -73,8 +73,25 @@ export function checkUpgradeAnswer(headText: string, key: string): UpgradeAnswer
     if (colon > 0) headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
   }
   const ours = headers.has(RELAY_HEADER);
-  const refusal = status === 101 ? brokenUpgrade(headers, key) : `it answered ${status}`;
+  const refusal = status === 101 ? brokenUpgrade(headers, key) : otherAnswer(status, headers);
   return refusal === undefined ? { status, ours } : { status, ours, refusal };
+}
+
+/** In words that tell a login page of a network or a wrong address from a relay. */
+function otherAnswer(status: number, headers: ReadonlyMap<string, string>): string {
+  const location = headers.get('location') ?? '';
+  if (status >= 300 && status < 400 && location !== '')
+    return `it answered ${status}, redirecting to ${shown(location)}`;
+  const page = /^text\/html\b/i.test(headers.get('content-type') ?? '');
+  return page ? `it answered ${status} with a web page` : `it answered ${status}`;
+}
+
+/** A query may hold what is nobody else's business. */
+function shown(location: string): string {
+  return location
+    .replace(/[?#].*$/, '')
+    .replaceAll(/[^\x21-\x7e]/g, '?')
+    .slice(0, 120);
 }
 
 function brokenUpgrade(headers: ReadonlyMap<string, string>, key: string): string | undefined {

@@ -8,21 +8,25 @@ import type { Secret } from '../../../core/secret.ts';
 import type { SessionEnd } from '../../../core/session-end.ts';
 import { dialWebSocket } from '../../agent/agent-dial.ts';
 import { type OpenOutcome, openInTime } from '../../agent/open-in-time.ts';
+import { assertPublicUrl } from '../../agent/public-url-policy.ts';
 import { TextSocket } from '../../link/websocket-text.ts';
 import { encodeRegisterRequest, type RegisterAck } from '../messages.ts';
 import { printable } from './printable.ts';
+import { publicUrlOf } from './public-url.ts';
 import { type Registrant, registrationRefusal, registrationStep } from './registration.ts';
 import { ServedLink } from './served-link.ts';
 
 /** These relays acknowledge a name before they route it: until then it is not reachable. */
 const ROUTED_AFTER_MS = 100;
 /** Where agents register, under the relay's URL. */
-const REGISTER_ENDPOINT = { path: '/_tunnel/register' };
+export const REGISTER_ENDPOINT = { path: '/_tunnel/register' };
 
 export interface McpTunnelLinkOptions {
   readonly relayUrl: URL;
   readonly name: string;
   readonly token: Secret;
+  /** Hosts besides the relay's own that it may name in the public URL; see `assertPublicUrl`. */
+  readonly publicHosts?: readonly string[];
   /** Takes each request, in process. */
   accept(exchange: Exchange): void;
   /** Told the public URL before the first `accept`. */
@@ -49,7 +53,7 @@ export interface McpTunnelLink {
  * @throws {ForeignEndpointError} when what answers is none, or is a tunneld relay, which is better
  *   spoken to in its own protocol
  * @throws {TunneldError} `RELAY_UNREACHABLE`, `TUNNEL_OPEN_TIMEOUT`, `CREDENTIAL_REJECTED`,
- *   `RELAY_NAME_DENIED`, `RELAY_PROTOCOL`; the signal's reason when aborted, once the socket is gone
+ *   `RELAY_NAME_DENIED`, `RELAY_PROTOCOL`, `RELAY_PUBLIC_URL`; the signal's reason when aborted, once the socket is gone
  */
 export async function openMcpTunnelLink(options: McpTunnelLinkOptions): Promise<McpTunnelLink> {
   return await openInTime<McpTunnelLink>(
@@ -99,10 +103,16 @@ class RegistrationAttempt {
   }
 
   #registered(wire: TextSocket, { subdomain, url }: RegisterAck): void {
-    const { relayUrl, name, clock, log } = this.#options;
+    const { relayUrl, publicHosts = [], name, clock, log } = this.#options;
     if (!URL.canParse(url) || !/^https?:/.test(url)) {
       const message = `The relay ${relayUrl.host} sent a public URL that is not one`;
       this.#outcome.fail(new TunneldError('RELAY_PROTOCOL', message));
+      return;
+    }
+    try {
+      assertPublicUrl(publicUrlOf(new URL(url), relayUrl), relayUrl, publicHosts);
+    } catch (error) {
+      this.#outcome.fail(error);
       return;
     }
     log.info(

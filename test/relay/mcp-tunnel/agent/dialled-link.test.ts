@@ -27,6 +27,7 @@ async function dial(
 ) {
   const link = await openMcpTunnelLink({
     relayUrl: relay.url,
+    publicHosts: ['localhost', '127.0.0.1'],
     name: options.name ?? '127',
     token: new Secret(options.token ?? 'tok_abc'),
     accept: options.accept ?? say('through'),
