@@ -9,6 +9,8 @@ export interface Upstream {
   /** To connect to; an IPv6 address has no brackets. */
   readonly host: string;
   readonly port: number;
+  /** To connect to where nobody listens at `host`. */
+  readonly otherHost?: string;
   /** Path of the MCP endpoint. */
   readonly path: string;
   /** What the server gets to see in `Host`. */
@@ -28,6 +30,8 @@ export function upstreamOf(config: TunnelConfig): Upstream {
     protocol,
     host,
     port,
+    // Whoever names a port means this machine: some servers listen on one of its two addresses only.
+    ...(config.url === undefined ? { otherHost: '::1' } : {}),
     path,
     hostHeader: config.hostHeader ?? defaultHostHeader(base, host),
     url: `${protocol}//${base.host}${path}`,

@@ -110,6 +110,8 @@ export interface TokenReveal {
   readonly token: string;
   /** Until when the previous token still works (Unix milliseconds). */
   readonly previousValidUntil?: number;
+  /** Marks requests as checks of our own (`PROBE_HEADER`); as secret as the token. While there is a gateway. */
+  readonly probeKey?: string;
 }
 
 /** Everything known of one tunnel, secrets excepted. */

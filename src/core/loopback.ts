@@ -1,4 +1,4 @@
-import { BlockList, isIP } from 'node:net';
+import { BlockList, isIP, type LookupFunction } from 'node:net';
 
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
@@ -17,6 +17,17 @@ export function isLoopbackHost(host: string): boolean {
   const family = isIP(plain);
   if (family === 0) return /^localhost\.?$/i.test(plain);
   return loopback.check(plain.replace(/%.*$/, ''), family === 4 ? 'ipv4' : 'ipv6');
+}
+
+/**
+ * For `connect` of `net`: both addresses, in this order, each as soon as nobody listens at the one
+ * before. The name service has no say in it.
+ */
+export function eitherOf(host: string, otherHost: string) {
+  const addresses = [host, otherHost].map((address) => ({ address, family: isIP(address) }));
+  const lookup: LookupFunction = (_name, _options, callback) => callback(null, addresses);
+  // A refusal comes at once here; a server whose queue is full is waited for, not left for the other.
+  return { host: 'localhost', lookup, autoSelectFamily: true, autoSelectFamilyAttemptTimeout: 10_000 };
 }
 
 /**

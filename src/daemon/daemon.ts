@@ -219,7 +219,9 @@ export class Daemon implements DaemonApi, MetricsSource {
 
   async showToken(name: string): Promise<TokenReveal> {
     const tunnel = this.#find(name);
-    return reveal(name, this.#definitions.tokensOf(name, tunnel.definition), this.now());
+    const revealed = reveal(name, this.#definitions.tokensOf(name, tunnel.definition), this.now());
+    const { probeKey } = tunnel;
+    return probeKey === undefined ? revealed : { ...revealed, probeKey };
   }
 
   async rotateToken(name: string, graceMs: number): Promise<TokenReveal> {

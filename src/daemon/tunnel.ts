@@ -90,6 +90,11 @@ export class Tunnel {
     });
   }
 
+  /** Marks our own checks; undefined while there is no gateway. */
+  get probeKey(): string | undefined {
+    return this.#side?.probeKey;
+  }
+
   get inspection(): TunnelInspection {
     return {
       status: this.status,

@@ -38,6 +38,8 @@ export interface UpstreamSideOptions {
  * monitor and its schedule. A changed configuration gets a new one; the session may outlive it.
  */
 export class UpstreamSide {
+  /** Whoever sends it is one of our own checks: `core/markers.ts`. */
+  readonly probeKey: string;
   readonly #gateway: Gateway;
   readonly #monitor: HealthMonitor;
   readonly #gatewayUrl: URL;
@@ -90,7 +92,7 @@ export class UpstreamSide {
       onExposed: options.onExposed,
     });
     const gatewayUrl = await gateway.listen(options.external ? options.preferredPort : undefined);
-    return new UpstreamSide(options, gateway, gatewayUrl, monitor);
+    return new UpstreamSide(options, gateway, gatewayUrl, monitor, probeKey);
   }
 
   private constructor(
@@ -98,7 +100,9 @@ export class UpstreamSide {
     gateway: Gateway,
     gatewayUrl: URL,
     monitor: HealthMonitor,
+    probeKey: string,
   ) {
+    this.probeKey = probeKey;
     this.#gateway = gateway;
     this.#gatewayUrl = gatewayUrl;
     this.#token = token;

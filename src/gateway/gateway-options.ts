@@ -44,6 +44,8 @@ export interface GatewayOptions {
 export interface UpstreamAddress {
   readonly protocol: 'http:' | 'https:';
   readonly host: string;
+  /** To connect to where nobody listens at `host`. */
+  readonly otherHost?: string;
   readonly port: number;
   /** `Host` that the server is shown. */
   readonly hostHeader: string;

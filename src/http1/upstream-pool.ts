@@ -2,13 +2,15 @@ import { connect as connectTcp, type Socket, type TcpNetConnectOpts } from 'node
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { RequestHead } from '../core/exchange.ts';
-import { isLoopbackHost } from '../core/loopback.ts';
+import { eitherOf, isLoopbackHost } from '../core/loopback.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 import { UpstreamExchange, type UpstreamReceiver } from './upstream-exchange.ts';
 
 export interface UpstreamPoolOptions {
   readonly protocol: 'http:' | 'https:';
   readonly host: string;
+  /** To connect to where nobody listens at `host`. */
+  readonly otherHost?: string;
   readonly port: number;
   /** Largest response head, its final CRLFCRLF included (bytes). */
   readonly headBytes?: number;
@@ -91,9 +93,10 @@ export class UpstreamPool {
   }
 
   #connect(onread: NonNullable<TcpNetConnectOpts['onread']>): Socket {
-    const { protocol, host, port } = this.#options;
+    const { protocol, host, otherHost, port } = this.#options;
     // `localhost` may be ::1 only; trying both addresses is what the family selection is for.
-    const tcp = { host, port, onread, noDelay: true, allowHalfOpen: true, autoSelectFamily: true };
+    const place = otherHost === undefined ? { host, autoSelectFamily: true } : eitherOf(host, otherHost);
+    const tcp = { ...place, port, onread, noDelay: true, allowHalfOpen: true };
     if (protocol === 'http:') return connectTcp(tcp);
     // A local server has a self-signed certificate or none anybody could verify.
     const tls: ConnectionOptions = { ...tcp, rejectUnauthorized: !isLoopbackHost(host) };

@@ -1,10 +1,14 @@
 import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Check, firstOf, ok, runChecks } from '../../src/cli/doctor/check.ts';
+import { findElsewhere } from '../../src/cli/doctor/elsewhere.ts';
 import { isEverywhere, parseListeners } from '../../src/cli/doctor/listeners.ts';
 import { nodeVersion } from '../../src/cli/doctor/machine-checks.ts';
+import { checkServer } from '../../src/cli/doctor/server-check.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { TunneldError } from '../../src/core/errors.ts';
 import { VERSION } from '../../src/core/version.ts';
@@ -94,6 +98,39 @@ describe('tunneld doctor', () => {
     expect(stdout).toContain('The public URL answers nobody without the token.');
     expect(stdout).toContain('with [redacted]');
     expect(stdout).not.toContain('tnl_shown');
+  });
+
+  it('marks what it asks without the token as its own, and shows the mark to nobody', async () => {
+    const strangers: (string | undefined)[] = [];
+    const seen: http.RequestListener = (request, response) => {
+      if (request.headers.authorization === undefined)
+        strangers.push(request.headers['x-tunneld-probe'] as string);
+      guarded(request, response);
+    };
+    const base = await serve(seen);
+    const { user, daemon } = await consoleWith(
+      await healthyTunnel({ publicUrl: base, mcpUrl: `${base}/mcp` }),
+    );
+    daemon.gatewayUrl = await serve(seen);
+    daemon.showToken = async (name) => ({ name, token: 'tnl_shown', probeKey: 'key-of-probes' });
+    const { code, stdout } = await user.type('doctor', '--explain');
+    expect(code).toBe(0);
+    expect(strangers).toEqual([
+      expect.stringMatching(/^key-of-probes\.[\w-]+$/),
+      expect.stringMatching(/^key-of-probes\.[\w-]+$/),
+    ]);
+    expect(stdout + (await user.type('token', 'show', 'figma', '--json')).stdout).not.toContain(
+      'key-of-probes',
+    );
+  });
+
+  it('warns of a public URL whose callers can be listened to', async () => {
+    const { user } = await consoleWith(await healthyTunnel({ publicUrl: 'http://tunnel.invalid' }));
+    const { checks } = (await user.json('doctor')) as Report;
+    expect(checks.find(({ id }) => id === 'notes')).toMatchObject({
+      result: 'warn',
+      detail: expect.stringContaining('everybody on the way can read the token'),
+    });
   });
 
   it('looks past a tunnel that was taken down, whose gateway has no address', async () => {
@@ -237,6 +274,107 @@ describe('tunneld doctor', () => {
     const { user, daemon } = await consoleWith(await healthyTunnel());
     daemon.gatewayUrl = await serve((_, response) => response.writeHead(401).end());
     expect(await firstFault(user)).toMatchObject({ id: 'gateway', detail: expect.stringContaining('401') });
+  });
+});
+
+describe('a server that is not there', () => {
+  /** The port of a server that was there a moment ago. */
+  async function gone(): Promise<URL> {
+    const server = http.createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    return new URL(`http://127.0.0.1:${port}/mcp`);
+  }
+
+  async function asked(listener: http.RequestListener): Promise<{ port: number; methods: string[] }> {
+    const methods: string[] = [];
+    const base = await serve((request, response) => {
+      methods.push(`${request.method} ${request.url} ${request.headers['mcp-session-id'] === undefined}`);
+      listener(request, response);
+    });
+    return { port: Number(new URL(base).port), methods };
+  }
+
+  const listener = (port: number, address = '127.0.0.1') => ({ address, port, uid: process.getuid?.() ?? 0 });
+
+  it('is looked for without opening a stream or a session anywhere', async () => {
+    const mcp = await asked((_, response) => response.writeHead(405, { allow: 'GET, POST, DELETE' }).end());
+    const found = await findElsewhere(await gone(), [listener(mcp.port)], new Set());
+    expect(found).toEqual([mcp.port]);
+    expect(mcp.methods).toEqual(['OPTIONS /mcp false']);
+  });
+
+  it('is none of the gateways and relays of tunneld, of whichever daemon', async () => {
+    const gateway = await asked((_, response) => response.writeHead(401, { 'x-tunneld': 'other' }).end());
+    const relay = await asked((_, response) => response.writeHead(401, { 'x-tunneld-relay': 'x' }).end());
+    const ours = await asked((_, response) => response.writeHead(405).end());
+    const all = [gateway, relay, ours].map(({ port }) => listener(port));
+    expect(await findElsewhere(await gone(), all, new Set([ours.port]))).toEqual([]);
+    expect(ours.methods).toEqual([]);
+  });
+
+  it('is what knows the path, or the session that does not exist', async () => {
+    const nothing = await asked((_, response) => response.writeHead(404).end('Cannot OPTIONS /mcp'));
+    const session = await asked((_, response) =>
+      response.writeHead(404).end('{"message":"Session not found"}'),
+    );
+    const wrong = [nothing, session].map(({ port }) => listener(port));
+    expect(await findElsewhere(await gone(), wrong, new Set())).toEqual([session.port]);
+  });
+
+  it('is found among more listeners than can be asked at once, and behind ones that hang', async () => {
+    const hanging = await Promise.all(Array.from({ length: 40 }, () => asked(() => {})));
+    const mcp = await asked((_, response) => response.writeHead(405).end());
+    const all = [...hanging.map(({ port }) => listener(port)), { ...listener(mcp.port), address: '0.0.0.0' }];
+    expect(await findElsewhere(await gone(), all, new Set())).toEqual([mcp.port]);
+  });
+
+  it('may be on the other address of this machine', async () => {
+    const server = http.createServer((_, response) => response.end()).listen(0, '::1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const facts = {
+      name: 'figma',
+      upstream: new URL(`http://127.0.0.1:${port}/mcp`),
+      ours: new Set<number>(),
+    };
+    expect(await checkServer({ ...facts, hosts: ['127.0.0.1', '::1'] }, undefined)).toMatchObject({
+      result: 'skipped',
+    });
+    expect(await checkServer({ ...facts, hosts: ['127.0.0.1'] }, undefined)).toMatchObject({ result: 'bad' });
+  });
+});
+
+describe('without a daemon', () => {
+  it('it is the daemon that is missing, not the tunnel that it would bring back', async () => {
+    const user = new Console();
+    const state = { tunnels: { figma: { spec: { port: 1 }, source: 'cli', desired: 'up', tokens: [] } } };
+    await mkdir(join(user.folder, 'state'), { recursive: true, mode: 0o700 });
+    await writeFile(join(user.folder, 'state', 'state.json'), JSON.stringify(state), { mode: 0o600 });
+    const { code, stdout } = await user.type('doctor', 'figma', '--json');
+    const report = JSON.parse(stdout) as Report;
+    expect(code).toBe(1);
+    expect(report.first).toMatchObject({
+      id: 'daemon',
+      remedy: expect.stringContaining('tunneld daemon start'),
+    });
+    expect(report.checks.map(({ id }) => id)).toContain('server');
+    expect(await user.type('doctor', 'nobody')).toMatchObject({ code: 3 });
+
+    await writeFile(join(user.folder, 'state', 'state.json'), '{ "tunnels": ');
+    expect(((await user.json('doctor', 'nobody')) as Report).first).toMatchObject({ id: 'daemon' });
+  });
+});
+
+describe('a server that wants a login of its own', () => {
+  it('is told apart from the token of the tunnel', async () => {
+    const local = { ok: true, at: 0, finding: 'needs-auth', detail: '401' };
+    const { user } = await consoleWith(await healthyTunnel({ health: health('healthy', { local }) }));
+    const { stdout } = await user.type('doctor');
+    expect(stdout).toContain("send it as Authorization, and the tunnel's token as X-Tunneld-Token");
+    expect(stdout).toContain('`tunneld client figma`');
   });
 });
 

@@ -19,7 +19,7 @@ afterEach(async () => {
 
 async function inFrontOf(
   server: Server,
-  upstream: { protocol?: 'http:' | 'https:'; host?: string } = {},
+  upstream: { protocol?: 'http:' | 'https:'; host?: string; otherHost?: string } = {},
   overrides: GatewayOverrides = {},
 ): Promise<Bench> {
   servers.push(server);
@@ -51,6 +51,39 @@ describe('a server', () => {
     const bench = await inFrontOf(await startHttp(() => {}), { protocol: 'https:' });
 
     expect(await bench.ask('GET /')).toMatch(/^HTTP\/1\.1 502 /);
+  });
+
+  it('is looked for at its other host where nobody listens at the first, and only there', async () => {
+    const six = http.createServer((_request, response) => response.end('on six'));
+    await listening(six, '::1');
+    const bench = await inFrontOf(six, { otherHost: '::1' });
+    expect(await bench.ask('GET /', BEARER)).toContain('on six');
+
+    const four = http.createServer((_request, response) => response.end('on four'));
+    four.listen(portOf(six), '127.0.0.1');
+    await once(four, 'listening');
+    servers.push(four);
+    const again = await new Bench(portOf(six), {
+      upstream: {
+        protocol: 'http:',
+        host: '127.0.0.1',
+        otherHost: '::1',
+        port: portOf(six),
+        hostHeader: 'localhost',
+      },
+    }).listen();
+    benches.push(again);
+    expect(await again.ask('GET /', BEARER)).toContain('on four');
+  });
+
+  it('that listens at neither host is a 502 that says so', async () => {
+    const gone = http.createServer();
+    await listening(gone, '127.0.0.1');
+    const bench = await inFrontOf(gone, { otherHost: '::1' });
+    await stop(gone);
+    const answer = await bench.ask('GET /', BEARER);
+    expect(answer).toMatch(/^HTTP\/1\.1 502 /);
+    expect(answer).toContain('server-down');
   });
 
   it('at localhost is found on ::1, when that is where it listens', async () => {

@@ -10,8 +10,8 @@ export const tokenShow: Command = {
 
   async run(args, io) {
     const [name = ''] = args.positionals;
-    const revealed = await (await io.daemon()).showToken(name);
-    io.out(args.flag('json') ? printableJson(revealed, 2) : revealed.token);
+    const { token } = await (await io.daemon()).showToken(name);
+    io.out(args.flag('json') ? printableJson({ name, token }, 2) : token);
     return ExitCode.ok;
   },
 };

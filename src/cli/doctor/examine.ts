@@ -1,6 +1,7 @@
 import { loadConfig } from '../../config/load.ts';
-import type { Config } from '../../config/schema.ts';
+import type { Config, TunnelConfig } from '../../config/schema.ts';
 import { upstreamOf } from '../../config/upstream.ts';
+import { hostOf } from '../../config/upstream-url.ts';
 import type { Clock } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
 import { Redactor } from '../../core/redact.ts';
@@ -9,6 +10,7 @@ import type { TunnelStatus } from '../../core/status.ts';
 import type { CliIo } from '../io.ts';
 import { type CheckReport, runChecks } from './check.ts';
 import { machineChecks } from './machine-checks.ts';
+import { rememberedTunnels } from './remembered.ts';
 import { type LiveTunnel, type TunnelFacts, tunnelChecks } from './tunnel-checks.ts';
 
 /** One check may take this long (milliseconds). */
@@ -36,14 +38,18 @@ export async function examine(name: string | undefined, io: CliIo): Promise<read
   ]);
   // A daemon of another protocol says who it is, and no more.
   const statuses = daemon instanceof TunneldError ? daemon : await inTime(client.list());
+  const remembered = statuses instanceof TunneldError ? await rememberedTunnels(paths.stateFile) : undefined;
   const redactor = new Redactor();
   const ours = new Set<number>();
   const tunnels =
     statuses instanceof TunneldError
-      ? configured(config, ours)
+      ? without(remembered, config, ours)
       : await running(statuses, { client, clock: io.clock }, redactor, ours);
   if (name !== undefined && !tunnels.some((tunnel) => tunnel.name === name)) {
-    throw new TunneldError('TUNNEL_NOT_FOUND', `No tunnel is called "${name}".`);
+    // Without the daemon, its memory and the file nobody can tell; the daemon is what is missing then.
+    const cannotTell =
+      statuses instanceof TunneldError && (remembered === undefined || config instanceof TunneldError);
+    if (!cannotTell) throw new TunneldError('TUNNEL_NOT_FOUND', `No tunnel is called "${name}"`);
   }
   if (!(daemon instanceof TunneldError)) {
     for (const url of [daemon.relayUrl, daemon.healthUrl]) ours.add(Number(new URL(url).port));
@@ -80,11 +86,22 @@ async function expected<T>(work: Promise<T>): Promise<T | TunneldError> {
   }
 }
 
-function configured(config: Config | TunneldError, ours: ReadonlySet<number>): readonly TunnelFacts[] {
-  if (config instanceof TunneldError) return [];
-  return Object.entries(config.tunnels)
+/** Without a daemon: the tunnels of the file, and those it would bring back. */
+function without(
+  remembered: ReadonlyMap<string, TunnelConfig> | undefined,
+  config: Config | TunneldError,
+  ours: ReadonlySet<number>,
+): readonly TunnelFacts[] {
+  const ofFile = config instanceof TunneldError ? {} : config.tunnels;
+  const tunnels = new Map([...(remembered ?? []), ...Object.entries(ofFile)]);
+  return [...tunnels]
     .filter(([, { enabled }]) => enabled)
-    .map(([name, tunnel]) => ({ name, upstream: new URL(upstreamOf(tunnel).url), ours }));
+    .map(([name, tunnel]) => ({ name, ...serverOf(tunnel), ours }));
+}
+
+function serverOf(tunnel: TunnelConfig): { readonly upstream: URL; readonly hosts: readonly string[] } {
+  const { url, host, otherHost } = upstreamOf(tunnel);
+  return { upstream: new URL(url), hosts: otherHost === undefined ? [host] : [host, otherHost] };
 }
 
 async function running(
@@ -97,8 +114,9 @@ async function running(
     statuses.map(async (status) => {
       const live = await liveTunnel(status, asked);
       if (live.token !== undefined) redactor.add(live.token);
+      if (live.probeKey !== undefined) redactor.add(live.probeKey);
       if (live.gatewayUrl !== undefined) ours.add(Number(live.gatewayUrl.port));
-      return { name: status.name, upstream: new URL(status.upstream), live, ours };
+      return { name: status.name, upstream: new URL(status.upstream), hosts: live.hosts, live, ours };
     }),
   );
 }
@@ -108,11 +126,14 @@ type Asked = Pick<LiveTunnel, 'client' | 'clock'>;
 async function liveTunnel(status: TunnelStatus, asked: Asked): Promise<LiveTunnel> {
   const { client } = asked;
   const { gatewayUrl, config } = await client.inspect(status.name);
-  const relay = (config as { readonly relay?: { readonly url: string } }).relay;
+  const { relay, url } = config as { readonly relay?: { readonly url: string }; readonly url?: string };
+  const host = hostOf(new URL(status.upstream));
   const shown = status.insecurePublic ? undefined : await expected(client.showToken(status.name));
-  const token =
-    shown === undefined || shown instanceof TunneldError ? {} : { token: new Secret(shown.token) };
+  const secrets = shown === undefined || shown instanceof TunneldError ? undefined : shown;
+  const token = secrets === undefined ? {} : { token: new Secret(secrets.token) };
+  const probeKey = secrets?.probeKey === undefined ? {} : { probeKey: new Secret(secrets.probeKey) };
   const relayUrl = relay === undefined ? {} : { relayUrl: new URL(relay.url) };
   const gateway = gatewayUrl === '' ? {} : { gatewayUrl: new URL(gatewayUrl) };
-  return { status, ...asked, ...gateway, ...relayUrl, ...token };
+  const hosts = url === undefined ? [host, '::1'] : [host];
+  return { status, hosts, ...asked, ...gateway, ...relayUrl, ...token, ...probeKey };
 }

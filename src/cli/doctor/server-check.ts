@@ -1,34 +1,37 @@
 import type { TunnelStatus } from '../../core/status.ts';
-import { ask, connectFailure } from './answers.ts';
+import { connectFailure } from './answers.ts';
 import { bad, type Outcome, ok, skipped, warn } from './check.ts';
+import { findElsewhere } from './elsewhere.ts';
 import { isEverywhere, listeners } from './listeners.ts';
 
 const CONNECT_MS = 2_000;
-/** The search for the port it may be on instead: each program gets this long (milliseconds). */
-const GLANCE_MS = 500;
-const MOST_CANDIDATES = 20;
+
+export interface ServerFacts {
+  readonly name: string;
+  readonly upstream: URL;
+  /** To connect to, in this order; an IPv6 address has no brackets. */
+  readonly hosts: readonly string[];
+  /** Ports that are the daemon's own. */
+  readonly ours: ReadonlySet<number>;
+}
 
 /** The MCP server itself: is it there, is it one, does it let us in. */
-export async function checkServer(
-  upstream: URL,
-  status: TunnelStatus | undefined,
-  ours: ReadonlySet<number>,
-): Promise<Outcome> {
-  const [host, port] = [hostOf(upstream), portOf(upstream)];
-  const failure = await connectFailure(host, port, CONNECT_MS);
-  if (failure !== undefined) return await notThere(upstream, failure, ours);
+export async function checkServer(facts: ServerFacts, status: TunnelStatus | undefined): Promise<Outcome> {
+  const { upstream, name } = facts;
+  const failure = await failureOf(facts);
+  if (failure !== undefined) return await notThere(facts, failure);
   const local = status?.health.local;
   if (local === undefined) return skipped(`${upstream.host} accepts connections; not probed yet`);
   if (local.finding === 'refused') return ok(`${upstream.host} accepts connections again; probed soon`);
   if (!local.ok) return bad(`${local.finding}: ${local.detail}`, status?.health.remedy ?? '');
   const era = status?.health.era ?? 'unknown';
-  const facts = [status?.health.server, `era ${era}`, local.detail].filter(
+  const seen = [status?.health.server, `era ${era}`, local.detail].filter(
     (text) => text !== undefined && text !== '',
   );
-  if (local.finding !== 'needs-auth') return ok(facts.join(', '));
+  if (local.finding !== 'needs-auth') return ok(seen.join(', '));
   return warn(
-    `${facts.join(', ')}`,
-    'The server wants a login of its own: give clients that too, in another header.',
+    seen.join(', '),
+    `The server wants a login of its own. Clients send it as Authorization, and the tunnel's token as X-Tunneld-Token: \`tunneld client ${name}\` prints both.`,
   );
 }
 
@@ -46,50 +49,43 @@ export async function checkListening(upstream: URL): Promise<Outcome> {
   );
 }
 
-async function notThere(upstream: URL, failure: string, ours: ReadonlySet<number>): Promise<Outcome> {
+/** Nobody can be connected to at any of the hosts: the failure of the first one, which is what was asked for. */
+async function failureOf({ hosts, upstream }: ServerFacts): Promise<string | undefined> {
+  const failures: string[] = [];
+  for (const host of hosts) {
+    const failure = await connectFailure(host, portOf(upstream), CONNECT_MS);
+    if (failure === undefined) return undefined;
+    failures.push(failure);
+  }
+  return failures[0];
+}
+
+async function notThere({ upstream, ours, name }: ServerFacts, failure: string): Promise<Outcome> {
   if (failure !== 'ECONNREFUSED') {
     return bad(
       `${upstream.host} cannot be reached (${failure})`,
       'Check the host and port given for the server.',
     );
   }
-  const elsewhere = await findElsewhere(upstream, ours);
+  const elsewhere = await findElsewhere(upstream, listeners() ?? [], ours);
   if (elsewhere.length === 0) {
     return bad(
       `nothing listens on ${upstream.host}`,
       'Start the server; the tunnel stays and heals by itself.',
     );
   }
+  const typed = (port: number | string) => `\`tunneld set ${name} --port ${port}\``;
   const [ports, use] =
     elsewhere.length === 1
-      ? [`port ${elsewhere[0]} answers`, `If that is your server, use that port: --port ${elsewhere[0]}.`]
-      : [`ports ${elsewhere.join(', ')} answer`, 'If one of them is your server, use its port: --port PORT.'];
+      ? [
+          `port ${elsewhere[0]} answers`,
+          `If that is your server, use that port: --port ${elsewhere[0]} (${typed(elsewhere[0] ?? '')}).`,
+        ]
+      : [
+          `ports ${elsewhere.join(', ')} answer`,
+          `If one of them is your server, use its port: --port PORT (${typed('PORT')}).`,
+        ];
   return bad(`nothing listens on ${upstream.host}, but ${ports} at ${upstream.pathname}`, use);
-}
-
-/**
- * Ports of this user's programs that have something at the MCP path. A GET changes nothing; an MCP
- * server answers it with a stream or a refusal, and everything else with "not found".
- */
-async function findElsewhere(upstream: URL, ours: ReadonlySet<number>): Promise<readonly number[]> {
-  const self = process.getuid?.();
-  const ports = (listeners() ?? []).flatMap(({ port, uid }) =>
-    uid === self && !ours.has(port) ? [port] : [],
-  );
-  const candidates = [...new Set(ports)].slice(0, MOST_CANDIDATES);
-  const found = await Promise.all(
-    candidates.map(async (port) => {
-      const url = new URL(`http://127.0.0.1:${port}${upstream.pathname}`);
-      const answer = await ask(url, { accept: 'application/json, text/event-stream' }, GLANCE_MS);
-      const alike = 'status' in answer && [200, 400, 401, 403, 405, 406].includes(answer.status);
-      return alike ? [port] : [];
-    }),
-  );
-  return found.flat();
-}
-
-function hostOf(url: URL): string {
-  return url.hostname.replace(/^\[|\]$/g, '');
 }
 
 function portOf(url: URL): number {

@@ -1,32 +1,32 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
 import { isLoopbackHost } from '../../core/loopback.ts';
-import { GATEWAY_HEALTH_PATH, INSTANCE_HEADER } from '../../core/markers.ts';
+import { GATEWAY_HEALTH_PATH, INSTANCE_HEADER, PROBE_HEADER } from '../../core/markers.ts';
 import { lookUp } from '../../core/name-lookup.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { TunnelStatus } from '../../core/status.ts';
 import type { DaemonClient } from '../daemon-client.ts';
+import { warningsOf } from '../render/warnings.ts';
 import { type Answer, ask } from './answers.ts';
 import { bad, type Check, type NamedOutcome, type Outcome, ok, skipped, warn } from './check.ts';
-import { checkListening, checkServer } from './server-check.ts';
+import { checkListening, checkServer, type ServerFacts } from './server-check.ts';
 
 const ANSWER_MS = 4_000;
 
 /** Tokens, leases and certificates of this world forgive about this much (milliseconds). */
 const MOST_SKEW_MS = 60_000;
 
-export interface TunnelFacts {
-  readonly name: string;
-  readonly upstream: URL;
+export interface TunnelFacts extends ServerFacts {
   /** Absent when no daemon answers; then only the server can be looked at. */
   readonly live?: LiveTunnel;
-  /** Ports that are the daemon's own. */
-  readonly ours: ReadonlySet<number>;
 }
 
 export interface LiveTunnel {
   readonly status: TunnelStatus;
+  /** Where its server may be, in the order in which the daemon tries. */
+  readonly hosts: readonly string[];
   readonly client: DaemonClient;
   readonly clock: Clock;
   /** Absent while it does not run. */
@@ -35,17 +35,19 @@ export interface LiveTunnel {
   readonly relayUrl?: URL;
   /** Absent for a tunnel that is public on purpose. */
   readonly token?: Secret;
+  /** Says to the gateway that it is one of our checks, and no stranger, who asks without the token. */
+  readonly probeKey?: Secret;
 }
 
 /** One tunnel from the server outwards: what is nearer explains what is farther. */
 export function tunnelChecks(facts: TunnelFacts): readonly Check[] {
-  const { name: tunnel, upstream, live, ours } = facts;
+  const { name: tunnel, upstream, live } = facts;
   const server: Check[] = [
     {
       id: 'server',
       tunnel,
       about: 'The MCP server accepts connections, and answers the probes as an MCP server.',
-      run: () => checkServer(upstream, live?.status, ours),
+      run: () => checkServer(facts, live?.status),
     },
     {
       id: 'listening',
@@ -75,15 +77,17 @@ export function tunnelChecks(facts: TunnelFacts): readonly Check[] {
     check('tunnel', 'What the supervisor makes of it.', session),
     check('exposure', 'The public URL answers nobody without the token.', exposure),
     check('url', 'The public URL leads to this gateway, with the token.', publicUrl),
+    check('notes', 'What the session cannot do, and who may read along.', notes),
   ];
 }
 
-async function gateway({ gatewayUrl, token }: LiveTunnel): Promise<Outcome> {
+async function gateway(live: LiveTunnel): Promise<Outcome> {
+  const { gatewayUrl, token } = live;
   if (gatewayUrl === undefined) return skipped('it does not run while the tunnel cannot open');
   const url = new URL(GATEWAY_HEALTH_PATH, gatewayUrl);
   const [withToken, without] = await Promise.all([
     ask(url, bearer(token), ANSWER_MS),
-    ask(url, {}, ANSWER_MS),
+    ask(url, marked(live), ANSWER_MS),
   ]);
   const restart = 'Run `tunneld restart` for this tunnel; if that does not help, restart the daemon.';
   if (!('status' in withToken))
@@ -133,15 +137,16 @@ async function session({ status }: LiveTunnel): Promise<Outcome> {
   return warn(state, 'Wait until it has opened, and look again.');
 }
 
-async function exposure({ status, token }: LiveTunnel): Promise<Outcome> {
+async function exposure(live: LiveTunnel): Promise<Outcome> {
+  const { status, token } = live;
   const { lastError, health, mcpUrl } = status;
   if (lastError?.code === 'TUNNEL_EXPOSED') return bad(lastError.message, lastError.remedy);
   if (token === undefined)
     return warn('anybody who knows the URL reaches the server, on purpose', 'Give it a token.');
   if (health.verdict === 'exposed') return bad(health.cause, health.remedy);
   if (mcpUrl === undefined) return skipped('there is no public URL yet');
-  const answer = await ask(new URL(mcpUrl), { accept: 'application/json, text/event-stream' }, ANSWER_MS);
-  if (!('status' in answer)) return skipped('the public URL does not answer');
+  const answer = await askAnonymously(live);
+  if (answer === undefined || !('status' in answer)) return skipped('the public URL does not answer');
   if (answer.status >= 400) return ok(`${answer.status} without the token`);
   return bad(
     `${mcpUrl} answers ${answer.status} without a token`,
@@ -173,11 +178,15 @@ async function publicUrl(live: LiveTunnel): Promise<Outcome> {
   return ok(`${status.mcpUrl} leads to this gateway`);
 }
 
-/** Asks without the token and whatever the certificate: with a wrong clock none is valid. */
-async function clockSkew({ status, relayUrl }: LiveTunnel): Promise<Outcome> {
-  const edge = status.publicUrl ?? relayUrl;
+async function clockSkew(live: LiveTunnel): Promise<Outcome> {
+  const edge = live.status.publicUrl ?? live.relayUrl;
   if (edge === undefined) return skipped('there is no public URL yet');
-  const answer = await ask(new URL(edge), {}, ANSWER_MS, { anyCertificate: true });
+  const trusted = await askAnonymously(live);
+  // With a wrong clock no certificate is valid: asked again whoever it is, who is told nothing then.
+  const answer =
+    trusted !== undefined && 'status' in trusted
+      ? trusted
+      : await ask(new URL(edge), {}, ANSWER_MS, { anyCertificate: true });
   const date = 'headers' in answer ? Date.parse(answer.headers.date ?? '') : Number.NaN;
   if (Number.isNaN(date)) return skipped('the edge does not say what time it is');
   const skewMs = Date.now() - date;
@@ -194,6 +203,30 @@ function askPublic({
   if (status.publicUrl === undefined) return Promise.resolve(undefined);
   const base = status.publicUrl.replace(/\/$/, '');
   return ask(new URL(`${base}${GATEWAY_HEALTH_PATH}`), bearer(token), ANSWER_MS);
+}
+
+async function notes({ status }: LiveTunnel): Promise<Outcome> {
+  const [first, ...more] = warningsOf(status);
+  if (first === undefined) return skipped('nothing to know');
+  return warn([first, ...more].join('\n'), 'See docs/providers.md for what each way can do.');
+}
+
+/** One question for all checks that ask what a stranger would see. It never reaches the server. */
+const anonymous = new WeakMap<LiveTunnel, Promise<Answer | NodeJS.ErrnoException>>();
+
+function askAnonymously(live: LiveTunnel): Promise<Answer | NodeJS.ErrnoException> | undefined {
+  const { publicUrl } = live.status;
+  if (publicUrl === undefined) return undefined;
+  const known = anonymous.get(live);
+  if (known !== undefined) return known;
+  const url = new URL(publicUrl.replace(/\/$/, '') + GATEWAY_HEALTH_PATH);
+  const asked = ask(url, marked(live), ANSWER_MS);
+  anonymous.set(live, asked);
+  return asked;
+}
+
+function marked({ probeKey }: LiveTunnel): Record<string, string> {
+  return probeKey === undefined ? {} : { [PROBE_HEADER]: `${probeKey.reveal()}.${randomUUID()}` };
 }
 
 function bearer(token: Secret | undefined): Record<string, string> {
