@@ -3,6 +3,9 @@
  * a provider's error page is never taken for the server; the health probe looks for them.
  */
 
+/** What every header of ours begins with; nobody else's is ever passed on. */
+export const OUR_PREFIX = 'x-tunneld';
+
 /** Response: id of the tunneld instance whose gateway answered. */
 export const INSTANCE_HEADER = 'x-tunneld';
 

@@ -19,6 +19,8 @@ export interface RequestEvent {
   readonly outcome: string;
   /** Why we refused or failed it: a stable word (`no-token`, `wrong-token`, `host`, `origin`, …). */
   readonly reason?: string;
+  /** What was odd about an answer that passed: `endpoint-elsewhere`, where an event stream leads to another server. */
+  readonly note?: string;
   /** Which carrier held the token: `header`, `api-key`, `path`, `bearer`, `query`. */
   readonly carrier?: string;
   /** JSON-RPC method and tool/prompt name; for a batch, the first and the count. */

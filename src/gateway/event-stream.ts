@@ -9,14 +9,22 @@ export class EventBoundary {
     }
   }
 
-  /** All bytes so far are complete events. */
+  /** All bytes so far are complete events: their last line is empty, however lines end. */
   get reached(): boolean {
-    return (this.#tail & 0xffff) === LF_LF || this.#tail === CR_LF_CR_LF;
+    const last = this.#tail & 0xff;
+    const before = (this.#tail >>> 8) & 0xff;
+    if (last === LF && before === CR) return isLineEnd((this.#tail >>> 16) & 0xff);
+    return isLineEnd(last) && isLineEnd(before);
   }
 }
 
 /** A comment: clients skip it, everything on the way sees that the stream is alive. */
 export const KEEP_ALIVE_COMMENT = Buffer.from(':\n\n');
 
+function isLineEnd(byte: number): boolean {
+  return byte === LF || byte === CR;
+}
+
+const LF = 0x0a;
+const CR = 0x0d;
 const LF_LF = 0x0a0a;
-const CR_LF_CR_LF = 0x0d0a0d0a;

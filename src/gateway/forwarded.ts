@@ -21,6 +21,19 @@ export function callerOf(request: RequestHead, peer: Peer, trusted: boolean): Pe
   };
 }
 
+/** How the caller calls the tunnel, for the URLs it is given. */
+export function publicSide(
+  peer: Peer,
+  publicUrl: URL | undefined,
+): { readonly origin: string; readonly publicHosts: readonly string[] } {
+  const called = `${peer.scheme}://${peer.host}`;
+  const asCalled = URL.canParse(called) ? new URL(called) : undefined;
+  // What the provider says of the scheme is surer than what a proxy in front of it may have hidden.
+  const origin = (peer.via === 'provider' ? publicUrl : undefined)?.origin ?? asCalled?.origin ?? '';
+  const hosts = [publicUrl?.host, asCalled?.host].filter((host) => host !== undefined && host !== '');
+  return { origin, publicHosts: hosts as string[] };
+}
+
 function lastEntry(request: RequestHead, name: string): string | undefined {
   return request.getAll(name).at(-1)?.split(',').at(-1)?.trim();
 }

@@ -1,22 +1,23 @@
 import { type BodySink, type Exchange, Flow, type Peer } from '../core/exchange.ts';
-import { INSTANCE_HEADER, PROBE_HEADER, REASON_HEADER, UPSTREAM_HEADER } from '../core/markers.ts';
+import { PROBE_HEADER } from '../core/markers.ts';
 import type { RequestEvent } from '../core/request-event.ts';
-import { type Admission, type Carrier, loggedPath, TOKEN_HEADER } from '../http1/carriers.ts';
-import { FORWARDING_HEADERS } from '../http1/forwarding-headers.ts';
-import { NameSet } from '../http1/name-set.ts';
+import { type Admission, type Carrier, loggedPath } from '../http1/carriers.ts';
 import { isJsonPost } from '../http1/refusal-text.ts';
 import { editResponseHead, type ParsedResponseHead } from '../http1/response-head.ts';
 import { serializeRequestHead } from '../http1/rewrite.ts';
 import type { UpstreamExchange, UpstreamFailure, UpstreamReceiver } from '../http1/upstream-exchange.ts';
 import { admit } from './admission.ts';
+import { hasLinks, ledHeaders } from './answer-links.ts';
 import { type OwnAnswer, ownAnswer } from './answers.ts';
-import { CORS_HEADERS, corsHeaders } from './cors.ts';
-import { EndpointRewriter } from './endpoint-rewriter.ts';
-import { EventBoundary, KEEP_ALIVE_COMMENT } from './event-stream.ts';
-import { callerOf } from './forwarded.ts';
+import { corsHeaders } from './cors.ts';
+import { EventPassage } from './event-passage.ts';
+import { KEEP_ALIVE_COMMENT } from './event-stream.ts';
+import { callerOf, publicSide } from './forwarded.ts';
 import type { Gateway } from './gateway.ts';
+import { NOT_FOR_THE_SERVER, notOfTheServer } from './not-passed.ts';
 import { probeNonce } from './probe.ts';
 import { RpcInspector } from './rpc-inspector.ts';
+import { ServerLinks, serverIn } from './server-links.ts';
 import { serverDown, serverFailed, serverSilent } from './upstream-answers.ts';
 
 /** One request on its way to the server, and the answer on its way back. */
@@ -31,15 +32,18 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
   #upstream: UpstreamExchange | undefined;
   #carrier: Carrier | undefined;
   #pathPrefix = '';
+  /** What the server was asked for. */
+  #target = '/';
+  #links: ServerLinks | undefined;
+  #note: string | undefined;
   #status = 0;
   #firstByteMs: number | undefined;
   #requestBytes = 0;
   #responseBytes = 0;
   #session: string | undefined;
   #sse = false;
-  /** Of an event stream whose bytes we may add to. */
-  #boundary: EventBoundary | undefined;
-  #rewriter: EndpointRewriter | undefined;
+  /** An event stream whose bytes we may change. */
+  #events: EventPassage | undefined;
   #upgraded = false;
   #upgradedEnds = 0;
   #callerPaused = false;
@@ -104,7 +108,7 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
         this.#answer(serverSilent(this.#gateway.options.upstream, limits.firstByteTimeoutMs), 'down');
         this.#finish('upstream-failed', 'first-byte-timeout');
       }
-    } else if (this.#boundary !== undefined) {
+    } else if (this.#events !== undefined) {
       if (sseKeepAliveMs !== undefined && silentMs >= sseKeepAliveMs) this.#keepAlive(now);
     } else if (!this.#sse && !this.#upgraded && !this.#callerPaused && silentMs >= limits.idleTimeoutMs) {
       this.fail('idle');
@@ -137,7 +141,9 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
   // The server's answer, towards the caller.
 
   interim(head: ParsedResponseHead): void {
-    this.#exchange.respond(head);
+    const links = hasLinks(head);
+    const led = links ? ledHeaders(head, this.#serverLinks()) : [];
+    this.#exchange.respond(editResponseHead(head, notOfTheServer(false, links), led));
   }
 
   response(head: ParsedResponseHead, first: Buffer | undefined, last: boolean): Flow {
@@ -148,8 +154,9 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
     const add = this.#gateway.marker('ok', this.#nonce);
     this.#watchEvents(head, add);
     const forPage = this.#allowPage(add, head.get('access-control-expose-headers'));
-    const drop = forPage ? NOT_OF_THE_SERVER_FOR_A_PAGE : NOT_OF_THE_SERVER;
-    const edited = editResponseHead(head, drop, add);
+    const links = hasLinks(head);
+    if (links) add.push(...ledHeaders(head, this.#serverLinks()));
+    const edited = editResponseHead(head, notOfTheServer(forPage, links), add);
     if (head.status === 101) return this.#upgrade(edited, first);
     const body = first === undefined ? undefined : this.#seen(first, last);
     const flow = this.#flow(this.#exchange.respond(edited, body, last));
@@ -171,7 +178,7 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
       this.#endHalf();
       return;
     }
-    const rest = this.#rewriter?.flush();
+    const rest = this.#events?.flush();
     if (rest !== undefined && rest.length > 0) this.#exchange.write(rest);
     this.#exchange.end();
     this.#finish('complete');
@@ -196,6 +203,7 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
     const { request } = this.#exchange;
     const { hostHeader } = this.#gateway.options.upstream;
     this.#pathPrefix = admission.pathPrefix;
+    this.#target = admission.target;
     const headText = serializeRequestHead(request, {
       target: admission.target,
       drop: NOT_FOR_THE_SERVER[admission.carrier ?? 'header'],
@@ -241,9 +249,8 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
     if (head.get('x-accel-buffering') === undefined) add.push('X-Accel-Buffering', 'no');
     if (head.get('cache-control') === undefined) add.push('Cache-Control', 'no-cache');
     if (head.framing.kind !== 'stream' || head.get('content-encoding') !== undefined) return;
-    if (this.#gateway.options.sseKeepAliveMs !== undefined) this.#boundary = new EventBoundary();
-    if (this.#exchange.request.method === 'GET')
-      this.#rewriter = new EndpointRewriter(this.#publicPrefix(), this.#gateway.serverNames);
+    const mayBeLegacy = this.#exchange.request.method === 'GET';
+    this.#events = new EventPassage(mayBeLegacy ? (endpoint) => this.#ledEndpoint(endpoint) : undefined);
   }
 
   /** Lets a page of a listed origin read the answer. @returns whether such a page asked */
@@ -262,12 +269,33 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
     return prefix === '' ? [] : ['X-Forwarded-Prefix', prefix];
   }
 
-  /** What stands in front of the server's paths where this caller sees them. */
-  #publicPrefix(): string {
-    return this.#routingPrefix() + this.#pathPrefix;
+  /** @returns what the caller must call; undefined when the server leads it to another server */
+  #ledEndpoint(endpoint: string): string | undefined {
+    const led = this.#serverLinks().path(endpoint);
+    if (led === undefined) {
+      this.#note = 'endpoint-elsewhere';
+      // Its query may hold a session's id.
+      const { tunnel, log } = this.#gateway.options;
+      log.warn(
+        { tunnel, endpoint: serverIn(endpoint) },
+        'the server names an endpoint outside of the tunnel',
+      );
+    }
+    return led;
   }
 
-  /** The part of it that is no secret. */
+  #serverLinks(): ServerLinks {
+    this.#links ??= new ServerLinks({
+      names: this.#gateway.serverNames,
+      target: this.#target,
+      routing: this.#routingPrefix(),
+      secret: this.#pathPrefix,
+      ...publicSide(this.#peer, this.#gateway.policy.publicUrl),
+    });
+    return this.#links;
+  }
+
+  /** What the relay puts in front of the server's paths, which is no secret. */
   #routingPrefix(): string {
     const path = this.#peer.via === 'provider' ? (this.#gateway.policy.publicUrl?.pathname ?? '') : '';
     return path.replace(/\/+$/, '');
@@ -275,15 +303,13 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
 
   /** Counts body bytes of the answer and follows its events. @returns what to send for them */
   #seen(chunk: Buffer, last: boolean): Buffer {
-    let body = this.#rewriter?.push(chunk) ?? chunk;
-    if (last && this.#rewriter !== undefined) body = Buffer.concat([body, this.#rewriter.flush()]);
+    const body = this.#events?.pass(chunk, last) ?? chunk;
     this.#responseBytes += body.length;
-    this.#boundary?.see(body);
     return body;
   }
 
   #keepAlive(now: number): void {
-    if (this.#callerPaused || this.#boundary?.reached !== true) return;
+    if (this.#callerPaused || this.#events?.atBoundary !== true) return;
     this.#since = now;
     this.#flow(this.#exchange.write(KEEP_ALIVE_COMMENT));
   }
@@ -346,6 +372,7 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
       via: this.#peer.via,
       outcome,
       ...(reason !== undefined && { reason }),
+      ...(this.#note !== undefined && { note: this.#note }),
       ...(this.#carrier !== undefined && { carrier: this.#carrier }),
       ...(this.#inspector.call !== undefined && { rpc: this.#inspector.call }),
       ...(this.#session !== undefined && { session: this.#session }),
@@ -361,24 +388,6 @@ const EVENT_STREAM = /^text\/event-stream\b/i;
 
 /** Failures a JSON-RPC client should get in its own words. */
 const RPC_STATUS = new Set([400, 413, 431, 500, 502, 503, 504]);
-
-/** Ours to say, never the server's. */
-const OUR_ANSWER_HEADERS = [INSTANCE_HEADER, UPSTREAM_HEADER, PROBE_HEADER, REASON_HEADER];
-const NOT_OF_THE_SERVER = new NameSet(OUR_ANSWER_HEADERS);
-const NOT_OF_THE_SERVER_FOR_A_PAGE = new NameSet([...OUR_ANSWER_HEADERS, ...CORS_HEADERS]);
-
-/** `X-Tunneld-*` means nothing to any server, so it goes even where another carrier matched. */
-const ALWAYS_DROPPED = [...FORWARDING_HEADERS, 'host', 'origin', TOKEN_HEADER, PROBE_HEADER];
-
-/** By carrier: the one that held the token goes, the others may be the server's own. */
-const NOT_FOR_THE_SERVER: Readonly<Record<Carrier, NameSet>> = {
-  header: new NameSet(ALWAYS_DROPPED),
-  'api-key': new NameSet([...ALWAYS_DROPPED, 'x-api-key']),
-  bearer: new NameSet([...ALWAYS_DROPPED, 'authorization']),
-  // A page's own URL holds the token then.
-  path: new NameSet([...ALWAYS_DROPPED, 'referer']),
-  query: new NameSet([...ALWAYS_DROPPED, 'referer']),
-};
 
 /** The server's chunk was copied into another: it is free, whatever became of the copy. */
 function replaced(flow: Flow): Flow {

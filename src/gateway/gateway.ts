@@ -13,7 +13,8 @@ import { UpstreamPool } from '../http1/upstream-pool.ts';
 import { type OwnAnswer, ownAnswer } from './answers.ts';
 import { CallerPolicy } from './caller-policy.ts';
 import { GatewayExchange } from './gateway-exchange.ts';
-import type { GatewayOptions, UpstreamAddress } from './gateway-options.ts';
+import type { GatewayOptions } from './gateway-options.ts';
+import { ServerNames } from './server-names.ts';
 
 /**
  * The proxy in front of one MCP server. Every session of every provider ends here: over TCP through
@@ -23,8 +24,7 @@ export class Gateway {
   readonly options: GatewayOptions;
   readonly tokens: TokenTable;
   readonly policy: CallerPolicy;
-  /** What the server may call itself in a URL: `host:port`, lower case. */
-  readonly serverNames: ReadonlySet<string>;
+  readonly serverNames: ServerNames;
   readonly pool: UpstreamPool;
   readonly #server: Http1Server;
   readonly #active = new Set<GatewayExchange>();
@@ -39,7 +39,7 @@ export class Gateway {
     this.options = options;
     this.tokens = new TokenTable(options.clock);
     this.policy = new CallerPolicy(options.access.origins);
-    this.serverNames = namesOf(options.upstream);
+    this.serverNames = new ServerNames(options.upstream);
     this.pool = new UpstreamPool({ ...options.upstream, clock: options.clock });
     this.#trustForwarded = options.trustForwarded ?? false;
     const { firstByteTimeoutMs, idleTimeoutMs, connections } = options.limits;
@@ -222,11 +222,4 @@ function directPeer(socket: Socket, request: RequestHead): Peer {
     host: request.get('host') ?? '',
     via: 'local',
   };
-}
-
-function namesOf({ protocol, host, port, hostHeader }: UpstreamAddress): ReadonlySet<string> {
-  const hosts = [host, 'localhost', '127.0.0.1', '[::1]'];
-  const needsPort = port !== (protocol === 'https:' ? 443 : 80);
-  const names = [hostHeader, ...hosts.map((name) => `${name}:${port}`), ...(needsPort ? [] : hosts)];
-  return new Set(names.map((name) => name.toLowerCase()));
 }

@@ -21,13 +21,26 @@ export class MessageHead implements Head {
     this.framing = framing;
   }
 
-  /** This head's fields without those in `drop`, plus the lines of `added`, which is to be appended to the text. */
+  /** Is a header of one of these names there? */
+  has(names: NameSet): boolean {
+    for (let i = 0; i < this.#index.length; i += 3) {
+      if (names.has(this.text, this.#index[i] as number, this.#index[i + 1] as number)) return true;
+    }
+    return false;
+  }
+
+  /**
+   * This head's fields without those in `drop`, plus the lines of `added`, which is to be appended to
+   * the text. What `Connection` named is gone too, so that it cannot take away what is added.
+   */
   editedFields(drop: NameSet | undefined, added: string): HeadFields {
     const index: number[] = [];
+    const { text, hopNames } = this;
     for (let i = 0; i < this.#index.length; i += 3) {
       const start = this.#index[i] as number;
       const colon = this.#index[i + 1] as number;
-      if (drop?.has(this.text, start, colon) !== true) index.push(start, colon, this.#index[i + 2] as number);
+      const dropped = drop?.has(text, start, colon) === true || hopNames?.has(text, start, colon) === true;
+      if (!dropped) index.push(start, colon, this.#index[i + 2] as number);
     }
     for (let start = 2; start < added.length; ) {
       const cr = added.indexOf('\r', start);
@@ -36,7 +49,7 @@ export class MessageHead implements Head {
       index.push(base + start, base + added.indexOf(':', start), base + end);
       start = end + 2;
     }
-    return { index, hopNames: this.hopNames };
+    return { index, hopNames: undefined };
   }
 
   get(name: string): string | undefined {

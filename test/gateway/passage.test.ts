@@ -232,11 +232,11 @@ describe('event streams', () => {
     const server = await startHttp((_request, response) => {
       response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8' });
       emit = (text) => void response.write(text);
-      emit('data: half');
+      emit('data: {"half');
     });
     const bench = await inFrontOf(server, { clock, sseKeepAliveMs: 15_000 });
     const client = bench.send('GET /sse');
-    await client.until('data: half');
+    await client.until('data: {"half');
     await clock.advance(40_000);
     expect(client.received).not.toContain(':\n\n');
 

@@ -1,0 +1,37 @@
+import { EndpointRewriter } from './endpoint-rewriter.ts';
+import { EventBoundary } from './event-stream.ts';
+
+/** An event stream on its way to the caller, of bytes that we may change. */
+export class EventPassage {
+  readonly #boundary = new EventBoundary();
+  /** Until the endpoint was named, or will not be. */
+  #rewriter: EndpointRewriter | undefined;
+
+  /** @param lead see `EndpointRewriter`; undefined for a stream that names no endpoint */
+  constructor(lead: ((endpoint: string) => string | undefined) | undefined) {
+    if (lead !== undefined) this.#rewriter = new EndpointRewriter(lead);
+  }
+
+  /** What was sent so far is complete events. */
+  get atBoundary(): boolean {
+    return this.#boundary.reached;
+  }
+
+  /** @returns what to send for it: the chunk itself, or bytes of their own */
+  pass(chunk: Buffer, last: boolean): Buffer {
+    let bytes = chunk;
+    const rewriter = this.#rewriter;
+    if (rewriter !== undefined) {
+      bytes = rewriter.push(chunk);
+      if (last) bytes = Buffer.concat([bytes, rewriter.flush()]);
+      if (rewriter.done) this.#rewriter = undefined;
+    }
+    this.#boundary.see(bytes);
+    return bytes;
+  }
+
+  /** The stream ended. @returns what was held back */
+  flush(): Buffer | undefined {
+    return this.#rewriter?.flush();
+  }
+}
