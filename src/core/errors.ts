@@ -102,7 +102,8 @@ export const ERROR_CATALOGUE = {
   },
   PORT_IN_USE: {
     retryable: false,
-    exitCode: 2,
+    // Not 2: the same start may succeed a moment later, and a service manager should try.
+    exitCode: 1,
     summary: 'A port the daemon needs is taken by another program.',
     remedy: 'Stop that program, or set another port in the configuration (0 picks a free one).',
   },

@@ -123,7 +123,6 @@ async function assemble(
   });
   const health = await startHealthEndpoint({
     port: config.daemon.healthPort,
-    version: VERSION,
     source: daemon,
   });
   releases.push(() => health.close());

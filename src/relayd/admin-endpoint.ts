@@ -1,21 +1,23 @@
-import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-import ms, { type StringValue } from 'ms';
+import ms from 'ms';
+import type { Clock } from '../core/clock.ts';
+import { readDuration } from '../core/duration.ts';
 import { TunneldError } from '../core/errors.ts';
-import { VERSION } from '../core/version.ts';
+import { createLocalEndpoint, listenOnLoopback } from '../core/local-endpoint.ts';
+import type { Logger } from '../core/log.ts';
 import type { RelayServer } from '../relay/edge/relay-server.ts';
 import { listenOnSocket } from './admin-socket.ts';
 import type { Dismissals } from './dismissals.ts';
+import { type Place, takeOver } from './predecessor.ts';
 import type { Problems } from './problems.ts';
 import type { TunnelCounts } from './tunnel-counts.ts';
 import type { VisitCounts } from './visit-counts.ts';
 
-/** A page in somebody's browser can point any name at this port; it cannot choose another Host. */
-const LOOPBACK_HOST = /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/i;
 /** The operator forgets it by then, and so does the relay when it starts anew. */
 const LONGEST_DISMISSAL_MS = 7 * 86_400_000;
 
 export interface AdminEndpoint {
+  /** Of the port; undefined when there is none. */
   readonly url: URL | undefined;
   close(): Promise<void>;
 }
@@ -37,39 +39,64 @@ export interface AdminPlaces {
 }
 
 /**
- * `/healthz`, `/readyz` (503 while draining), `/metrics` and `/tunnels`, on loopback only.
+ * The operator's endpoint: `/healthz`, `/readyz` (503 while draining) and `/metrics` on a loopback
+ * port, which every user of the machine reaches; on the socket, which only this user may open, also
+ * `/tunnels` and what ends them.
+ *
+ * A place that a relay has which is ending is taken over as soon as that is gone.
  *
  * @throws {TunneldError} `SOCKET_UNUSABLE`, `PORT_IN_USE`
  */
 export async function startAdminEndpoint(
   { port, socket }: AdminPlaces,
   relay: AdministeredRelay,
+  clock: Clock,
+  log: Logger,
 ): Promise<AdminEndpoint> {
-  const apps: FastifyInstance[] = [];
+  const ends: (() => Promise<void>)[] = [];
   const close = async () => {
-    await Promise.all(apps.map((app) => app.close()));
+    await Promise.all(ends.map((end) => end()));
+  };
+  /** The address, unless the place is still to be taken over. */
+  const open = async (place: Place, listen: (app: FastifyInstance) => Promise<URL | undefined>) => {
+    const isPrivate = 'socketPath' in place;
+    const opening = await takeOver(
+      place,
+      async () => {
+        const app = await createApp(relay, isPrivate);
+        try {
+          const url = await listen(app);
+          return { value: url, close: () => app.close() };
+        } catch (error) {
+          await app.close();
+          throw error;
+        }
+      },
+      clock,
+      log,
+    );
+    ends.push(opening.close);
+    return opening.value;
   };
   try {
     if (socket !== undefined) {
-      const app = await createApp(relay);
-      apps.push(app);
-      await listenOnSocket(app, socket);
+      await open({ socketPath: socket }, async (app) => {
+        await listenOnSocket(app, socket);
+        return undefined;
+      });
     }
     if (port === undefined) return { url: undefined, close };
-    const app = await createApp(relay);
-    apps.push(app);
-    await listenOnPort(app, port);
-    const bound = app.server.address() as AddressInfo;
-    return { url: new URL(`http://127.0.0.1:${bound.port}`), close };
+    const bound = await open({ port }, (app) => listenOnPort(app, port));
+    return { url: bound ?? new URL(`http://127.0.0.1:${port}`), close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function listenOnPort(app: FastifyInstance, port: number): Promise<void> {
+async function listenOnPort(app: FastifyInstance, port: number): Promise<URL> {
   try {
-    await app.listen({ host: '127.0.0.1', port });
+    return await listenOnLoopback(app, port);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     throw new TunneldError('PORT_IN_USE', `The admin endpoint cannot listen on 127.0.0.1:${port} (${code})`, {
@@ -79,29 +106,22 @@ async function listenOnPort(app: FastifyInstance, port: number): Promise<void> {
   }
 }
 
-async function createApp(relay: AdministeredRelay): Promise<FastifyInstance> {
+/** @param isPrivate nobody but the relay's own user gets in */
+async function createApp(relay: AdministeredRelay, isPrivate: boolean): Promise<FastifyInstance> {
   const { server, problems, dismissals } = relay;
-  const { fastify } = await import('fastify');
-  const app = fastify({ logger: false, forceCloseConnections: true });
-  app.addHook('onRequest', async (request, reply) => {
-    const { host = '', origin } = request.headers;
-    if (!LOOPBACK_HOST.test(host)) {
-      await reply.code(403).send(errorBody('Only loopback names are served here'));
-    } else if (origin !== undefined && request.method !== 'GET') {
-      // No browser is an operator: whoever sends this follows somebody's page.
-      await reply.code(403).send(errorBody('Pages in a browser may change nothing here'));
-    }
+  const app = await createLocalEndpoint({
+    metrics: () => import('./relay-metrics.ts').then(({ createRelayMetrics }) => createRelayMetrics(relay)),
   });
-  app.get('/healthz', () => ({
-    alive: true,
-    version: VERSION,
-    pid: process.pid,
-    uptimeSeconds: Math.round(process.uptime()),
-  }));
   app.get('/readyz', (_request, reply) => {
     const ready = !server.draining;
-    return reply.code(ready ? 200 : 503).send({ ready, ...server.stats, problems: problems.all });
+    const known = isPrivate ? problems.all : Object.keys(problems.all);
+    return reply.code(ready ? 200 : 503).send({ ready, ...server.stats, problems: known });
   });
+  if (!isPrivate) {
+    app.all('/tunnels', (_request, reply) => reply.code(403).send(SOCKET_ONLY));
+    app.all('/tunnels/:name', (_request, reply) => reply.code(403).send(SOCKET_ONLY));
+    return app;
+  }
   app.get('/tunnels', () => ({ tunnels: tunnelList(relay), refused: dismissals.all }));
   app.delete<{ Params: { name: string }; Querystring: { for?: string } }>(
     '/tunnels/:name',
@@ -110,12 +130,6 @@ async function createApp(relay: AdministeredRelay): Promise<FastifyInstance> {
       return reply.code(answer.status).send(answer.body);
     },
   );
-  let metrics: Promise<{ render(): Promise<string>; readonly contentType: string }> | undefined;
-  app.get('/metrics', async (_request, reply) => {
-    metrics ??= import('./relay-metrics.ts').then(({ createRelayMetrics }) => createRelayMetrics(relay));
-    const { render, contentType } = await metrics;
-    return reply.type(contentType).send(await render());
-  });
   return app;
 }
 
@@ -134,25 +148,26 @@ function tunnelList({ server, tunnels }: AdministeredRelay) {
  * agents try again by themselves; `0` is at once.
  */
 function disconnect({ server, dismissals }: AdministeredRelay, name: string, time: string | undefined) {
-  const forMs = time === undefined ? undefined : durationOf(time);
-  if (forMs !== undefined && !(forMs >= 0 && forMs <= LONGEST_DISMISSAL_MS)) {
-    return { status: 400, body: errorBody('Expected ?for= with a duration such as 15m, up to 7d') };
+  const read = time === undefined ? undefined : readDuration(time);
+  if (read !== undefined && ('fault' in read || read.ms > LONGEST_DISMISSAL_MS)) {
+    const why = 'fault' in read ? `"${time?.slice(0, 20)}" ${read.fault}` : 'that is too long';
+    const expected = `Expected ?for= with a duration such as 15m, up to ${ms(LONGEST_DISMISSAL_MS)}`;
+    return { status: 400, body: errorBody(`${expected}: ${why}`) };
   }
   // What is not said of a time leaves a refusal as it is.
-  if (forMs !== undefined) dismissals.refuse(name, forMs);
+  if (read !== undefined) dismissals.refuse(name, read.ms);
   const reason = 'the operator of the relay disconnected this tunnel';
-  const ended = server.disconnect(name, { reason, forGood: forMs === undefined });
-  if (!ended && forMs === undefined) {
+  const ended = server.disconnect(name, { reason, forGood: read === undefined });
+  if (!ended && read === undefined) {
     return { status: 404, body: errorBody('No tunnel of this name is connected') };
   }
-  return { status: 200, body: { name, ended, refusedForSeconds: Math.ceil((forMs ?? 0) / 1_000) } };
-}
-
-function durationOf(written: string): number {
-  if (written === '' || written.length > 20) return Number.NaN;
-  return (ms(written as StringValue) as number | undefined) ?? Number.NaN;
+  return { status: 200, body: { name, ended, refusedForSeconds: Math.ceil((read?.ms ?? 0) / 1_000) } };
 }
 
 function errorBody(message: string) {
   return { error: { message } };
 }
+
+const SOCKET_ONLY = errorBody(
+  'Tunnels are told and ended on the Unix socket of --admin-socket only: every user of this machine reaches this port',
+);

@@ -85,7 +85,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
   try {
     bound = await server.listen();
     const places = { port: adminPort, socket: adminSocket };
-    admin = await startAdminEndpoint(places, { server, visits, tunnels, problems, dismissals });
+    admin = await startAdminEndpoint(places, { server, visits, tunnels, problems, dismissals }, clock, log);
     await tlsSide.start(server);
   } catch (error) {
     auth.close();

@@ -73,7 +73,7 @@ it('starts the daemon detached, away from the folder of the caller, and tells wh
 });
 
 it.each([
-  { mode: 'refuses', code: 2, says: ['PORT_IN_USE: port 7575 is taken', 'fix     Free it.'] },
+  { mode: 'refuses', code: 1, says: ['PORT_IN_USE: port 7575 is taken', 'fix     Free it.'] },
   { mode: 'news', code: 4, says: ['DAEMON_START_FAILED: something new', 'fix     Wait.'] },
   { mode: 'babbles', code: 4, says: ['DAEMON_START_FAILED', 'hello'] },
   { mode: 'crashes', code: 4, says: ['with exit code 7', 'line one', 'SyntaxError: nothing works'] },

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Exchange } from '../../src/core/exchange.ts';
 import { createLogger } from '../../src/core/log.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { Visit } from '../../src/relay/edge/observed-exchange.ts';
@@ -11,38 +11,8 @@ import { Dismissals } from '../../src/relayd/dismissals.ts';
 import { TunnelCounts } from '../../src/relayd/tunnel-counts.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
-import { type RelayUnderTest, startTestRelay } from './harness.ts';
-
-interface Told {
-  readonly status: number;
-  readonly text: string;
-  readonly body: Record<string, unknown>;
-}
-
-/** Asks the admin endpoint. Unlike `fetch`, with any header. */
-function admin(
-  at: URL | string | undefined,
-  method: string,
-  path: string,
-  headers: Readonly<Record<string, string>> = {},
-): Promise<Told> {
-  const where =
-    typeof at === 'string' ? { socketPath: at } : { host: '127.0.0.1', port: Number(at?.port ?? 0) };
-  return new Promise((resolve, reject) => {
-    const options = { ...where, method, path, headers: { host: 'localhost', ...headers } };
-    const request = httpRequest(options, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => {
-        text += chunk;
-      });
-      response.on('end', () => {
-        const json = response.headers['content-type']?.includes('json') === true;
-        resolve({ status: response.statusCode ?? 0, text, body: json ? JSON.parse(text) : {} });
-      });
-    });
-    request.on('error', reject).end();
-  });
-}
+import { waitFor } from '../helpers/wait-for.ts';
+import { admin, type RelayUnderTest, sayWho, startTestRelay } from './harness.ts';
 
 /** As a relay that was killed leaves it. */
 function leaveSocket(path: string): void {
@@ -53,14 +23,14 @@ function leaveSocket(path: string): void {
 }
 
 const tunnelsOf = async (relay: RelayUnderTest) =>
-  (await admin(relay.adminUrl, 'GET', '/tunnels')).body as {
+  (await admin(relay.adminSocket, 'GET', '/tunnels')).body as {
     readonly tunnels: readonly Record<string, unknown>[];
     readonly refused: readonly { name: string; seconds: number }[];
   };
 
 describe('GET /tunnels', () => {
   it('tells who serves what, since when, and what passed', async () => {
-    const relay = await startTestRelay({ adminPort: 0 });
+    const relay = await startTestRelay();
     const link = await relay.link('figma');
     const { text } = await relay.ask('figma.tunnel.test', '/');
     const { tunnels } = await tunnelsOf(relay);
@@ -83,7 +53,7 @@ describe('GET /tunnels', () => {
   });
 
   it('counts how often an agent came back', async () => {
-    const relay = await startTestRelay({ adminPort: 0 });
+    const relay = await startTestRelay();
     await relay.link('figma');
     await relay.link('figma');
     const { tunnels } = await tunnelsOf(relay);
@@ -93,21 +63,21 @@ describe('GET /tunnels', () => {
 
 describe('DELETE /tunnels/NAME', () => {
   it('ends the tunnel, and its agent is told not to come back', async () => {
-    const relay = await startTestRelay({ adminPort: 0 });
+    const relay = await startTestRelay();
     const link = await relay.link('figma');
-    const { status, body } = await admin(relay.adminUrl, 'DELETE', '/tunnels/figma');
+    const { status, body } = await admin(relay.adminSocket, 'DELETE', '/tunnels/figma');
     expect([status, body]).toEqual([200, { name: 'figma', ended: true, refusedForSeconds: 0 }]);
     expect(await link.closed).toMatchObject({
       reason: 'ended',
       error: { retryable: false, message: expect.stringContaining('the operator of the relay disconnected') },
     });
-    expect((await admin(relay.adminUrl, 'DELETE', '/tunnels/figma')).status).toBe(404);
+    expect((await admin(relay.adminSocket, 'DELETE', '/tunnels/figma')).status).toBe(404);
   });
 
   it('keeps the name off the relay for a time', async () => {
-    const relay = await startTestRelay({ adminPort: 0 });
+    const relay = await startTestRelay();
     const link = await relay.link('figma');
-    const { body } = await admin(relay.adminUrl, 'DELETE', '/tunnels/figma?for=15m');
+    const { body } = await admin(relay.adminSocket, 'DELETE', '/tunnels/figma?for=15m');
     expect(body).toEqual({ name: 'figma', ended: true, refusedForSeconds: 900 });
     expect(await link.closed).toMatchObject({ reason: 'ended', error: { code: 'SESSION_LOST' } });
     await expect(relay.link('figma')).rejects.toMatchObject({
@@ -125,37 +95,58 @@ describe('DELETE /tunnels/NAME', () => {
   });
 
   it('with a time of 0 has the agent register anew, and lifts a refusal', async () => {
-    const relay = await startTestRelay({ adminPort: 0 });
-    await admin(relay.adminUrl, 'DELETE', '/tunnels/figma?for=15m');
+    const relay = await startTestRelay();
+    await admin(relay.adminSocket, 'DELETE', '/tunnels/figma?for=15m');
     await expect(relay.link('figma')).rejects.toThrow('the operator');
-    await admin(relay.adminUrl, 'DELETE', '/tunnels/figma?for=0');
+    await admin(relay.adminSocket, 'DELETE', '/tunnels/figma?for=0');
     await relay.link('figma');
     expect((await tunnelsOf(relay)).refused).toEqual([]);
   });
 
   it('without a time lifts no refusal', async () => {
-    const relay = await startTestRelay({ adminPort: 0 });
-    await admin(relay.adminUrl, 'DELETE', '/tunnels/figma?for=15m');
-    expect((await admin(relay.adminUrl, 'DELETE', '/tunnels/figma')).status).toBe(404);
+    const relay = await startTestRelay();
+    await admin(relay.adminSocket, 'DELETE', '/tunnels/figma?for=15m');
+    expect((await admin(relay.adminSocket, 'DELETE', '/tunnels/figma')).status).toBe(404);
     await expect(relay.link('figma')).rejects.toThrow('the operator');
   });
 
   it.each(['soon', '', '8d', '-1s'])('refuses ?for=%s and ends nothing', async (time) => {
-    const relay = await startTestRelay({ adminPort: 0 });
+    const relay = await startTestRelay();
     await relay.link('figma');
-    expect((await admin(relay.adminUrl, 'DELETE', `/tunnels/figma?for=${time}`)).status).toBe(400);
+    expect((await admin(relay.adminSocket, 'DELETE', `/tunnels/figma?for=${time}`)).status).toBe(400);
     expect((await tunnelsOf(relay)).tunnels).toHaveLength(1);
   });
 
-  it.each([
-    ['a page that a browser shows', { origin: 'http://evil.example' }],
-    ['a page of the endpoint itself', { origin: 'http://localhost' }],
-    ['another name of this machine', { host: 'evil.example' }],
-  ])('is refused to %s', async (_who, headers) => {
+  it.each(['90', '5000'])('says how to write ?for=%s', async (time) => {
+    const relay = await startTestRelay();
+    const { status, text } = await admin(relay.adminSocket, 'DELETE', `/tunnels/figma?for=${time}`);
+    expect([status, text]).toEqual([400, expect.stringContaining(`write ${time}s for seconds`)]);
+  });
+});
+
+describe('the admin port, which every user of the machine reaches', () => {
+  it('ends no tunnel, and tells none', async () => {
     const relay = await startTestRelay({ adminPort: 0 });
-    await relay.link('figma');
-    expect((await admin(relay.adminUrl, 'DELETE', '/tunnels/figma', headers)).status).toBe(403);
-    expect((await tunnelsOf(relay)).tunnels).toHaveLength(1);
+    const link = await relay.link('figma-of-alice');
+    const asked = [
+      await admin(relay.adminUrl, 'DELETE', '/tunnels/figma-of-alice'),
+      await admin(relay.adminUrl, 'DELETE', '/tunnels/figma-of-alice?for=1h'),
+      await admin(relay.adminUrl, 'GET', '/tunnels'),
+      await admin(relay.adminUrl, 'GET', '/readyz'),
+    ];
+    expect(asked.map(({ status }) => status)).toEqual([403, 403, 403, 200]);
+    expect(asked[0]?.text).toContain('--admin-socket');
+    expect(asked.map(({ text }) => text).join()).not.toMatch(/figma|tunnel\.test/);
+    expect((await tunnelsOf(relay)).tunnels).toMatchObject([{ name: 'figma-of-alice' }]);
+    await link.close();
+  });
+
+  it('answers under loopback names alone', async () => {
+    const relay = await startTestRelay({ adminPort: 0 });
+    const asked = async (host: string) => (await admin(relay.adminUrl, 'GET', '/readyz', { host })).status;
+    expect([await asked('localhost'), await asked('[::1]:8081'), await asked('127.0.0.1.nip.io')]).toEqual([
+      200, 200, 403,
+    ]);
   });
 });
 
@@ -186,6 +177,47 @@ describe('a name that is refused for a time', () => {
     const answer = await authorize({ name: '', token: 't' });
     const offer = answer.ok ? undefined : answer.offer;
     expect([offer?.pick('figma').ok, offer?.pick('other').ok]).toEqual([false, true]);
+  });
+});
+
+describe('the admin endpoint of the relay before', () => {
+  it('is taken over when that relay is gone, and the tunnels are served meanwhile', async () => {
+    const before = await startTestRelay({ adminPort: 0, drainMs: 60_000 });
+    const held: Exchange[] = [];
+    await before.link('figma', { accept: (exchange) => void held.push(exchange) });
+    const slow = before.ask('figma.tunnel.test', '/');
+    await waitFor(() => held.length === 1);
+    const stopped = before.stop();
+    const { port, adminSocket } = before;
+    const adminPort = Number(before.adminUrl?.port);
+    const successor = await startTestRelay({ port, adminPort, adminSocket });
+    await successor.link('notes');
+    expect((await successor.ask('notes.tunnel.test', '/')).status).toBe(200);
+    expect((await admin(before.adminUrl, 'GET', '/readyz')).status).toBe(503);
+    sayWho(held[0] as Exchange);
+    expect((await slow).status).toBe(200);
+    await stopped;
+    for (const place of [successor.adminUrl, adminSocket]) {
+      await expect.poll(async () => (await admin(place, 'GET', '/readyz')).status).toBe(200);
+    }
+    expect((await tunnelsOf(successor)).tunnels).toMatchObject([{ name: 'notes' }]);
+    expect(successor.logged().filter(({ msg }) => msg === 'admin endpoint taken over')).toHaveLength(2);
+  });
+
+  it('is waited for no longer than the successor itself lives', async () => {
+    const before = await startTestRelay({ adminPort: 0, drainMs: 60_000 });
+    const held: Exchange[] = [];
+    await before.link('figma', { accept: (exchange) => void held.push(exchange) });
+    void before.ask('figma.tunnel.test', '/').catch(() => {});
+    await waitFor(() => held.length === 1);
+    const stopped = before.stop();
+    const { port } = before;
+    const successor = await startTestRelay({ port, adminPort: Number(before.adminUrl?.port) });
+    await successor.stop();
+    // That of the first is its own to the end.
+    expect((await admin(before.adminUrl, 'GET', '/readyz')).status).toBe(503);
+    held[0]?.abort('enough');
+    await stopped;
   });
 });
 

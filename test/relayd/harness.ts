@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { BlockList } from 'node:net';
+import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Exchange } from '../../src/core/exchange.ts';
@@ -10,6 +11,7 @@ import { openRelayLink, type RelayLink, type RelayLinkOptions } from '../../src/
 import type { RelaySettings } from '../../src/relayd/settings.ts';
 import { startRelay } from '../../src/relayd/start-relay.ts';
 import { quiet } from '../helpers/quiet.ts';
+import { tempFolder } from '../helpers/temp-folder.ts';
 
 export interface Answer {
   readonly status: number;
@@ -20,6 +22,8 @@ export interface Answer {
 export interface RelayUnderTest {
   readonly port: number;
   readonly adminUrl: URL | undefined;
+  /** Tunnels are told and ended here alone. */
+  readonly adminSocket: string;
   /** Everything logged so far, parsed. */
   logged(): readonly Record<string, unknown>[];
   link(name: string, options?: Partial<RelayLinkOptions>): Promise<RelayLink>;
@@ -45,6 +49,7 @@ export async function startTestRelay(settings: Partial<RelaySettings> = {}): Pro
     proxyProtocol: false,
     mcpTunnelAgents: true,
     adminPort: undefined,
+    adminSocket: join(tempFolder(), 'admin.sock'),
     limits: { requestsPerAddress: 0, requestsPerTunnel: 0, connectionsPerAddress: 256 },
     drainMs: 2_000,
     returnsMs: 0,
@@ -65,6 +70,7 @@ export async function startTestRelay(settings: Partial<RelaySettings> = {}): Pro
   return {
     port: relay.port,
     adminUrl: relay.adminUrl,
+    adminSocket: all.adminSocket as string,
     logged: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
     async link(name, options = {}) {
       const link = await openRelayLink({
@@ -85,6 +91,37 @@ export async function startTestRelay(settings: Partial<RelaySettings> = {}): Pro
     reload: (next) => relay.reload({ ...all, ...next }),
     stop,
   };
+}
+
+export interface Told {
+  readonly status: number;
+  readonly text: string;
+  readonly body: Record<string, unknown>;
+}
+
+/** Asks an admin endpoint, by its port or its socket. Unlike `fetch`, with any header. */
+export function admin(
+  at: URL | string | undefined,
+  method: string,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Told> {
+  const where =
+    typeof at === 'string' ? { socketPath: at } : { host: '127.0.0.1', port: Number(at?.port ?? 0) };
+  return new Promise((resolve, reject) => {
+    const options = { ...where, method, path, agent: false, headers: { host: 'localhost', ...headers } };
+    const request = httpRequest(options, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.on('end', () => {
+        const json = response.headers['content-type']?.includes('json') === true;
+        resolve({ status: response.statusCode ?? 0, text, body: json ? JSON.parse(text) : {} });
+      });
+    });
+    request.on('error', reject).end();
+  });
 }
 
 /** Answers with what reached the agent. */

@@ -4,23 +4,21 @@ import { parseGrants } from '../../src/relayd/static-tokens.ts';
 import { registerOldClient } from '../helpers/mcp-tunnel/old-client.ts';
 import { startClientP1 } from '../helpers/mcp-tunnel/old-client-p1.ts';
 import { startLocal } from '../relay/mcp-tunnel/edge/agents-harness.ts';
-import { startTestRelay } from './harness.ts';
+import { admin, startTestRelay } from './harness.ts';
 
 const grants = () => parseGrants('a-token-of-an-agent:myapp,other,third', 'test');
 const TOKEN = 'a-token-of-an-agent';
 
 describe('a relay that took the place of mcp-tunnel', () => {
   it('says to its operator which tunnels are open to whoever calls', async () => {
-    const relay = await startTestRelay({ auth: { kind: 'static', grants }, adminPort: 0 });
+    const relay = await startTestRelay({ auth: { kind: 'static', grants } });
     const local = await startLocal((_request, response) => response.end('hello'));
     const to = { relay: `http://127.0.0.1:${relay.port}`, token: TOKEN, localPort: local.port };
     await startClientP1({ ...to, subdomain: 'myapp' });
     await relay.link('other', { access: { tokens: [], query: false, preflight: false } });
     await relay.link('third');
     expect((await relay.ask('myapp.tunnel.test', '/')).text).toBe('hello');
-    const { tunnels } = (await (await fetch(new URL('/tunnels', relay.adminUrl))).json()) as {
-      tunnels: Record<string, unknown>[];
-    };
+    const { tunnels } = (await admin(relay.adminSocket, 'GET', '/tunnels')).body;
     expect(tunnels).toMatchObject([
       { name: 'myapp', dialect: 'mcp-tunnel 0.1', access: 'open' },
       { name: 'other', dialect: 'tunneld', access: 'token' },

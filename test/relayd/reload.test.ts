@@ -12,7 +12,7 @@ import { parseGrants } from '../../src/relayd/static-tokens.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
-import { type RelayUnderTest, sayWho, startTestRelay } from './harness.ts';
+import { admin, type RelayUnderTest, sayWho, startTestRelay } from './harness.ts';
 
 const POLL = { timeout: 20_000 };
 const ALICE = { token: new Secret('alice-token') };
@@ -39,8 +39,8 @@ function tokensOf(text: string): RelayAuth {
   return { kind: 'static', grants: () => parseGrants(text, 'test') };
 }
 
-async function admin(relay: RelayUnderTest, path: string): Promise<string> {
-  return (await fetch(new URL(path, relay.adminUrl))).text();
+async function read(relay: RelayUnderTest, path: string): Promise<string> {
+  return (await admin(relay.adminSocket, 'GET', path)).text;
 }
 
 const statusOf = async (relay: RelayUnderTest, name: string) =>
@@ -84,40 +84,40 @@ describe('a token that is taken out of its file', () => {
 describe('a token file that cannot be read', () => {
   it('leaves the tokens before in force, and is said in log, readiness and metrics until it can', async () => {
     const { auth, write, file } = tokenFile('alice-token:alice');
-    const relay = await startTestRelay({ auth, adminPort: 0 });
+    const relay = await startTestRelay({ auth });
     await relay.link('alice', ALICE);
     rmSync(file);
     const problems = () =>
       relay.logged().filter(({ level, msg }) => level === 'error' && msg === 'tokens not read again');
     await expect.poll(problems, POLL).toHaveLength(1);
     expect(await statusOf(relay, 'alice')).toBe(200);
-    expect(JSON.parse(await admin(relay, '/readyz'))).toMatchObject({
+    expect(JSON.parse(await read(relay, '/readyz'))).toMatchObject({
       ready: true,
       problems: { tokens: expect.stringContaining('ENOENT') },
     });
-    expect(await admin(relay, '/metrics')).toContain('tunneld_relay_stale{what="tokens"} 1');
+    expect(await read(relay, '/metrics')).toContain('tunneld_relay_stale{what="tokens"} 1');
     await relay.link('alice', ALICE);
     expect(problems()).toHaveLength(1);
     write('alice-token:alice');
-    await expect.poll(() => admin(relay, '/readyz'), POLL).toContain('"problems":{}');
-    expect(await admin(relay, '/metrics')).toContain('tunneld_relay_stale{what="tokens"} 0');
+    await expect.poll(() => read(relay, '/readyz'), POLL).toContain('"problems":{}');
+    expect(await read(relay, '/metrics')).toContain('tunneld_relay_stale{what="tokens"} 0');
   });
 
   it('that is empty, as it is while it is written in place, ends no tunnel', async () => {
     const { auth, write } = tokenFile('alice-token:alice');
-    const relay = await startTestRelay({ auth, adminPort: 0 });
+    const relay = await startTestRelay({ auth });
     await relay.link('alice', ALICE);
     write('');
-    await expect.poll(() => admin(relay, '/readyz'), POLL).toContain('list of tokens is empty');
+    await expect.poll(() => read(relay, '/readyz'), POLL).toContain('list of tokens is empty');
     expect(await statusOf(relay, 'alice')).toBe(200);
   });
 
   it('with a mistake in it is said without the token', async () => {
     const { auth, write } = tokenFile('alice-token:alice');
-    const relay = await startTestRelay({ auth, adminPort: 0 });
+    const relay = await startTestRelay({ auth });
     write('hush-hush');
-    await expect.poll(() => admin(relay, '/readyz'), POLL).toContain('is not TOKEN:NAME');
-    expect(JSON.stringify(relay.logged()) + (await admin(relay, '/readyz'))).not.toContain('hush');
+    await expect.poll(() => read(relay, '/readyz'), POLL).toContain('is not TOKEN:NAME');
+    expect(JSON.stringify(relay.logged()) + (await read(relay, '/readyz'))).not.toContain('hush');
   });
 });
 
@@ -125,16 +125,14 @@ describe('a reload', () => {
   const limits = { requestsPerAddress: 0, requestsPerTunnel: 0, connectionsPerAddress: 256 };
 
   it('applies limits and proxies without losing a link', async () => {
-    const relay = await startTestRelay({ adminPort: 0 });
+    const relay = await startTestRelay();
     await relay.link('figma');
-    const linkId = async () => /"link":"([^"]+)"/.exec(await admin(relay, '/tunnels'))?.[1];
+    const linkId = async () => /"link":"([^"]+)"/.exec(await read(relay, '/tunnels'))?.[1];
     const before = await linkId();
     expect(before).toBeDefined();
     const trustedProxies = new BlockList();
     trustedProxies.addAddress('127.0.0.1');
-    expect(
-      relay.reload({ adminPort: 0, limits: { ...limits, requestsPerAddress: 1 }, trustedProxies }),
-    ).toEqual([]);
+    expect(relay.reload({ limits: { ...limits, requestsPerAddress: 1 }, trustedProxies })).toEqual([]);
     const told = { 'x-forwarded-for': '192.0.2.7' };
     const answers = [];
     for (let count = 0; count < 3; count++) answers.push(await relay.ask('figma.tunnel.test', '/', told));

@@ -9,7 +9,7 @@ interface Readiness {
   readonly reasons: readonly { name: string; state: string; why: string; fix: string }[];
 }
 
-it('/readyz, `tunneld ready` and `tunneld status` give the same reasons in the same words', async () => {
+it('/readyz, `tunneld ready` and `tunneld status` agree, in the same words', async () => {
   await using home = await Tunneld.create();
   await using server = await startDualEra();
   await using noServer = await listen((_, response) => response.writeHead(404).end());
@@ -43,11 +43,13 @@ it('/readyz, `tunneld ready` and `tunneld status` give the same reasons in the s
   const asked = async (name?: string) => {
     const [words, query] = name === undefined ? [[], ''] : [[name], `?tunnel=${name}`];
     const response = await fetch(`${healthUrl}/readyz${query}`);
-    const { ready, reasons } = (await response.json()) as Readiness;
-    expect(response.status).toBe(ready ? 200 : 503);
+    const answer = (await response.json()) as { ready: boolean; reasons: readonly { state: string }[] };
+    expect(response.status).toBe(answer.ready ? 200 : 503);
     const { code, stdout } = await home.spawn(['ready', ...words, '--json']);
+    const { ready, reasons } = JSON.parse(stdout) as Readiness;
     expect(code).toBe(ready ? 0 : 1);
-    expect(JSON.parse(stdout)).toEqual({ ready, reasons });
+    // Whoever may not open the control socket hears the states alone.
+    expect(answer).toEqual({ ready, reasons: reasons.map(({ state }) => ({ state })) });
     return reasons;
   };
   // A tunnel that tries again is now in this state and now in that one: until all answer for one moment.

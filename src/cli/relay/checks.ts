@@ -1,11 +1,11 @@
 import { X509Certificate } from 'node:crypto';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
-import http from 'node:http';
 import net from 'node:net';
 import { dirname } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
 import { askProvider } from '../../relayd/authorizers.ts';
+import { isRunningRelay } from '../../relayd/predecessor.ts';
 import type { RelayAuth, RelaySettings } from '../../relayd/settings.ts';
 import { canMatch } from '../../relayd/static-tokens.ts';
 import { readTls } from '../../relayd/tls-files.ts';
@@ -179,20 +179,7 @@ function refusalOf(host: string, port: number): Promise<string | undefined> {
 }
 
 /** One that runs already is asked for what only a relay tells. */
-function relayAnswers({ adminPort, adminSocket }: RelaySettings): Promise<boolean> {
-  const where =
-    adminSocket === undefined ? { host: '127.0.0.1', port: adminPort } : { socketPath: adminSocket };
-  if (adminSocket === undefined && adminPort === undefined) return Promise.resolve(false);
-  return new Promise((resolve) => {
-    const options = { ...where, path: '/tunnels', headers: { host: 'localhost' }, timeout: 2_000 };
-    const request = http.get(options, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => {
-        text += chunk;
-      });
-      response.on('end', () => resolve(text.startsWith('{"tunnels":[')));
-    });
-    request.on('timeout', () => request.destroy());
-    request.on('error', () => resolve(false));
-  });
+async function relayAnswers({ adminPort, adminSocket }: RelaySettings): Promise<boolean> {
+  if (adminSocket !== undefined && (await isRunningRelay({ socketPath: adminSocket }))) return true;
+  return adminPort !== undefined && isRunningRelay({ port: adminPort });
 }

@@ -88,12 +88,12 @@ export const RELAY_SETTINGS = {
   'admin-port': {
     ...whole(8_081, 65_535),
     value: 'port',
-    summary: 'Loopback port of /healthz, /readyz, /metrics, /tunnels; default: 8081, 0: none',
+    summary: 'Loopback port of /healthz, /readyz and /metrics; default: 8081, 0: none',
   },
   'admin-socket': {
     ...text,
     value: 'path',
-    summary: 'The same on a Unix socket that only this user may open',
+    summary: 'The same and /tunnels, which ends tunnels, on a Unix socket for this user alone',
   },
   'log-sample': {
     ...share(1),
