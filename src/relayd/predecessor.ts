@@ -72,7 +72,7 @@ export async function takeOver<T>(
 }
 
 /** It answers as a relay does that drains. */
-export async function isEndingRelay(place: Place): Promise<boolean> {
+async function isEndingRelay(place: Place): Promise<boolean> {
   const { status, body } = await readiness(place);
   return status === 503 && isRelay(body) && Reflect.get(body, 'ready') === false;
 }
