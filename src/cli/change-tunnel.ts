@@ -34,5 +34,7 @@ export async function changeTunnel(
     io.out(`${io.paint.bold(name)} ${what}, and ${when}`);
     for (const line of changeLines(changes)) io.out(line);
   }
-  return settled === undefined ? ExitCode.ok : reportUnsettled([...settled.values()], waitMs ?? 0, io);
+  return settled === undefined
+    ? ExitCode.ok
+    : reportUnsettled([...settled.values()], waitMs ?? 0, io, args.flag('json'));
 }

@@ -38,6 +38,13 @@ export function asksForHelp(words: readonly string[]): boolean {
   return words.slice(0, end === -1 ? undefined : end).some((word) => word === '--help' || word === '-h');
 }
 
+/** Whether a script reads the answer: it reads a failure as JSON too. An option before the verb says nothing. */
+export function asksForJson(words: readonly string[]): boolean {
+  if (words[0]?.startsWith('-') !== false) return false;
+  const end = words.indexOf('--');
+  return words.slice(0, end === -1 ? undefined : end).includes('--json');
+}
+
 /** The line `--help` starts with. */
 export function usageOf(command: Command): string {
   const positionals = command.positionals.map(({ name, required, rest }) => {
@@ -67,7 +74,22 @@ function parseArgsOptions(options: Command['options']) {
   );
 }
 
+/** An option stands where the value of another one belongs. */
+export class ValueMissing extends TunneldError {
+  /** The word that stands there. */
+  readonly instead: string;
+
+  constructor({ name }: Pick<Command, 'name'>, option: OptionToken, instead: string) {
+    // The short form has no `=`.
+    const spelled = `--${option.name}=${instead}`;
+    const message = `${option.rawName} needs a value, but "${instead}" follows (write ${spelled} if it is the value)`;
+    super('USAGE', message, { remedy: `\`tunneld ${name} --help\` shows how it is used.` });
+    this.instead = instead;
+  }
+}
+
 interface OptionToken {
+  readonly name: string;
   readonly rawName: string;
   readonly value: string | undefined;
   readonly inlineValue: boolean | undefined;
@@ -83,10 +105,7 @@ function checkedValue(command: Command, option: Option, token: OptionToken): str
     throw usage(command, `${rawName} needs a value: ${rawName} <${option.value}>`);
   // `--port --json` is a forgotten value far more often than a value that starts with a dash.
   if (inlineValue !== true && value.startsWith('-')) {
-    throw usage(
-      command,
-      `${rawName} needs a value, but "${value}" follows (write ${rawName}=${value} if it is the value)`,
-    );
+    throw new ValueMissing(command, token, value);
   }
   return value;
 }

@@ -4,18 +4,22 @@ import type { LegReport, TunnelStatus } from '../core/status.ts';
 import { ExitCode } from './command.ts';
 import type { CliIo } from './io.ts';
 import { describeFailure } from './render/failure.ts';
+import { failureLine } from './render/failure-json.ts';
 import type { Settled } from './settle.ts';
 
 /**
  * Says of every tunnel that does not serve which leg failed, why, and what to do.
  *
+ * @param json as one line of JSON each: standard output has the answer of the verb
  * @returns the exit code: that of the first one, or 0 when all serve
  */
-export function reportUnsettled(all: readonly Settled[], waitMs: number, io: CliIo): number {
+export function reportUnsettled(all: readonly Settled[], waitMs: number, io: CliIo, json = false): number {
   const failures = all.flatMap((settled) =>
-    settled.outcome === 'serving' ? [] : [describeFailure(failureOf(settled, waitMs))],
+    settled.outcome === 'serving' ? [] : [failureOf(settled, waitMs)],
   );
-  for (const line of failures.flatMap(({ lines }) => lines)) io.err(line);
+  for (const failure of failures) {
+    for (const line of json ? [failureLine(failure)] : describeFailure(failure).lines) io.err(line);
+  }
   return failures[0]?.exitCode ?? ExitCode.ok;
 }
 

@@ -1,16 +1,27 @@
 import { TunneldError } from '../core/errors.ts';
 import { type Command, Interrupted } from './command.ts';
 import type { CliIo } from './io.ts';
-import { asksForHelp, parseCommandLine } from './parse.ts';
+import { asksForHelp, asksForJson, parseCommandLine, ValueMissing } from './parse.ts';
 import { resolveVerb, verbsOf } from './resolve-verb.ts';
 import { ALIASES, VERBS } from './verbs.ts';
 
 /** Runs one command line and returns the process exit code. Never rejects. */
 export async function run(words: readonly string[], io: CliIo): Promise<number> {
+  let printed = false;
+  const out = (line: string) => {
+    printed = true;
+    io.out(line);
+  };
   try {
-    return await dispatch(words, io);
+    return await dispatch(words, { ...io, out });
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode;
+    if (asksForJson(words) && !(error instanceof ValueMissing && error.instead === '--json')) {
+      const { exitCodeOf, failureLine } = await import('./render/failure-json.ts');
+      // Behind an answer of its own it would make two documents of one.
+      (printed ? io.err : io.out)(failureLine(error));
+      return exitCodeOf(error);
+    }
     // What a right command line does not need, it does not load: here and in the files below.
     const { describeFailure } = await import('./render/failure.ts');
     const { lines, exitCode } = describeFailure(error);

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { TunneldError } from '../core/errors.ts';
+import { type KeyMistake, TunneldError } from '../core/errors.ts';
 import { holdsLiteralSecret } from './config-secrets.ts';
 import { applyEnvironment, environmentMistakes } from './environment.ts';
-import { type Mistake, mistakesOf } from './mistakes.ts';
+import { mistakesOf } from './mistakes.ts';
 import type { Environment } from './paths.ts';
 import { closeFile, reasonOf } from './private-files.ts';
 import { type Config, configSchema } from './schema.ts';
@@ -38,17 +38,17 @@ export function parseConfig(text: string, file: string, env: Environment): Confi
 
 function configOf(source: YamlText, file: string, env: Environment): Config {
   // What is not YAML has no keys to complain about.
-  const result = source.complaints.length > 0 ? undefined : configSchema.safeParse(source.value ?? {});
+  const result = !source.readable ? undefined : configSchema.safeParse(source.value ?? {});
   const mistakes = result?.error === undefined ? [] : mistakesOf(result.error);
   const inFile = [
-    ...source.complaints,
-    ...mistakes.map((mistake) => ({ offset: source.offsetOf(mistake.path), text: sentence(mistake) })),
+    ...source.complaints.map(({ offset, text }) => ({ offset, key: '', what: text })),
+    ...mistakes.map(({ path, what }) => ({ offset: source.offsetOf(path), key: path.join('.'), what })),
   ].sort((a, b) => a.offset - b.offset);
-  const lines = [
-    ...inFile.map((complaint) => `${file}:${source.place(complaint.offset)} ${complaint.text}`),
-    ...environmentMistakes(env).map((mistake) => `environment ${sentence(mistake)}`),
+  const found: readonly KeyMistake[] = [
+    ...inFile.map(({ offset, key, what }) => ({ key, what, place: source.place(offset) })),
+    ...environmentMistakes(env).map(({ path, what }) => ({ key: path.join('.'), what, place: ENVIRONMENT })),
   ];
-  if (result?.data === undefined || lines.length > 0) throw invalid(file, lines);
+  if (result?.data === undefined || found.length > 0) throw invalidConfig(file, found);
   return applyEnvironment(result.data, env);
 }
 
@@ -64,13 +64,20 @@ async function readText(file: string, optional: boolean): Promise<string> {
   }
 }
 
-function invalid(file: string, lines: readonly string[]): TunneldError {
+/** All mistakes of a config file as one error: `file:line:column key: what`, one a line. */
+export function invalidConfig(file: string, mistakes: readonly KeyMistake[]): TunneldError {
+  const lines = mistakes.map(({ key, what, place }) => {
+    const where = place === undefined || place === ENVIRONMENT ? place : `${file}:${place}`;
+    return [where, key === '' ? what : `${key}: ${what}`].filter((part) => part !== undefined).join(' ');
+  });
   const [first = `${file} is not valid`] = lines;
-  if (lines.length <= 1) return new TunneldError('CONFIG_INVALID', first);
   const list = lines.map((line) => `  ${line}`).join('\n');
-  return new TunneldError('CONFIG_INVALID', `${file} has ${lines.length} mistakes:\n${list}`);
+  const message = lines.length <= 1 ? first : `${file} has ${lines.length} mistakes:\n${list}`;
+  return new TunneldError('CONFIG_INVALID', message, {
+    mistakes,
+    remedy: `Correct what is listed, then run \`tunneld config check --config ${file}\`.`,
+  });
 }
 
-function sentence({ path, what }: Mistake): string {
-  return path.length === 0 ? what : `${path.join('.')}: ${what}`;
-}
+/** In place of a line and column: the mistake is in a variable. */
+const ENVIRONMENT = 'environment';

@@ -116,6 +116,9 @@ const relaySchema = z.strictObject({
 /** Runs a rule over the whole tunnel even when single keys have mistakes: all are reported at once. */
 const always = { when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null };
 
+/** Those that exist. Each has the settings below the key of its name. */
+export const PROVIDERS = ['relay', 'pinggy', 'ngrok'] as const;
+
 export const tunnelSchema = z
   .strictObject({
     port: port.optional().describe('Port of the local MCP server on 127.0.0.1. Either this or `url`.'),
@@ -176,7 +179,7 @@ export const tunnelSchema = z
     message: 'The server is not on this machine; `allowRemoteUpstream: true` allows that',
   })
   .superRefine((tunnel, context) => {
-    for (const kind of ['relay', 'pinggy', 'ngrok'] as const) {
+    for (const kind of PROVIDERS) {
       if (tunnel[kind] === undefined || (tunnel.provider ?? 'relay') === kind) continue;
       const message = `This has an effect only with \`provider: ${kind}\``;
       context.addIssue({ code: 'custom', path: [kind], message });

@@ -5,12 +5,16 @@ export interface Complaint {
   /** Characters from the start of the text. */
   readonly offset: number;
   readonly text: string;
+  /** Nothing more can be said of a text with it. */
+  readonly fatal?: boolean;
 }
 
 /** A YAML text that still knows where each of its keys was written. */
 export class YamlText {
   /** Plain data; null when the text is empty or not YAML. */
   readonly value: unknown;
+  /** Its keys can be looked at, whatever is wrong with it otherwise. */
+  readonly readable: boolean;
   /** What is wrong with it as YAML. */
   readonly complaints: readonly Complaint[];
   readonly #root: Node | null;
@@ -20,15 +24,19 @@ export class YamlText {
     const document = parseDocument(text, { lineCounter: this.#lines, uniqueKeys: true });
     const complaints = [...document.errors, ...document.warnings].map((error) => complaintOf(error, text));
     let value: unknown = null;
-    if (complaints.length === 0) {
+    // A key that is there twice is a mistake, and hides no other one.
+    const readable = [...document.errors, ...document.warnings].every(({ code }) => code === 'DUPLICATE_KEY');
+    if (readable) {
       try {
         value = document.toJS();
       } catch (cause) {
         // Aliases that multiply without end are found only here.
-        complaints.push({ offset: 0, text: cause instanceof Error ? cause.message : String(cause) });
+        const text = cause instanceof Error ? cause.message : String(cause);
+        complaints.push({ offset: 0, text, fatal: true });
       }
     }
     this.#root = document.contents;
+    this.readable = readable && complaints.every(({ fatal }) => fatal !== true);
     this.value = value;
     this.complaints = complaints;
   }
@@ -59,7 +67,8 @@ function entryOf(node: unknown, segment: string): { start?: number | undefined; 
     return { start: item?.range?.[0], value: item };
   }
   if (!isMap<Node>(node)) return {};
-  const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === segment);
+  // Of a key that is there twice, the last one counts.
+  const pair = node.items.findLast(({ key }) => isScalar(key) && String(key.value) === segment);
   return { start: pair?.key.range?.[0], value: pair?.value };
 }
 

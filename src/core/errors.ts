@@ -18,7 +18,7 @@ export const ERROR_CATALOGUE = {
     retryable: false,
     exitCode: 2,
     summary: 'The configuration has mistakes; nothing of it was applied.',
-    remedy: 'Fix the listed keys, then run `tunneld config check`.',
+    remedy: 'Correct what is listed; `tunneld config check` looks at the file again.',
   },
   NAME_INVALID: {
     retryable: false,
@@ -428,6 +428,8 @@ export interface KeyMistake {
   /** As in the config file, below the tunnel: `access.origins.0`; empty when it is about the whole. */
   readonly key: string;
   readonly what: string;
+  /** Where it is in the file, `line:column` counted from 1; `environment` for a variable. */
+  readonly place?: string;
 }
 
 export interface TunneldErrorOptions extends ErrorOptions {

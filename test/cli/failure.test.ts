@@ -11,7 +11,7 @@ it('says what happened, why, what to do and where to read more', () => {
     'tunneld: DAEMON_UNREACHABLE: Nobody answers',
     '  cause   connect ENOENT /run/tunneld.sock',
     '  fix     Start it with `tunneld daemon start`, or bring a tunnel up with `tunneld up`.',
-    '  more    docs/errors.md#daemon_unreachable',
+    '  more    tunneld help DAEMON_UNREACHABLE',
   ]);
   expect(exitCode).toBe(4);
 });

@@ -163,7 +163,7 @@ it('stops waiting when nothing answers at the port, keeps the tunnel and says wh
     '  cause   the cause of server-down',
     '          local leg: refused: connect ECONNREFUSED 127.0.0.1:3845',
     '  fix     the remedy of server-down',
-    '  more    docs/errors.md#tunnel_unhealthy',
+    '  more    tunneld help TUNNEL_UNHEALTHY',
   ]);
 });
 

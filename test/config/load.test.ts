@@ -92,6 +92,14 @@ describe('a configuration file', () => {
     expect(complaints[0]).toMatch(expected);
   });
 
+  it('finds the other mistakes of a file with a key that is there twice', async () => {
+    expect(await complaintsAbout('daemon:\n  relayPort: 1\n  relayPort: x\n  helthPort: 2\n')).toEqual([
+      '3:3 relayPort: The key is there twice',
+      '3:3 daemon.relayPort: Expected a whole number',
+      '4:3 daemon.helthPort: Unknown key; did you mean "healthPort"?',
+    ]);
+  });
+
   it('refuses aliases that multiply without end', async () => {
     const rows = ['a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]'];
     for (let row = 0; row < 8; row += 1) {

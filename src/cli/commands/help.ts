@@ -1,4 +1,5 @@
 import { type Command, ExitCode, type VerbTable } from '../command.ts';
+import { topicLines } from '../help-topics.ts';
 import { commandHelp, groupHelp, overview } from '../render/help.ts';
 import { resolveVerb, verbsOf } from '../resolve-verb.ts';
 
@@ -6,12 +7,16 @@ import { resolveVerb, verbsOf } from '../resolve-verb.ts';
 export function helpFor(table: VerbTable): Command {
   return {
     name: 'help',
-    summary: 'Explain a verb, or list all of them',
-    positionals: [{ name: 'verb', required: false, rest: true }],
+    summary: 'Explain a verb or an error, or list all verbs',
+    positionals: [{ name: 'verb or code', required: false, rest: true }],
     options: {},
     examples: [
       ['tunneld help', 'Lists every verb.'],
       ['tunneld help token rotate', 'Explains one.'],
+      [
+        'tunneld help RELAY_NAME_TAKEN',
+        'What an error means and what to do; a reason of the gateway (no-token) as well.',
+      ],
     ],
 
     async run({ positionals }, io) {
@@ -24,6 +29,9 @@ export function helpFor(table: VerbTable): Command {
 /** @throws {TunneldError} `USAGE` when no verb is called that */
 async function helpLines(words: readonly string[], table: VerbTable): Promise<readonly string[]> {
   const { verbs, aliases } = table;
+  const [word = ''] = words;
+  const topic = words.length === 1 ? await topicLines(word, verbs) : undefined;
+  if (topic !== undefined) return topic;
   if (words.length === 0) return overview(await load(Object.keys(verbs), verbs), aliases);
   const resolved = await resolveVerb(words, table);
   if ('group' in resolved)

@@ -41,7 +41,9 @@ export const restart: Command = {
     );
     if (args.flag('json')) io.out(printableJson(statuses, 2));
     else for (const status of statuses) io.out(`${status.name} is ${stateWord(status)}`);
-    return settled === undefined ? ExitCode.ok : reportUnsettled([...settled.values()], waitMs ?? 0, io);
+    return settled === undefined
+      ? ExitCode.ok
+      : reportUnsettled([...settled.values()], waitMs ?? 0, io, args.flag('json'));
   },
 };
 

@@ -60,7 +60,9 @@ export const up: Command = {
       if (arrivals.length === 0)
         io.err('No tunnel is known yet. Bring one up: `tunneld up <name> --port <port>`.');
     }
-    return settled === undefined ? ExitCode.ok : reportUnsettled([...settled.values()], waitMs ?? 0, io);
+    return settled === undefined
+      ? ExitCode.ok
+      : reportUnsettled([...settled.values()], waitMs ?? 0, io, args.flag('json'));
   },
 };
 

@@ -1,6 +1,5 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import net from 'node:net';
 import { dirname } from 'node:path';
 import type { Paths } from '../../config/paths.ts';
 import { reasonOf } from '../../config/private-files.ts';
@@ -11,6 +10,7 @@ import { VERSION } from '../../core/version.ts';
 import { installedScope } from '../../service/installed.ts';
 import type { CliIo } from '../io.ts';
 import { bad, type Check, type Outcome, ok, skipped, warn } from './check.ts';
+import { isFree } from './is-free.ts';
 
 const OLDEST_NODE = [20, 19] as const;
 
@@ -169,14 +169,6 @@ async function daemon({ daemon: info, silence, paths }: MachineFacts): Promise<O
   }
   if (silence !== undefined) return bad(silence.message, silence.remedy);
   return ok(`version ${info.version}, pid ${info.pid}, since ${info.startedAt}`);
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = net.createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }
 
 /** The folder itself, or the nearest one above it that exists. */

@@ -18,7 +18,7 @@ export function describeFailure(error: unknown): Failure {
     ...rest.map((line) => `  ${line.trimStart()}`),
     ...causeLines(error),
     `  fix     ${printable(error.remedy)}`,
-    `  more    docs/errors.md#${error.code.toLowerCase()}`,
+    `  more    tunneld help ${error.code}`,
   ];
   return { lines, exitCode: error.exitCode };
 }
