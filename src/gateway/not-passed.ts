@@ -1,27 +1,32 @@
 import { OUR_PREFIX } from '../core/markers.ts';
 import type { Carrier } from '../http1/carriers.ts';
-import { FORWARDING_HEADERS } from '../http1/forwarding-headers.ts';
+import { FORWARDING_HEADERS, FORWARDING_PREFIXES } from '../http1/forwarding-headers.ts';
 import { NameSet } from '../http1/name-set.ts';
 import { LINK_HEADERS } from './answer-links.ts';
 import { CORS_HEADERS } from './cors.ts';
 
-/** Means nothing to any server, and may hold the token, so all of ours goes. */
-const ALWAYS_DROPPED = [...FORWARDING_HEADERS, 'host', 'origin'];
+/** Words about the caller that anybody could have made up, and ours, which may hold the token. */
+function withFalseWords(names: readonly string[]): NameSet {
+  return new NameSet(
+    [...FORWARDING_HEADERS, 'host', 'origin', ...names],
+    [...FORWARDING_PREFIXES, OUR_PREFIX],
+  );
+}
 
 /** By carrier: the one that held the token goes, the others may be the server's own. */
 export const NOT_FOR_THE_SERVER: Readonly<Record<Carrier, NameSet>> = {
-  header: new NameSet(ALWAYS_DROPPED, OUR_PREFIX),
-  'api-key': new NameSet([...ALWAYS_DROPPED, 'x-api-key'], OUR_PREFIX),
-  bearer: new NameSet([...ALWAYS_DROPPED, 'authorization'], OUR_PREFIX),
+  header: withFalseWords([]),
+  'api-key': withFalseWords(['x-api-key']),
+  bearer: withFalseWords(['authorization']),
   // A page's own URL holds the token then.
-  path: new NameSet([...ALWAYS_DROPPED, 'referer'], OUR_PREFIX),
-  query: new NameSet([...ALWAYS_DROPPED, 'referer'], OUR_PREFIX),
+  path: withFalseWords(['referer']),
+  query: withFalseWords(['referer']),
 };
 
-const FROM_ANYBODY = new NameSet([], OUR_PREFIX);
-const WITHOUT_LINKS = new NameSet(LINK_HEADERS, OUR_PREFIX);
-const FOR_A_PAGE = new NameSet(CORS_HEADERS, OUR_PREFIX);
-const FOR_A_PAGE_WITHOUT_LINKS = new NameSet([...CORS_HEADERS, ...LINK_HEADERS], OUR_PREFIX);
+const FROM_ANYBODY = new NameSet([], [OUR_PREFIX]);
+const WITHOUT_LINKS = new NameSet(LINK_HEADERS, [OUR_PREFIX]);
+const FOR_A_PAGE = new NameSet(CORS_HEADERS, [OUR_PREFIX]);
+const FOR_A_PAGE_WITHOUT_LINKS = new NameSet([...CORS_HEADERS, ...LINK_HEADERS], [OUR_PREFIX]);
 
 /**
  * Headers of an answer that are ours to say, never the server's.

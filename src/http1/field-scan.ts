@@ -18,6 +18,8 @@ export interface FieldScan {
   transferEncoding: string | undefined;
   upgrade: string | undefined;
   expect: string | undefined;
+  /** A header that two parsers would take different values of: it is there twice. */
+  repeated: string | undefined;
   /** Of `Connection`: */
   close: boolean;
   keepAlive: boolean;
@@ -39,21 +41,48 @@ export function scanFields(text: string, from: number): FieldScan {
     transferEncoding: undefined,
     upgrade: undefined,
     expect: undefined,
+    repeated: undefined,
     close: false,
     keepAlive: false,
     wantsUpgrade: false,
   };
   let start = from;
+  let seen = 0;
   while (start < text.length) {
     const colon = text.indexOf(':', start);
     const cr = text.indexOf('\r', colon);
     const end = cr < 0 ? text.length : cr;
     scan.index.push(start, colon, end);
     noteField(scan, text, start, colon, end);
+    const once = onceOnly(text, start, colon);
+    if (once >= 0) {
+      if ((seen & (1 << once)) !== 0) scan.repeated = ONCE_ONLY[once];
+      seen |= 1 << once;
+    }
     start = end + 2;
   }
   if (scan.index.length > MAX_HEADERS * 3) throw new Http1Error(431, 'too-many-headers');
   return scan;
+}
+
+/** Who may call is decided by these; whoever reads the first and whoever reads the last would decide differently. */
+const ONCE_ONLY = ['authorization', 'origin', 'x-api-key', 'x-tunneld-token', 'x-tunneld-probe'];
+
+/** @returns the place in that list, or -1 */
+function onceOnly(text: string, start: number, colon: number): number {
+  switch (colon - start) {
+    case 6:
+      return nameEquals(text, start, 'origin') ? 1 : -1;
+    case 9:
+      return nameEquals(text, start, 'x-api-key') ? 2 : -1;
+    case 13:
+      return nameEquals(text, start, 'authorization') ? 0 : -1;
+    case 15:
+      if (nameEquals(text, start, 'x-tunneld-token')) return 3;
+      return nameEquals(text, start, 'x-tunneld-probe') ? 4 : -1;
+    default:
+      return -1;
+  }
 }
 
 function noteField(scan: FieldScan, text: string, start: number, colon: number, end: number): void {
@@ -93,12 +122,43 @@ function noteConnection(scan: FieldScan, value: string): void {
     if (name === 'close') scan.close = true;
     else if (name === 'keep-alive') scan.keepAlive = true;
     else if (name === 'upgrade') scan.wantsUpgrade = true;
-    else if (name !== '') {
+    else if (name !== '' && !isEndToEnd(name)) {
       scan.hopNames ??= [];
       scan.hopNames.push(name);
     }
   }
 }
+
+/**
+ * What everybody on the way needs cannot be of one hop, whatever `Connection` says (RFC 9110 §7.6.1):
+ * a caller could take away what its request is checked and framed by.
+ */
+function isEndToEnd(name: string): boolean {
+  const plain = name.replaceAll('_', '-');
+  return END_TO_END.has(plain) || plain.startsWith('x-tunneld') || plain.startsWith('mcp-');
+}
+
+const END_TO_END: ReadonlySet<string> = new Set([
+  'host',
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'content-range',
+  'accept',
+  'accept-encoding',
+  'authorization',
+  'www-authenticate',
+  'x-api-key',
+  'origin',
+  'cookie',
+  'set-cookie',
+  'cache-control',
+  'pragma',
+  'vary',
+  'range',
+  'location',
+  'last-event-id',
+]);
 
 /**
  * Header lines of our own, each with the CRLF in front of it.

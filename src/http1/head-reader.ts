@@ -6,12 +6,20 @@ import { Http1Error } from './http1-error.ts';
  */
 export class HeadReader {
   readonly #maxBytes: number;
+  readonly #skipsLine: boolean;
+  /** The empty line in front of this head was skipped. */
+  #skipped = false;
   #pieces: Buffer | undefined;
   #length = 0;
 
-  /** @param maxBytes of the head with its final CRLFCRLF */
-  constructor(maxBytes: number) {
+  /**
+   * @param maxBytes of the head with its final CRLFCRLF
+   * @param skipsLine one empty line in front of a head counts for nothing, as a server should have it
+   *   (RFC 9112 §2.2): old clients send one after a body
+   */
+  constructor(maxBytes: number, skipsLine = false) {
     this.#maxBytes = maxBytes;
+    this.#skipsLine = skipsLine;
   }
 
   /** Bytes of an unfinished head have arrived. */
@@ -27,15 +35,29 @@ export class HeadReader {
    * @throws {Http1Error} 431; 400 for bytes no head has, so that nobody waits for an end that never comes
    */
   read(chunk: Buffer, offset: number): string | undefined {
+    let from = offset;
     if (this.#length === 0) {
-      const end = chunk.indexOf(HEAD_END_BYTES, offset);
+      if (this.#maySkip(chunk, from)) {
+        from += 2;
+        this.#skipped = true;
+        if (from === chunk.length) {
+          this.next = from;
+          return undefined;
+        }
+      }
+      const end = chunk.indexOf(HEAD_END_BYTES, from);
       if (end >= 0) {
-        if (end + 4 - offset > this.#maxBytes) throw new Http1Error(431, 'head-too-large');
+        if (end + 4 - from > this.#maxBytes) throw new Http1Error(431, 'head-too-large');
         this.next = end + 4;
-        return chunk.toString('latin1', offset, end);
+        this.#skipped = false;
+        return chunk.toString('latin1', from, end);
       }
     }
-    return this.#readPiece(chunk, offset);
+    return this.#readPiece(chunk, from);
+  }
+
+  #maySkip(bytes: Buffer, at: number): boolean {
+    return this.#skipsLine && !this.#skipped && bytes[at] === CR && bytes[at + 1] === LF;
   }
 
   #readPiece(chunk: Buffer, offset: number): string | undefined {
@@ -44,12 +66,15 @@ export class HeadReader {
     const copied = chunk.copy(this.#pieces, before, offset, offset + this.#maxBytes - before);
     this.#length += copied;
     const head = this.#pieces.subarray(0, this.#length);
-    const end = head.indexOf(HEAD_END_BYTES, Math.max(0, before - 3));
+    // The empty line may come in pieces too.
+    const from = this.#maySkip(head, 0) ? 2 : 0;
+    const end = head.indexOf(HEAD_END_BYTES, Math.max(from, before - 3));
     if (end >= 0) {
       this.next = offset + end + 4 - before;
-      const text = head.toString('latin1', 0, end);
+      const text = head.toString('latin1', from, end);
       this.#pieces = undefined;
       this.#length = 0;
+      this.#skipped = false;
       return text;
     }
     refuseHopeless(head, before);
@@ -59,6 +84,8 @@ export class HeadReader {
   }
 }
 
+const CR = 0x0d;
+const LF = 0x0a;
 const HEAD_END_BYTES = Buffer.from('\r\n\r\n');
 
 function refuseHopeless(head: Buffer, from: number): void {

@@ -4,14 +4,14 @@
  */
 export class NameSet {
   readonly #byLength: (readonly string[] | undefined)[] = [];
-  readonly #prefix: string | undefined;
+  readonly #prefixes: readonly string[];
 
   /**
    * @param names lower case
-   * @param prefix whatever begins with it is a member too (lower case)
+   * @param prefixes whatever begins with one of them is a member too (lower case)
    */
-  constructor(names: Iterable<string>, prefix?: string) {
-    this.#prefix = prefix;
+  constructor(names: Iterable<string>, prefixes: readonly string[] = []) {
+    this.#prefixes = prefixes;
     for (const name of names) {
       this.#byLength[name.length] = [...(this.#byLength[name.length] ?? []), name];
     }
@@ -19,9 +19,9 @@ export class NameSet {
 
   /** Is `text[start, end)` a member, whatever its case and whether it writes `-` as `_`? */
   has(text: string, start: number, end: number): boolean {
-    const prefix = this.#prefix;
-    if (prefix !== undefined && end - start >= prefix.length && nameEquals(text, start, prefix, true))
-      return true;
+    for (const prefix of this.#prefixes) {
+      if (end - start >= prefix.length && nameEquals(text, start, prefix, true)) return true;
+    }
     const candidates = this.#byLength[end - start];
     if (candidates === undefined) return false;
     for (const name of candidates) if (nameEquals(text, start, name, true)) return true;

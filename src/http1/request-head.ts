@@ -21,12 +21,16 @@ export function parseRequestHead(text: string): ParsedRequestHead {
   const minor = match[3] === '1' ? 1 : 0;
   const scan = scanFields(text, method.length + rawTarget.length + 12);
   if (scan.host === undefined) throw new Http1Error(400, 'missing-host');
+  if (scan.repeated !== undefined) throw new Http1Error(400, `repeated-${scan.repeated}`);
   if (!HOST.test(scan.host)) throw new Http1Error(400, 'bad-host');
   const target = rawTarget.charCodeAt(0) === 0x2f ? rawTarget : reduceTarget(rawTarget, method, scan.host);
   if (scan.expect !== undefined && scan.expect !== '100-continue') {
     throw new Http1Error(417, 'unknown-expectation');
   }
-  const framing = declaredFraming(scan, minor) ?? NO_BODY;
+  const declared = declaredFraming(scan, minor) ?? NO_BODY;
+  // Some clients announce the body that a handshake does not have.
+  const none = declared.kind === 'length' && declared.length === 0 && scan.wantsUpgrade && method === 'GET';
+  const framing = none ? NO_BODY : declared;
   return new ParsedRequestHead(text, scan, framing, method, target, minor);
 }
 
@@ -84,11 +88,12 @@ function requestedUpgrade(
 ): string | undefined {
   if (scan.upgrade === undefined || !scan.wantsUpgrade || minor === 0) return undefined;
   if (framing.kind !== 'none' || method !== 'GET') return undefined;
-  // After a switch to h2c the caller would speak past every check made for each request.
-  if (scan.upgrade === 'h2c') return undefined;
+  // After a switch to another HTTP, or to TLS, the caller would speak past every check made for each request.
+  if (OTHER_HTTP.test(scan.upgrade)) return undefined;
   return UPGRADE_PROTOCOL.test(scan.upgrade) ? scan.upgrade : undefined;
 }
 
+const OTHER_HTTP = /^(?:h[0-9]|http$|http\/|tls$|tls\/)/;
 const UPGRADE_PROTOCOL = /^[a-z0-9][a-z0-9.+-]*(?:\/[a-z0-9.]+)?$/;
 
 /** A word for the log; the head is refused whatever it is. */

@@ -44,7 +44,7 @@ export class ServerConnection {
   constructor(socket: Socket, context: ServerContext) {
     this.socket = socket;
     this.context = context;
-    this.#heads = new HeadReader(context.limits.headBytes);
+    this.#heads = new HeadReader(context.limits.headBytes, true);
     socket.on('data', this.#onData);
     socket.on('end', this.#onEnd);
     socket.on('drain', this.#onDrain);

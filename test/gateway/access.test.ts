@@ -43,6 +43,15 @@ function status(answer: string): number {
 }
 
 describe('the access token', () => {
+  it('is not opened by a part of it, once somebody came with all of it', async () => {
+    const bench = await gateway();
+    expect(status(await bench.ask('GET /mcp', `X-Tunneld-Token: ${TOKEN}\r\n`))).toBe(200);
+
+    for (const part of [TOKEN.slice(0, -1), TOKEN.slice(0, 1), `${TOKEN}x`]) {
+      expect(status(await bench.ask('GET /mcp', `X-Tunneld-Token: ${part}\r\n`))).toBe(401);
+    }
+  });
+
   it.each([
     ['header', 'GET /mcp', `X-Tunneld-Token: ${TOKEN}\r\n`],
     ['api-key', 'GET /mcp', `X-API-Key: ${TOKEN}\r\n`],

@@ -278,6 +278,38 @@ describe('limits', () => {
   });
 });
 
+it('our own probe gets through where callers do not', async () => {
+  const server = await startRaw((socket) => {
+    socket.on('data', (bytes) => {
+      if (bytes.toString().startsWith('GET /probe'))
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    });
+    socket.on('end', () => socket.end());
+  });
+  const bench = await inFrontOf(server, { limits: { concurrency: 1 } });
+  bench.send('GET /hangs');
+  await waitFor(() => bench.gateway.active === 1);
+
+  expect(await bench.ask('GET /other')).toContain('x-tunneld-reason: too-many-requests');
+  expect(await bench.ask('GET /probe', `${BEARER}X-Tunneld-Probe: probe.key.n1\r\n`)).toMatch(
+    /^HTTP\/1\.1 200 /,
+  );
+});
+
+it('a probe that hangs takes no place of a caller', async () => {
+  const server = await startRaw((socket) => {
+    socket.on('data', (bytes) => {
+      if (!bytes.toString().includes('/hangs')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    });
+    socket.on('end', () => socket.end());
+  });
+  const bench = await inFrontOf(server, { limits: { concurrency: 1 } });
+  bench.send('GET /hangs', `${BEARER}X-Tunneld-Probe: probe.key.n1\r\n`);
+  await waitFor(() => bench.gateway.active === 1);
+
+  expect(await bench.ask('GET /other')).toMatch(/^HTTP\/1\.1 200 /);
+});
+
 describe('inspection', () => {
   it('names the call, hashes the session, and stays readable whatever callers send', async () => {
     const bench = await inFrontOf(await startHttp((_request, response) => response.end('ok')));

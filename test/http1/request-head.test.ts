@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Http1Error } from '../../src/http1/http1-error.ts';
 import { parseRequestHead } from '../../src/http1/request-head.ts';
+import { serializeRequestHead } from '../../src/http1/rewrite.ts';
 import { GET, HOST, head, POST, REFUSED_HEADS } from './corpus/requests.ts';
 
 function refused(text: string): { status: number; reason: string } | undefined {
@@ -70,8 +71,25 @@ describe('a request head', () => {
     ['one with a body', [GET, HOST, ...websocket, 'Content-Length: 1'], undefined],
     ['a list', [GET, HOST, 'Connection: upgrade', 'Upgrade: websocket, other'], undefined],
     ['h2c', [GET, HOST, 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c'], undefined],
+    ['HTTP/2.0', [GET, HOST, 'Connection: Upgrade', 'Upgrade: HTTP/2.0'], undefined],
+    ['h2c-14', [GET, HOST, 'Connection: Upgrade', 'Upgrade: h2c-14'], undefined],
+    ['TLS/1.0', [GET, HOST, 'Connection: Upgrade', 'Upgrade: TLS/1.0'], undefined],
+    ['one that announces no body', [GET, HOST, ...websocket, 'Content-Length: 0'], 'websocket'],
+    [
+      'one that announces a body of no known length',
+      [GET, HOST, ...websocket, 'Transfer-Encoding: chunked'],
+      undefined,
+    ],
   ])('reads an upgrade: %s', (_what, lines, upgrade) => {
     expect(parseRequestHead(head(...lines)).upgrade).toBe(upgrade);
+  });
+
+  it('of a handshake that announces no body has none', () => {
+    const parsed = parseRequestHead(head(GET, HOST, ...websocket, 'Content-Length: 0'));
+
+    expect(serializeRequestHead(parsed)).toBe(
+      'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket',
+    );
   });
 
   it('is checked in linear time', () => {

@@ -31,6 +31,18 @@ describe('a head that is passed on', () => {
     );
   });
 
+  it('keeps what everybody needs, whatever Connection names', () => {
+    const text = serializeRequestHead(
+      parseRequestHead(
+        'GET / HTTP/1.1\r\nConnection: host, Authorization, mcp_session_id, x-tunneld-token, x-hop\r\nHost: a\r\nAuthorization: b\r\nMcp-Session-Id: c\r\nX-Tunneld-Token: d\r\nX-Hop: e',
+      ),
+    );
+
+    expect(text).toBe(
+      'GET / HTTP/1.1\r\nHost: a\r\nAuthorization: b\r\nMcp-Session-Id: c\r\nX-Tunneld-Token: d',
+    );
+  });
+
   it('gets what is set in place of what is dropped, in whatever spelling it came', () => {
     const request = parseRequestHead(
       'GET /t/x/a HTTP/1.1\r\nhOST: a\r\nX_Forwarded_For: 6.6.6.6\r\nx-forwarded-for: 7.7.7.7\r\nB: c',

@@ -77,9 +77,27 @@ export const REFUSED_HEADS: [what: string, text: string, reason: string, status?
   ['a control byte in a value', head(GET, HOST, 'X-A: b\x01c'), 'bad-header-line'],
   ['DEL in a value', head(GET, HOST, 'X-A: b\x7fc'), 'bad-header-line'],
   ['a byte above ASCII in a name', head(GET, HOST, 'X-\xc4: b'), 'bad-header-line'],
-  ['an empty line before the request line', `\r\n${GET}\r\n${HOST}`, 'bad-request-line'],
+  // One is skipped where requests are read.
+  ['two empty lines before the request line', `\r\n\r\n${GET}\r\n${HOST}`, 'bad-request-line'],
   ['no host', GET, 'missing-host'],
   ['no host in HTTP/1.0', 'GET / HTTP/1.0', 'missing-host'],
+  [
+    'two tokens',
+    head(GET, HOST, 'Authorization: Bearer a', 'authorization: Bearer b'),
+    'repeated-authorization',
+  ],
+  ['two keys', head(GET, HOST, 'X-API-Key: a', 'X-API-Key: a'), 'repeated-x-api-key'],
+  [
+    'our token twice',
+    head(GET, HOST, 'X-Tunneld-Token: a', 'X-Tunneld-Token: b'),
+    'repeated-x-tunneld-token',
+  ],
+  [
+    'our probe twice',
+    head(GET, HOST, 'X-Tunneld-Probe: a', 'X-Tunneld-Probe: b'),
+    'repeated-x-tunneld-probe',
+  ],
+  ['two origins', head(GET, HOST, 'Origin: http://a', 'Origin: http://b'), 'repeated-origin'],
   ['two hosts', head(GET, HOST, 'Host: b'), 'repeated-host'],
   ['an empty host', head(GET, 'Host:'), 'bad-host'],
   ['a list of hosts', head(GET, 'Host: a, b'), 'bad-host'],

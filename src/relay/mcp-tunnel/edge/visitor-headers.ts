@@ -1,5 +1,5 @@
 import type { Peer, RequestHead } from '../../../core/exchange.ts';
-import { FORWARDING_HEADERS } from '../../../http1/forwarding-headers.ts';
+import { FORWARDING_HEADERS, FORWARDING_PREFIXES } from '../../../http1/forwarding-headers.ts';
 import { NameSet } from '../../../http1/name-set.ts';
 import { headerMapOf } from '../header-map.ts';
 import type { HeaderMap } from '../messages.ts';
@@ -26,4 +26,4 @@ export function visitorHeaders(request: RequestHead, peer: Peer, pathPrefix: str
 }
 
 /** `Expect` and `HTTP2-Settings` are of one hop, the others words that a caller could have made up. */
-const NOT_PASSED = new NameSet(['expect', 'http2-settings', ...FORWARDING_HEADERS]);
+const NOT_PASSED = new NameSet(['expect', 'http2-settings', ...FORWARDING_HEADERS], FORWARDING_PREFIXES);
