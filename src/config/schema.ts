@@ -70,8 +70,8 @@ const limitsSchema = z.strictObject({
     .default(1024)
     .describe("TCP connections to the gateway's own port at once."),
   firstByteTimeout: duration(1_000, 86_400_000)
-    .prefault('5m')
-    .describe('The server must begin its answer within this.'),
+    .prefault('24h')
+    .describe('The server must begin its answer within this. As long as a caller waits, it may.'),
   idleTimeout: duration(1_000, 86_400_000)
     .prefault('5m')
     .describe('A body may be silent this long. SSE streams are exempt.'),

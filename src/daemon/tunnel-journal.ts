@@ -56,8 +56,7 @@ export class TunnelJournal {
   }
 
   requestDone(event: RequestEvent): void {
-    const level = event.probe ? 'debug' : event.outcome === 'complete' ? 'info' : 'warn';
-    this.#log[level]({ kind: 'request', ...event }, 'request');
+    this.#log[levelOf(event)]({ kind: 'request', ...event }, 'request');
   }
 
   /** Returns what is to be reported. */
@@ -71,4 +70,12 @@ export class TunnelJournal {
     );
     return { code, message: this.#clean(message), remedy };
   }
+}
+
+/** Clients end by closing their streams; one that goes before its answer began is worth a look. */
+function levelOf({ probe, outcome, sse, firstByteMs }: RequestEvent): 'debug' | 'info' | 'warn' {
+  if (probe) return 'debug';
+  const ordinary =
+    outcome === 'complete' || (outcome === 'caller-gone' && (sse === true || firstByteMs !== undefined));
+  return ordinary ? 'info' : 'warn';
 }

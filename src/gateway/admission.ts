@@ -39,7 +39,7 @@ export function admit(gateway: Gateway, request: RequestHead, probe: boolean): A
   }
   if (gateway.draining) return { carrier, answer: DRAINING };
   // The probe must get through exactly when callers do not.
-  if (!probe && gateway.active > limits.concurrency) return { carrier, answer: tooBusy(limits.concurrency) };
+  if (!probe && gateway.callers > limits.concurrency) return { carrier, answer: tooBusy(limits.concurrency) };
   return admission;
 }
 

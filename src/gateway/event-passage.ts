@@ -6,10 +6,20 @@ export class EventPassage {
   readonly #boundary = new EventBoundary();
   /** Until the endpoint was named, or will not be. */
   #rewriter: EndpointRewriter | undefined;
+  #namesEndpoint = false;
 
   /** @param lead see `EndpointRewriter`; undefined for a stream that names no endpoint */
   constructor(lead: ((endpoint: string) => string | undefined) | undefined) {
-    if (lead !== undefined) this.#rewriter = new EndpointRewriter(lead);
+    if (lead === undefined) return;
+    this.#rewriter = new EndpointRewriter((endpoint) => {
+      this.#namesEndpoint = true;
+      return lead(endpoint);
+    });
+  }
+
+  /** It is the stream of a legacy session, on which calls are answered that came in elsewhere. */
+  get namesEndpoint(): boolean {
+    return this.#namesEndpoint;
   }
 
   /** What was sent so far is complete events. */

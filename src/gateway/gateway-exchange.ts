@@ -9,15 +9,15 @@ import type { UpstreamExchange, UpstreamFailure, UpstreamReceiver } from '../htt
 import { admit } from './admission.ts';
 import { hasLinks, ledHeaders } from './answer-links.ts';
 import { type OwnAnswer, ownAnswer } from './answers.ts';
+import { CallerLinks } from './caller-links.ts';
 import { corsHeaders } from './cors.ts';
 import { EventPassage } from './event-passage.ts';
 import { KEEP_ALIVE_COMMENT } from './event-stream.ts';
-import { callerOf, publicSide } from './forwarded.ts';
+import { callerOf } from './forwarded.ts';
 import type { Gateway } from './gateway.ts';
 import { NOT_FOR_THE_SERVER, notOfTheServer } from './not-passed.ts';
 import { probeNonce } from './probe.ts';
 import { RpcInspector } from './rpc-inspector.ts';
-import { ServerLinks, serverIn } from './server-links.ts';
 import { serverDown, serverFailed, serverSilent } from './upstream-answers.ts';
 
 /** One request on its way to the server, and the answer on its way back. */
@@ -31,11 +31,7 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
   readonly #inspector: RpcInspector;
   #upstream: UpstreamExchange | undefined;
   #carrier: Carrier | undefined;
-  #pathPrefix = '';
-  /** What the server was asked for. */
-  #target = '/';
-  #links: ServerLinks | undefined;
-  #note: string | undefined;
+  #links: CallerLinks | undefined;
   #status = 0;
   #firstByteMs: number | undefined;
   #requestBytes = 0;
@@ -48,6 +44,10 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
   #upgradedEnds = 0;
   #callerPaused = false;
   #over = false;
+  /** An event stream ends once it is idle. */
+  #leaving = false;
+  /** Of the gateway, when the stream's last bytes passed. */
+  #acceptedSeen = 0;
   // What the sweep compares.
   #seenProgress = -1;
   #since: number;
@@ -67,6 +67,21 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
     if (session !== undefined) this.#session = gateway.sessionLabel(session);
     exchange.onClose = (reason) => this.#callerGone(reason);
     exchange.onDrain = () => this.#callerDrained();
+  }
+
+  /** It is our own. */
+  get probe(): boolean {
+    return this.#nonce !== undefined;
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** The gateway closes: ends it as soon as that takes nothing from anybody. */
+  leave(): void {
+    this.#leaving = true;
+    if (this.#isIdleStream) this.#endStream();
   }
 
   /** Checks the request and sends it on, or answers it. */
@@ -99,6 +114,10 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
       return;
     }
     const silentMs = now - this.#since;
+    if (this.#leaving && this.#isIdleStream) {
+      this.#endStream();
+      return;
+    }
     const { limits, sseKeepAliveMs } = this.#gateway.options;
     if (this.#firstByteMs === undefined) {
       if (!upstream.connected && silentMs >= CONNECT_TIMEOUT_MS) {
@@ -141,22 +160,22 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
   // The server's answer, towards the caller.
 
   interim(head: ParsedResponseHead): void {
-    const links = hasLinks(head);
-    const led = links ? ledHeaders(head, this.#serverLinks()) : [];
-    this.#exchange.respond(editResponseHead(head, notOfTheServer(false, links), led));
+    const led = this.#led(head);
+    this.#exchange.respond(editResponseHead(head, notOfTheServer(false, led !== undefined), led ?? []));
   }
 
   response(head: ParsedResponseHead, first: Buffer | undefined, last: boolean): Flow {
     this.#status = head.status;
     this.#firstByteMs = this.#gateway.options.clock.monotonic() - this.#startedAt;
+    if (head.status === 202 && this.#inspector.isCall) this.#gateway.noteAccepted();
     const session = head.get('mcp-session-id');
     if (session !== undefined) this.#session = this.#gateway.sessionLabel(session);
     const add = this.#gateway.marker('ok', this.#nonce);
     this.#watchEvents(head, add);
     const forPage = this.#allowPage(add, head.get('access-control-expose-headers'));
-    const links = hasLinks(head);
-    if (links) add.push(...ledHeaders(head, this.#serverLinks()));
-    const edited = editResponseHead(head, notOfTheServer(forPage, links), add);
+    const led = this.#led(head);
+    if (led !== undefined) add.push(...led);
+    const edited = editResponseHead(head, notOfTheServer(forPage, led !== undefined), add);
     if (head.status === 101) return this.#upgrade(edited, first);
     const body = first === undefined ? undefined : this.#seen(first, last);
     const flow = this.#flow(this.#exchange.respond(edited, body, last));
@@ -202,8 +221,8 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
   #forward(admission: Admission): void {
     const { request } = this.#exchange;
     const { hostHeader } = this.#gateway.options.upstream;
-    this.#pathPrefix = admission.pathPrefix;
-    this.#target = admission.target;
+    const links = new CallerLinks(this.#gateway, this.#peer, admission);
+    this.#links = links;
     const headText = serializeRequestHead(request, {
       target: admission.target,
       drop: NOT_FOR_THE_SERVER[admission.carrier ?? 'header'],
@@ -216,7 +235,8 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
         this.#peer.scheme,
         'X-Forwarded-Host',
         this.#peer.host,
-        ...this.#forwardedPrefix(),
+        // Without it a server cannot make URLs of its own that lead back through a relay which routes by path.
+        ...(links.routing === '' ? [] : ['X-Forwarded-Prefix', links.routing]),
       ],
     });
     const upstream = this.#gateway.pool.request(request, headText, this);
@@ -250,7 +270,7 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
     if (head.get('cache-control') === undefined) add.push('Cache-Control', 'no-cache');
     if (head.framing.kind !== 'stream' || head.get('content-encoding') !== undefined) return;
     const mayBeLegacy = this.#exchange.request.method === 'GET';
-    this.#events = new EventPassage(mayBeLegacy ? (endpoint) => this.#ledEndpoint(endpoint) : undefined);
+    this.#events = new EventPassage(mayBeLegacy ? (endpoint) => this.#links?.endpoint(endpoint) : undefined);
   }
 
   /** Lets a page of a listed origin read the answer. @returns whether such a page asked */
@@ -263,49 +283,32 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
     return true;
   }
 
-  /** Without it a server cannot make URLs of its own that lead back through a relay which routes by path. */
-  #forwardedPrefix(): readonly string[] {
-    const prefix = this.#routingPrefix();
-    return prefix === '' ? [] : ['X-Forwarded-Prefix', prefix];
-  }
-
-  /** @returns what the caller must call; undefined when the server leads it to another server */
-  #ledEndpoint(endpoint: string): string | undefined {
-    const led = this.#serverLinks().path(endpoint);
-    if (led === undefined) {
-      this.#note = 'endpoint-elsewhere';
-      // Its query may hold a session's id.
-      const { tunnel, log } = this.#gateway.options;
-      log.warn(
-        { tunnel, endpoint: serverIn(endpoint) },
-        'the server names an endpoint outside of the tunnel',
-      );
-    }
-    return led;
-  }
-
-  #serverLinks(): ServerLinks {
-    this.#links ??= new ServerLinks({
-      names: this.#gateway.serverNames,
-      target: this.#target,
-      routing: this.#routingPrefix(),
-      secret: this.#pathPrefix,
-      ...publicSide(this.#peer, this.#gateway.policy.publicUrl),
-    });
-    return this.#links;
-  }
-
-  /** What the relay puts in front of the server's paths, which is no secret. */
-  #routingPrefix(): string {
-    const path = this.#peer.via === 'provider' ? (this.#gateway.policy.publicUrl?.pathname ?? '') : '';
-    return path.replace(/\/+$/, '');
+  /** Its headers with addresses, as this caller needs them; undefined when it has none. */
+  #led(head: ParsedResponseHead): string[] | undefined {
+    const links = this.#links;
+    return links !== undefined && hasLinks(head) ? ledHeaders(head, links.server) : undefined;
   }
 
   /** Counts body bytes of the answer and follows its events. @returns what to send for them */
   #seen(chunk: Buffer, last: boolean): Buffer {
     const body = this.#events?.pass(chunk, last) ?? chunk;
+    if (this.#sse) this.#acceptedSeen = this.#gateway.accepted;
     this.#responseBytes += body.length;
     return body;
+  }
+
+  /** It stands open for what may come, and nothing is on its way: clients open such a stream again. */
+  get #isIdleStream(): boolean {
+    const events = this.#events;
+    if (events === undefined || this.#callerPaused || !events.atBoundary) return false;
+    if (this.#exchange.request.method !== 'GET') return this.#inspector.call?.method === LISTENS;
+    return !events.namesEndpoint || this.#acceptedSeen === this.#gateway.accepted;
+  }
+
+  #endStream(): void {
+    this.#upstream?.abort();
+    this.#exchange.end();
+    this.#finish('complete', 'drained');
   }
 
   #keepAlive(now: number): void {
@@ -372,7 +375,7 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
       via: this.#peer.via,
       outcome,
       ...(reason !== undefined && { reason }),
-      ...(this.#note !== undefined && { note: this.#note }),
+      ...(this.#links?.note !== undefined && { note: this.#links.note }),
       ...(this.#carrier !== undefined && { carrier: this.#carrier }),
       ...(this.#inspector.call !== undefined && { rpc: this.#inspector.call }),
       ...(this.#session !== undefined && { session: this.#session }),
@@ -383,6 +386,8 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
   }
 }
 
+/** A call whose answer is a stream of events that may come (protocol 2026-07-28). */
+const LISTENS = 'subscriptions/listen';
 const CONNECT_TIMEOUT_MS = 10_000;
 const EVENT_STREAM = /^text\/event-stream\b/i;
 

@@ -32,8 +32,11 @@ export class Gateway {
   #sweeper: Timer | undefined;
   #trustForwarded: boolean;
   #total = 0;
+  #callers = 0;
   #draining = false;
-  #onIdle: (() => void) | undefined;
+  /** Calls of legacy clients that the server took, and answers on their event streams. */
+  #accepted = 0;
+  #onFinished: (() => void) | undefined;
 
   constructor(options: GatewayOptions) {
     this.options = options;
@@ -65,6 +68,20 @@ export class Gateway {
     return this.#total;
   }
 
+  /** Exchanges of callers in flight: our own probes take nobody's place. */
+  get callers(): number {
+    return this.#callers;
+  }
+
+  get accepted(): number {
+    return this.#accepted;
+  }
+
+  /** A call was taken whose answer comes on another exchange. */
+  noteAccepted(): void {
+    this.#accepted++;
+  }
+
   get draining(): boolean {
     return this.#draining;
   }
@@ -93,6 +110,7 @@ export class Gateway {
   accept(exchange: Exchange): void {
     const passage = new GatewayExchange(this, exchange);
     this.#active.add(passage);
+    if (!passage.probe) this.#callers++;
     this.#sweeper ??= this.options.clock.setTimer(this.#sweep, this.#sweepEveryMs);
     passage.start();
   }
@@ -112,22 +130,45 @@ export class Gateway {
     this.#trustForwarded = trusted;
   }
 
-  /** Refuses new requests, waits for those in flight, then ends what is left (milliseconds). */
+  /**
+   * Ends idle event streams, lets what is in flight finish, then ends what is left after `timeoutMs`
+   * (milliseconds). Calls are taken for as long as one is waited for that was there before.
+   */
   async drain(timeoutMs: number): Promise<void> {
+    const { clock } = this.options;
+    const until = clock.monotonic() + timeoutMs;
+    const before = this.#leaving();
+    await this.#finishedBy(until, () => before.every((passage) => passage.over));
     this.#draining = true;
-    if (this.#active.size > 0 && timeoutMs > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = this.options.clock.setTimer(resolve, timeoutMs);
-        this.#onIdle = () => {
-          timer.cancel();
-          resolve();
-        };
-      });
-    }
+    this.#leaving();
+    await this.#finishedBy(until, () => this.#callers === 0);
     // What is over may still wait to be sent; the server waits for that.
     for (const passage of this.#active) passage.fail('drained');
     await this.#server.drain(this.#server.connections > 0 ? DRAIN_CONNECTIONS_MS : 0);
     await this.close();
+  }
+
+  /** Has event streams end as soon as they are idle. @returns the callers that are in flight */
+  #leaving(): readonly GatewayExchange[] {
+    const callers = [...this.#active].filter((passage) => !passage.probe);
+    for (const passage of callers) passage.leave();
+    return callers;
+  }
+
+  /** Waits until it is so, looking after each exchange that ends, or until then (monotonic milliseconds). */
+  async #finishedBy(until: number, isSo: () => boolean): Promise<void> {
+    const { clock } = this.options;
+    const leftMs = until - clock.monotonic();
+    if (isSo() || leftMs <= 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = clock.setTimer(resolve, leftMs);
+      this.#onFinished = () => {
+        if (!isSo()) return;
+        timer.cancel();
+        resolve();
+      };
+    });
+    this.#onFinished = undefined;
   }
 
   /** Ends everything at once. Idempotent. */
@@ -142,9 +183,12 @@ export class Gateway {
   /** Called by an exchange that is over. */
   finished(passage: GatewayExchange, event: RequestEvent): void {
     this.#active.delete(passage);
-    if (!event.probe) this.#total++;
+    if (!passage.probe) {
+      this.#total++;
+      this.#callers--;
+    }
     this.options.onRequest(event);
-    if (this.#active.size === 0) this.#onIdle?.();
+    this.#onFinished?.();
   }
 
   /** Headers that make a request a probe of ours, name and value alternating. They are secret. */

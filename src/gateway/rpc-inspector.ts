@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { RequestHead } from '../core/exchange.ts';
 import { isJsonPost } from '../http1/refusal-text.ts';
 
@@ -19,6 +20,8 @@ export class RpcInspector {
   call: RpcCall | undefined;
   /** The call's id as JSON, for answers of our own. */
   id = 'null';
+  /** It is one, and no notification or answer; known once the body is complete. */
+  isCall = false;
   #chunks: Buffer[] | undefined;
   #bytes = 0;
 
@@ -26,7 +29,10 @@ export class RpcInspector {
     const method = request.get('mcp-method');
     if (method !== undefined) {
       const name = request.get('mcp-name');
-      this.call = { method: label(method), ...(name !== undefined && { name: label(decoded(name)) }) };
+      this.call = {
+        method: label(method),
+        ...nameOf(method, name === undefined ? undefined : decoded(name)),
+      };
     }
     if (isJsonPost(request)) this.#chunks = [];
   }
@@ -56,15 +62,32 @@ export class RpcInspector {
     const first = Array.isArray(message) ? message[0] : message;
     if (!isRecord(first)) return;
     const { id, method, params } = first;
-    if (typeof id === 'number' || typeof id === 'string') this.id = JSON.stringify(id);
+    if (typeof id === 'number' || typeof id === 'string') {
+      this.id = JSON.stringify(id);
+      this.isCall = typeof method === 'string';
+    }
     if (this.call !== undefined || typeof method !== 'string') return;
-    const name = isRecord(params) ? params['name'] : undefined;
+    const { name, uri, taskId } = isRecord(params) ? params : {};
     this.call = {
       method: label(method),
-      ...(typeof name === 'string' && { name: label(name) }),
+      ...nameOf(method, [name, uri, taskId].find((each) => typeof each === 'string') as string | undefined),
       ...(Array.isArray(message) && { batch: message.length }),
     };
   }
+}
+
+/**
+ * What a log may show of what a call is about: tools and prompts have names, but a URI may be signed and
+ * whoever knows a task's id may have its result.
+ */
+function nameOf(method: string, value: string | undefined): { name?: string } {
+  if (value === undefined) return {};
+  if (method === 'tools/call' || method === 'prompts/get') return { name: label(value) };
+  if (method.startsWith('tasks/'))
+    return { name: createHash('sha256').update(value).digest('hex').slice(0, 12) };
+  if (!method.startsWith('resources/')) return {};
+  const scheme = /^[a-z][a-z0-9+.-]{0,31}:/i.exec(value)?.[0];
+  return scheme === undefined ? {} : { name: scheme.toLowerCase() };
 }
 
 function parse(text: string): unknown {

@@ -34,7 +34,7 @@ export function serverSilent(upstream: UpstreamAddress, timeoutMs: number): OwnA
   return {
     status: 504,
     reason: 'first-byte-timeout',
-    description: `The MCP server at ${where} sent no answer within ${timeoutMs} ms.`,
+    description: `The MCP server at ${where} sent no answer within ${timeoutMs / 1_000} s (limits.firstByteTimeout of the tunnel). It may still work on the request.`,
     data: { upstream: where },
   };
 }

@@ -28,7 +28,7 @@ describe('a configuration file', () => {
       sseKeepAlive: 15_000,
       access: { queryToken: false, insecurePublic: false, origins: [] },
       health: { probe: 'auto', schedule: '*/30 * * * * *', timeout: 10_000 },
-      limits: { concurrency: 1024, connections: 1024, firstByteTimeout: 300_000, idleTimeout: 300_000 },
+      limits: { concurrency: 1024, connections: 1024, firstByteTimeout: 86_400_000, idleTimeout: 300_000 },
     });
     expect(daemon).toMatchObject({ healthPort: 7576, relayPort: 7575, drainTimeout: 10_000 });
   });

@@ -60,6 +60,26 @@ describe('the call of a request', () => {
     expect((await eventOf('{}', `Mcp-Method: tools/call\r\nMcp-Name: ${header}\r\n`)).rpc?.name).toBe(name);
   });
 
+  const hashed = '2bb80d537b1d';
+  it.each([
+    ['tools/call', 'name', 'echo', 'echo'],
+    ['prompts/get', 'name', 'greet', 'greet'],
+    ['resources/read', 'uri', 'S3://bucket/x?X-Amz-Signature=secret', 's3:'],
+    ['resources/subscribe', 'uri', 'file:///home/secret', 'file:'],
+    ['resources/read', 'uri', 'secret', undefined],
+    ['tasks/result', 'taskId', 'secret', hashed],
+    ['tasks/cancel', 'taskId', 'secret', hashed],
+    ['completion/complete', 'name', 'secret', undefined],
+    ['x/y', 'name', 'secret', undefined],
+  ])('says of %s only what is no secret: %s %s', async (method, param, value, name) => {
+    const body = JSON.stringify({ id: 1, method, params: { [param]: value } });
+    const wanted = { method, ...(name !== undefined && { name }) };
+
+    expect((await eventOf(body)).rpc).toEqual(wanted);
+    await eventOf('{}', `Mcp-Method: ${method}\r\nMcp-Name: ${value}\r\n`);
+    expect(bench.events.at(-1)?.rpc).toEqual(wanted);
+  });
+
   it.each([
     ['"a\\"b"', '{"id":"a\\"b","method":"ping"}'],
     ['7', '[{"id":7,"method":"ping"},{"id":8,"method":"ping"}]'],
