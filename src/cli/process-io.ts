@@ -4,6 +4,7 @@ import { type Paths, resolvePaths } from '../config/paths.ts';
 import type { Clock } from '../core/clock.ts';
 import { Interrupted } from './command.ts';
 import type { CliIo, Paint, Progress } from './io.ts';
+import { printableLines } from './render/printable.ts';
 
 /** The terminal, the environment and the clock of this process. */
 export async function processIo(): Promise<CliIo> {
@@ -25,7 +26,14 @@ export async function processIo(): Promise<CliIo> {
     paths: knownPaths,
     daemon: async () => {
       const { ControlClient } = await import('../control/client.ts');
-      return new ControlClient(knownPaths().socket, { owner: () => daemonOwner(knownPaths()) });
+      return new ControlClient(knownPaths().socket, {
+        owner: () => daemonOwner(knownPaths()),
+        onAlert: (alert) => {
+          const [first = '', ...rest] = printableLines(alert);
+          const lines = [`tunneld: warning: ${first}`, ...rest.map((line) => `  ${line.trimStart()}`)];
+          process.stderr.write(`${lines.join('\n')}\n`);
+        },
+      });
     },
     daemonProgram: fileURLToPath(new URL('../daemon/main.js', import.meta.url)),
     progress,

@@ -1,6 +1,7 @@
 import { accessSync, chmodSync, constants, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { type ErrorCode, TunneldError } from '../core/errors.ts';
 import type { Paths } from './paths.ts';
+import { assertRegular } from './regular-file.ts';
 
 /**
  * Makes the daemon's folders, readable by their owner alone, and closes those found looser.
@@ -10,10 +11,20 @@ import type { Paths } from './paths.ts';
  */
 export function prepareFolders(paths: Paths): string[] {
   return [
-    ...preparePrivateFolder(paths.stateDir, 'STATE_UNWRITABLE', 'TUNNELD_STATE_DIR'),
-    ...preparePrivateFolder(paths.logDir, 'STATE_UNWRITABLE', 'TUNNELD_LOG_DIR'),
+    ...unlessShort(() => preparePrivateFolder(paths.stateDir, 'STATE_UNWRITABLE', 'TUNNELD_STATE_DIR')),
+    ...unlessShort(() => preparePrivateFolder(paths.logDir, 'STATE_UNWRITABLE', 'TUNNELD_LOG_DIR')),
     ...prepareSocketFolder(paths.runtimeDir),
   ];
+}
+
+/** A full or read-only disk is no mistake of the user's: what is known is served from it all the same. */
+function unlessShort(prepare: () => string[]): string[] {
+  try {
+    return prepare();
+  } catch (error) {
+    if (error instanceof TunneldError && isStorageShort(error.cause)) return [error.message];
+    throw error;
+  }
 }
 
 /** The same for the folder of the control socket. @throws {TunneldError} `SOCKET_UNUSABLE` */
@@ -27,7 +38,9 @@ export function prepareSocketFolder(folder: string): string[] {
  * One that is not ours to close (a container's secret: root's, on a read-only mount) stays as it is.
  */
 export function closeFile(path: string): string[] {
-  const mode = statSync(path).mode & 0o777;
+  const found = statSync(path);
+  assertRegular(found);
+  const mode = found.mode & 0o777;
   if ((mode & 0o077) === 0) return [];
   try {
     chmodSync(path, 0o600);
@@ -43,16 +56,19 @@ function preparePrivateFolder(folder: string, code: ErrorCode, variable: string)
   const found = inspectFolder(folder, code, remedy);
   const mode = found.mode & 0o777;
   const others = (mode & 0o077) !== 0;
-  if (!others) return [];
-  if (isOurAlone(folder)) {
-    chmodSync(folder, 0o700);
-    return [`${folder} was open to others (mode ${octal(mode)}); it is 700 now`];
+  // Windows has access lists instead.
+  if (!others || process.platform === 'win32') return [];
+  const entries = readdirSync(folder);
+  // What is in there may be somebody else's by now, whatever it is called.
+  if ((mode & 0o022) !== 0 && entries.length > 0) {
+    throw new TunneldError(code, `${folder} can be written by others (mode ${octal(mode)})`, {
+      remedy: `See that everything in it is yours, then \`chmod 700 ${folder}\`; or choose another with ${variable}.`,
+    });
   }
-  // Somebody pointed us at a folder with other things in it: closing /tmp or a home would break them.
-  if ((found.mode & 0o022) !== 0) {
-    throw new TunneldError(code, `${folder} can be written by others (mode ${octal(mode)})`, { remedy });
-  }
-  return [];
+  // Somebody pointed us at a folder with other things in it: closing a home would break them.
+  if (!entries.every(isOurs)) return [];
+  attempt(code, `${folder} cannot be closed to others`, () => chmodSync(folder, 0o700));
+  return [`${folder} was open to others (mode ${octal(mode)}); it is 700 now`];
 }
 
 function inspectFolder(folder: string, code: ErrorCode, remedy: string): Stats {
@@ -70,11 +86,9 @@ function inspectFolder(folder: string, code: ErrorCode, remedy: string): Stats {
   return found;
 }
 
-/** True when nothing but tunneld's own files is in there. */
-function isOurAlone(folder: string): boolean {
-  return readdirSync(folder).every((entry) =>
-    /^(?:tunneld\.|state\.json|daemon\.|run$|logs$)|\.log$/.test(entry),
-  );
+/** The name of one of tunneld's own files. */
+function isOurs(entry: string): boolean {
+  return /^(?:tunneld\.|\.t[0-9a-f]{8}$|state\.json|daemon\.|run$|logs$)|\.log$/.test(entry);
 }
 
 /** Runs a file operation and turns the system's refusal into `code`, with the reason in words. */
@@ -91,7 +105,7 @@ export function attempt<T>(code: ErrorCode, what: string, operation: () => T, re
 
 /** The disk is full or read-only: nothing that the user said, and it may pass. */
 export function isStorageShort(cause: unknown): boolean {
-  return ['ENOSPC', 'EDQUOT', 'EROFS'].includes((cause as NodeJS.ErrnoException).code ?? '');
+  return ['ENOSPC', 'EDQUOT', 'EROFS'].includes((cause as NodeJS.ErrnoException | undefined)?.code ?? '');
 }
 
 const REASONS: Readonly<Record<string, string>> = {

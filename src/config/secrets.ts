@@ -1,10 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { TunneldError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import { isUsableToken, WEAK_TOKEN } from './access-token.ts';
 import type { Environment } from './paths.ts';
 import { closeFile, reasonOf } from './private-files.ts';
+import { readRegularFile } from './regular-file.ts';
+
+/** No credential is longer; a file that is was named by mistake. */
+const MAX_SECRET_BYTES = 65_536;
 
 /**
  * Reads what a configuration value stands for: `env:NAME`, `file:PATH`, or the value itself.
@@ -57,7 +60,7 @@ function fromFile(written: string, env: Environment, onNote: (note: string) => v
   let value: string;
   try {
     closeFile(path).forEach(onNote);
-    value = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+    value = readRegularFile(path, MAX_SECRET_BYTES).replace(/\r?\n$/, '');
   } catch (cause) {
     throw new TunneldError(
       'SECRET_UNAVAILABLE',

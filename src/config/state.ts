@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, extname, join } from 'node:path';
+import { existsSync, writeFileSync } from 'node:fs';
+import { basename, dirname, extname } from 'node:path';
 import Conf from 'conf';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
-import { attempt, closeFile, reasonOf } from './private-files.ts';
+import { attempt, closeFile, isStorageShort, reasonOf } from './private-files.ts';
+import { copyState, readState, removeUnfinishedWrites } from './state-file.ts';
 import {
   fromDisk,
   STATE_VERSION,
   type StateOnDisk,
   type StoredTunnel,
-  stateOnDisk,
   toDisk,
   tunnelName,
   tunnelOnDisk,
@@ -22,29 +22,38 @@ export interface StateOptions {
   readonly random?: (bytes: number) => Buffer;
 }
 
+type Tunnels = ReadonlyMap<string, StoredTunnel>;
+
 /**
  * The daemon's memory between runs: which tunnels are wanted, under which tokens, and who it is.
  *
- * Every change is on the disk before the call returns: written to a new file that replaces the old
- * one, so that a crash leaves one or the other whole. Only one daemon may have it open (its lock).
+ * A change is on the disk before the call returns: written to a new file that replaces the old one,
+ * so that a crash leaves one or the other whole, with a copy beside it. What must be done in any case
+ * (closing a public tunnel) is remembered as soon as the disk takes it. Only one daemon may have it
+ * open (its lock).
  */
 export class StateStore {
   /** What had to be mended while opening, for the user to know. One sentence each. */
   readonly notes: readonly string[];
+  /** The state that was found could not be used as it was. One sentence each. */
+  readonly alerts: readonly string[];
   /** Names this installation towards relays and in marker headers. Not a secret. */
   readonly instance: string;
   /** Signs registrations at the embedded relay. */
   readonly relaySecret: Secret;
+  readonly #file: string;
   readonly #disk: Conf<StateOnDisk>;
-  #tunnels: ReadonlyMap<string, StoredTunnel>;
+  #tunnels: Tunnels;
+  #unwritten: TunneldError | undefined;
 
-  /** @throws {TunneldError} `STATE_UNWRITABLE` */
+  /** @throws {TunneldError} `STATE_UNWRITABLE`, `STATE_NEWER` */
   constructor(file: string, { clock = systemClock, random = randomBytes }: StateOptions = {}) {
     const aside = (kind: string) =>
       `${file}.${kind}-${new Date(clock.now()).toISOString().replace(/[:.]/g, '-')}`;
+    this.#file = file;
     removeUnfinishedWrites(file);
     const notes = existsSync(file) ? closeFile(file) : [];
-    const read = readState(file, aside, notes);
+    const { state: read, alerts } = readState(file, aside('corrupt'));
     const state = read ?? {
       version: STATE_VERSION,
       instance: random(8).toString('hex'),
@@ -53,8 +62,10 @@ export class StateStore {
     };
     this.instance = state.instance;
     this.relaySecret = new Secret(state.relaySecret);
-    this.#tunnels = keepGoodTunnels(state.tunnels, aside('rejected'), notes);
+    const { good, rejected } = sortOut(state.tunnels, aside('rejected'));
+    this.#tunnels = good;
     this.notes = notes;
+    this.alerts = [...alerts, ...rejected];
     const extension = extname(file);
     this.#disk = attempt('STATE_UNWRITABLE', `${file} cannot be opened`, () => {
       return new Conf<StateOnDisk>({
@@ -65,11 +76,17 @@ export class StateStore {
       });
     });
     // Finds out at the start, not at the first rotation, that the folder cannot be written.
-    this.#write(this.#tunnels);
+    this.flush();
+    if (this.#unwritten !== undefined && !isStorageShort(this.#unwritten.cause)) throw this.#unwritten;
   }
 
-  get tunnels(): ReadonlyMap<string, StoredTunnel> {
+  get tunnels(): Tunnels {
     return this.#tunnels;
+  }
+
+  /** Why the disk does not have what is remembered here; undefined when it has. */
+  get unwritten(): TunneldError | undefined {
+    return this.#unwritten;
   }
 
   /**
@@ -78,16 +95,35 @@ export class StateStore {
    * @throws {TunneldError} `STATE_UNWRITABLE`; then nothing has changed, in memory either.
    */
   save(name: string, tunnel: StoredTunnel): void {
-    this.#write(new Map(this.#tunnels).set(tunnelName.parse(name), tunnel));
+    const tunnels = new Map(this.#tunnels).set(tunnelName.parse(name), tunnel);
+    this.#write(tunnels);
+    this.#tunnels = tunnels;
   }
 
-  /** Forgets a tunnel and its tokens. @throws {TunneldError} `STATE_UNWRITABLE` */
+  /** The same for what must be done in any case. When the disk does not take it, `unwritten` says so. */
+  keep(name: string, tunnel: StoredTunnel): void {
+    this.#tunnels = new Map(this.#tunnels).set(tunnelName.parse(name), tunnel);
+    this.flush();
+  }
+
+  /** Forgets a tunnel and its tokens, in the same way. */
   remove(name: string): void {
     const rest = new Map(this.#tunnels);
-    if (rest.delete(name)) this.#write(rest);
+    if (!rest.delete(name)) return;
+    this.#tunnels = rest;
+    this.flush();
   }
 
-  #write(tunnels: ReadonlyMap<string, StoredTunnel>): void {
+  /** Tries to write what the disk does not have yet. */
+  flush(): void {
+    try {
+      this.#write(this.#tunnels);
+    } catch (error) {
+      this.#unwritten = error as TunneldError;
+    }
+  }
+
+  #write(tunnels: Tunnels): void {
     attempt('STATE_UNWRITABLE', `${this.#disk.path} cannot be written`, () => {
       this.#disk.store = {
         version: STATE_VERSION,
@@ -96,51 +132,16 @@ export class StateStore {
         tunnels: Object.fromEntries([...tunnels].map(([name, tunnel]) => [name, toDisk(tunnel)])),
       };
     });
-    this.#tunnels = tunnels;
+    this.#unwritten = undefined;
+    copyState(this.#file);
   }
 }
 
-/** A daemon killed while it wrote left its new file behind, tokens included. */
-function removeUnfinishedWrites(file: string): void {
-  const folder = dirname(file);
-  if (!existsSync(folder)) return;
-  attempt('STATE_UNWRITABLE', `${folder} cannot be cleaned`, () => {
-    for (const name of readdirSync(folder)) {
-      if (name.startsWith(`${basename(file)}.tmp-`)) rmSync(join(folder, name), { force: true });
-    }
-  });
-}
-
-/** The state on disk; undefined when there is none, or none that can be used (then it is kept aside). */
-function readState(file: string, aside: (kind: string) => string, notes: string[]): StateOnDisk | undefined {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new TunneldError('STATE_UNWRITABLE', `${file} cannot be read: ${reasonOf(cause)}`, { cause });
-  }
-  const result = stateOnDisk.safeParse(parseJson(text));
-  if (result.success) return result.data;
-  const kept = aside('corrupt');
-  attempt('STATE_UNWRITABLE', `${file} cannot be moved aside`, () => renameSync(file, kept));
-  notes.push(`${file} was damaged and is kept as ${kept}; tunnels made with \`tunneld up\` start anew`);
-  return undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function keepGoodTunnels(
+/** The tunnels that can be used, and the word about the others: a bad one does not take the good with it. */
+function sortOut(
   stored: Readonly<Record<string, unknown>>,
   asideFile: string,
-  notes: string[],
-): ReadonlyMap<string, StoredTunnel> {
+): { good: Tunnels; rejected: readonly string[] } {
   const good = new Map<string, StoredTunnel>();
   const bad: [name: string, tunnel: unknown][] = [];
   for (const [name, tunnel] of Object.entries(stored)) {
@@ -148,12 +149,15 @@ function keepGoodTunnels(
     if (result.success && tunnelName.safeParse(name).success) good.set(name, fromDisk(result.data));
     else bad.push([name, tunnel]);
   }
-  if (bad.length > 0) {
-    const names = bad.map(([name]) => name).join(', ');
-    attempt('STATE_UNWRITABLE', `${asideFile} cannot be written`, () => {
-      writeFileSync(asideFile, JSON.stringify(Object.fromEntries(bad), undefined, 2), { mode: 0o600 });
+  if (bad.length === 0) return { good, rejected: [] };
+  const names = bad.map(([name]) => name).join(', ');
+  try {
+    writeFileSync(asideFile, JSON.stringify(Object.fromEntries(bad), undefined, 2), { mode: 0o600 });
+  } catch (cause) {
+    // What cannot be kept is not overwritten either.
+    throw new TunneldError('STATE_UNWRITABLE', `${asideFile} cannot be written: ${reasonOf(cause)}`, {
+      cause,
     });
-    notes.push(`The stored state of ${names} was not usable and is kept in ${asideFile}`);
   }
-  return good;
+  return { good, rejected: [`The stored state of ${names} was not usable and is kept in ${asideFile}`] };
 }

@@ -1,5 +1,6 @@
-import { readFileSync, type StatsListener, unwatchFile, watchFile } from 'node:fs';
+import { type StatsListener, unwatchFile, watchFile } from 'node:fs';
 import { type Clock, systemClock, type Timer } from '../core/clock.ts';
+import { MAX_CONFIG_BYTES, readRegularFile } from './regular-file.ts';
 
 export interface WatchOptions {
   readonly clock?: Clock;
@@ -45,7 +46,7 @@ export function watchConfig(
 
 function contentOf(file: string): string | undefined {
   try {
-    return readFileSync(file, 'utf8');
+    return readRegularFile(file, MAX_CONFIG_BYTES);
   } catch {
     return undefined;
   }

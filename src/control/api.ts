@@ -71,6 +71,8 @@ export interface DaemonInfo {
   readonly relayUrl: string;
   /** Things worth saying at every `daemon status`: a state file kept aside, a looser mode mended. */
   readonly notes: readonly string[];
+  /** Things the user has to know at every command: a state that was damaged or cannot be written, … */
+  readonly alerts?: readonly string[];
   readonly tunnels: { readonly total: number; readonly healthy: number };
   /** It was asked to stop, and lets exchanges in flight finish: no more changes, answers still. */
   readonly stopping?: boolean;

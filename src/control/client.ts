@@ -12,7 +12,7 @@ import {
   type UpResult,
 } from './api.ts';
 import { errorFromDaemon, isAbsence, silence, unreachable } from './client-errors.ts';
-import { PROTOCOL_HEADER, ROUTES, type RouteName } from './routes.ts';
+import { ALERTS_HEADER, PROTOCOL_HEADER, ROUTES, type RouteName } from './routes.ts';
 
 export interface ControlClientOptions {
   /** How long a change may take (milliseconds). `events` has no limit. Default 30 s. */
@@ -21,6 +21,8 @@ export interface ControlClientOptions {
   readonly silenceMs?: number;
   /** Who holds the daemon's lock: asked when the socket leads nowhere. */
   readonly owner?: () => Promise<SocketOwner | undefined>;
+  /** Told once of each thing the daemon wants the user to know besides the answer. */
+  readonly onAlert?: (alert: string) => void;
 }
 
 /** The daemon that runs, as its lock names it. */
@@ -58,12 +60,15 @@ export class ControlClient {
   readonly #timeoutMs: number;
   readonly #silenceMs: number;
   readonly #owner: () => Promise<SocketOwner | undefined>;
+  readonly #onAlert: (alert: string) => void;
+  readonly #alerted = new Set<string>();
 
   constructor(socket: string, options: ControlClientOptions = {}) {
     this.#socket = socket;
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.#silenceMs = options.silenceMs ?? DEFAULT_SILENCE_MS;
     this.#owner = options.owner ?? (async () => undefined);
+    this.#onAlert = options.onAlert ?? (() => {});
   }
 
   info(): Promise<DaemonInfo> {
@@ -169,6 +174,7 @@ export class ControlClient {
     try {
       const response = await this.#find(route, { signal, name, body });
       const text = await textOf(response);
+      this.#alert(response.headers[ALERTS_HEADER]);
       if (response.statusCode !== 200) throw errorFromDaemon(response, text);
       return JSON.parse(text) as T;
     } catch (error) {
@@ -176,6 +182,14 @@ export class ControlClient {
       if (!signal.aborted) throw unreachable(error, this.#socket);
       if (signal.reason instanceof TunneldError) throw signal.reason;
       throw silence(await this.#owner(), `did not answer within ${seconds(performance.now() - startedAt)}`);
+    }
+  }
+
+  #alert(header: string | string[] | undefined): void {
+    for (const alert of decodeAlerts(header)) {
+      if (this.#alerted.has(alert)) continue;
+      this.#alerted.add(alert);
+      this.#onAlert(alert);
     }
   }
 
@@ -237,4 +251,14 @@ async function textOf(response: IncomingMessage): Promise<string> {
 
 function seconds(ms: number): string {
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1_000)} s`;
+}
+
+function decodeAlerts(header: string | string[] | undefined): readonly string[] {
+  if (typeof header !== 'string') return [];
+  try {
+    const alerts: unknown = JSON.parse(decodeURIComponent(header));
+    return Array.isArray(alerts) ? alerts.map(String) : [];
+  } catch {
+    return [];
+  }
 }

@@ -29,6 +29,9 @@ export type RouteName = keyof typeof ROUTES;
 /** Carries `PROTOCOL_VERSION` in requests and answers. */
 export const PROTOCOL_HEADER = 'tunneld-protocol';
 
+/** Carries what the user has to know besides the answer: a JSON array of sentences, percent-encoded. */
+export const ALERTS_HEADER = 'tunneld-alerts';
+
 /** The body of every answer that is not a success. */
 export interface ErrorBody {
   readonly error: {

@@ -5,12 +5,14 @@ import { type DaemonApi, PROTOCOL_VERSION } from './api.ts';
 import { EventStreams } from './event-streams.ts';
 import { KeptSocket, type KeptSocketOptions } from './kept-socket.ts';
 import { parseBody, requestBodies } from './protocol.ts';
-import { type ErrorBody, PROTOCOL_HEADER, ROUTES, type RouteName } from './routes.ts';
+import { ALERTS_HEADER, type ErrorBody, PROTOCOL_HEADER, ROUTES, type RouteName } from './routes.ts';
 
 export interface ControlServerOptions extends KeptSocketOptions {
   readonly api: DaemonApi;
   /** tunneld's own version, for messages about a mismatch. */
   readonly version: string;
+  /** What the user has to know besides what was asked. One sentence each. */
+  readonly alerts?: () => readonly string[];
   /** The daemon drains. What it is told then would be lost, or keep it from ending. */
   readonly stopping?: () => boolean;
 }
@@ -36,6 +38,11 @@ export async function startControlServer(options: ControlServerOptions): Promise
     assertSameProtocol(request, options.version);
     if (request.method !== 'GET' && options.stopping?.() === true) throw stopping();
   });
+  // When it was done: what it changed may be what cannot be written.
+  app.addHook('onSend', async (_request, reply) => {
+    const alerts = options.alerts?.() ?? [];
+    if (alerts.length > 0) reply.header(ALERTS_HEADER, encodeAlerts(alerts));
+  });
   addRoutes(app, options.api, streams);
 
   await app.ready();
@@ -47,6 +54,11 @@ export async function startControlServer(options: ControlServerOptions): Promise
       await app.close();
     },
   };
+}
+
+/** A header has little room: the longest word about a state names its tunnels. */
+function encodeAlerts(alerts: readonly string[]): string {
+  return encodeURIComponent(JSON.stringify(alerts.slice(0, 5).map((text) => text.slice(0, 500))));
 }
 
 type Handler = (request: FastifyRequest<{ Params: { name: string } }>, reply: FastifyReply) => unknown;

@@ -100,6 +100,12 @@ export const ERROR_CATALOGUE = {
     summary: 'The state folder cannot be written.',
     remedy: 'Make it writable by you, free disk space, or choose another with TUNNELD_STATE_DIR.',
   },
+  STATE_NEWER: {
+    retryable: false,
+    exitCode: 2,
+    summary: 'The state was written by a newer version of tunneld, and is left as it is.',
+    remedy: 'Run the newer version, or choose another folder with TUNNELD_STATE_DIR.',
+  },
   PORT_IN_USE: {
     retryable: false,
     // Not 2: the same start may succeed a moment later, and a service manager should try.

@@ -1,31 +1,30 @@
 import { createHmac } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { loadConfig } from '../config/load.ts';
 import type { Paths } from '../config/paths.ts';
 import { placeInFile } from '../config/place-in-file.ts';
 import type { Config, TunnelConfig, TunnelSpec } from '../config/schema.ts';
 import type { StateStore } from '../config/state.ts';
 import type { StoredToken } from '../config/state-schema.ts';
 import { parseTunnelSpec } from '../config/tunnel-spec.ts';
-import {
-  type Amendment,
-  type DaemonApi,
-  type DaemonInfo,
-  type Diagnosis,
-  type KeyChange,
-  PROTOCOL_VERSION,
-  type TokenReveal,
-  type TunnelInspection,
-  type UpResult,
+import type {
+  Amendment,
+  DaemonApi,
+  DaemonInfo,
+  Diagnosis,
+  KeyChange,
+  TokenReveal,
+  TunnelInspection,
+  UpResult,
 } from '../control/api.ts';
 import type { Clock } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Redactor } from '../core/redact.ts';
 import { Secret } from '../core/secret.ts';
-import type { ReportedError, TunnelStatus } from '../core/status.ts';
-import { VERSION } from '../core/version.ts';
+import type { TunnelStatus } from '../core/status.ts';
 import type { TunnelProvider } from '../providers/provider.ts';
 import { amended } from './amended.ts';
+import { ConfigFile } from './config-file.ts';
+import { alertsOf, infoOf } from './daemon-info.ts';
 import { Definitions } from './definitions.ts';
 import type { LogBook } from './log-book.ts';
 import type { MetricsSource } from './metrics.ts';
@@ -67,33 +66,33 @@ export class Daemon implements DaemonApi, MetricsSource {
   readonly #startedAt: number;
   readonly #ownerKey: Secret;
   readonly #definitions: Definitions;
-  #config: Config;
+  readonly #file: ConfigFile;
   #socket: string;
-  #configError: ReportedError | undefined;
   #stopping = false;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
-    this.#config = options.config;
     this.#socket = options.paths.socket;
     this.#startedAt = options.clock.now();
     // Lasting and secret, without a secret of its own in the state.
     const key = createHmac('sha256', options.store.relaySecret.reveal()).update('owner of leftovers');
     this.#ownerKey = new Secret(key.digest('hex'));
-    const { store, env, redactor, clock } = options;
+    const { store, env, redactor, clock, paths, config, logs } = options;
     const onNote = (note: string) => this.#note(note);
-    this.#definitions = new Definitions({ store, env, redactor, clock, onNote });
+    const onDue = () => void this.reload({ final: true });
+    this.#file = new ConfigFile({ paths, env, clock, initial: config, onNote, onDue });
+    this.#definitions = new Definitions({ store, env, redactor, clock, onNote, log: logs.daemon });
   }
 
   /** Brings back everything that is wanted. A tunnel that cannot be set up is left failed. */
   async start(): Promise<void> {
     for (const [name, stored] of this.#options.store.tunnels) {
-      if (stored.spec === undefined || this.#config.tunnels[name] !== undefined) continue;
+      if (stored.spec === undefined || this.#file.current.tunnels[name] !== undefined) continue;
       const config = this.#definitions.stored(name, stored.spec);
       if (config === undefined) continue;
       this.#add(name, this.#definitions.withToken(name, { ...stored, config, source: 'cli' }));
     }
-    for (const [name, config] of Object.entries(this.#config.tunnels)) {
+    for (const [name, config] of Object.entries(this.#file.current.tunnels)) {
       this.#add(name, this.#definitions.fromFile(name, config));
     }
     await Promise.allSettled(
@@ -103,27 +102,17 @@ export class Daemon implements DaemonApi, MetricsSource {
 
   info(): DaemonInfo {
     const { paths, notes, relayUrl, healthUrl } = this.#options;
-    const statuses = this.list();
-    return {
-      pid: process.pid,
-      version: VERSION,
-      protocol: PROTOCOL_VERSION,
-      startedAt: new Date(this.#startedAt).toISOString(),
-      node: process.version,
-      socket: this.#socket,
-      stateDir: paths.stateDir,
-      logDir: paths.logDir,
-      configFile: paths.configFile,
-      ...(this.#configError === undefined ? {} : { configError: this.#configError }),
-      healthUrl: healthUrl().origin,
-      relayUrl: relayUrl.origin,
+    return infoOf({
+      paths: { ...paths, socket: this.#socket },
       notes,
-      tunnels: {
-        total: statuses.length,
-        healthy: statuses.filter(({ health }) => health.verdict === 'healthy').length,
-      },
-      ...(this.#stopping ? { stopping: true } : {}),
-    };
+      relayUrl,
+      healthUrl: healthUrl(),
+      startedAt: this.#startedAt,
+      configError: this.#file.error,
+      alerts: this.alerts,
+      tunnels: this.list(),
+      stopping: this.#stopping,
+    });
   }
 
   /** The control socket is there from now on. */
@@ -178,8 +167,8 @@ export class Daemon implements DaemonApi, MetricsSource {
 
   async upAll(): Promise<readonly UpResult[]> {
     await this.reload();
-    if (this.#configError !== undefined) {
-      const { message, remedy } = this.#configError;
+    if (this.#file.error !== undefined) {
+      const { message, remedy } = this.#file.error;
       throw new TunneldError('CONFIG_INVALID', message, { remedy });
     }
     const enabled = [...this.#tunnels.values()].filter(({ definition }) => definition.config.enabled);
@@ -201,7 +190,7 @@ export class Daemon implements DaemonApi, MetricsSource {
   async restart(name: string): Promise<TunnelStatus> {
     const tunnel = this.#find(name);
     const definition: TunnelDefinition = { ...tunnel.definition, desired: 'up' };
-    this.#definitions.save(name, definition);
+    this.#definitions.keep(name, definition);
     await tunnel.restart(definition, 'restart asked for');
     return tunnel.status;
   }
@@ -213,7 +202,7 @@ export class Daemon implements DaemonApi, MetricsSource {
         remedy: 'Remove it there; the daemon follows the file.',
       });
     }
-    this.#options.store.remove(name);
+    this.#definitions.forget(name);
     await this.#drop(tunnel, 'removed');
   }
 
@@ -249,32 +238,34 @@ export class Daemon implements DaemonApi, MetricsSource {
     this.#options.onStop();
   }
 
-  /** Reads the config file again. A bad edit keeps the last good one, and is said in `info`. */
-  async reload(): Promise<void> {
-    const { paths, env, clock, logs } = this.#options;
-    let config: Config;
-    try {
-      const onNote = (note: string) => this.#note(note);
-      config = await loadConfig(paths.configFile, { optional: !paths.configRequired, env, onNote });
-    } catch (error) {
-      if (!(error instanceof TunneldError)) throw error;
-      const { code, message, remedy } = error;
-      if (this.#configError?.message !== message)
-        logs.daemon.warn({ code, cause: message }, 'config not applied');
-      this.#configError = { code, message, remedy, at: clock.now() };
-      return;
-    }
+  /**
+   * Reads the config file again. A bad edit keeps the last good one, and is said in `info`.
+   *
+   * @param final tunnels that are gone from the file are closed at once, even when the file is gone
+   */
+  async reload({ final = false } = {}): Promise<void> {
+    const { logs } = this.#options;
+    const before = { config: this.#file.current, error: this.#file.error };
     // What an edit adds now would outlive `close`.
     if (this.#stopping) return;
-    this.#configError = undefined;
-    const before = this.#config;
-    this.#config = config;
-    if (isDeepStrictEqual(before, config)) return;
-    if (!isDeepStrictEqual(before.daemon, config.daemon)) {
+    this.#file.read(final);
+    const { current: config, error } = this.#file;
+    if (error !== undefined && error.message !== before.error?.message)
+      logs.daemon.warn(
+        { code: error.code, cause: error.message, remedy: error.remedy },
+        'config not applied',
+      );
+    if (before.config === config || isDeepStrictEqual(before.config, config)) return;
+    if (!isDeepStrictEqual(before.config.daemon, config.daemon)) {
       this.#note('The settings below `daemon:` changed; they count from the next start of the daemon.');
     }
     logs.daemon.info({ tunnels: Object.keys(config.tunnels).length }, 'config applied');
-    await Promise.allSettled([...this.#followFile(before, config)]);
+    await Promise.allSettled([...this.#followFile(before.config, config)]);
+  }
+
+  /** What the user has to know at every command, not only at `daemon status`. One sentence each. */
+  get alerts(): readonly string[] {
+    return alertsOf(this.#options.store, this.#file.error);
   }
 
   /** The machine slept, or the clock was set: every delay and every verdict is of another time. */
@@ -289,6 +280,8 @@ export class Daemon implements DaemonApi, MetricsSource {
     await Promise.allSettled(tunnels.map((tunnel) => tunnel.drain(drainMs)));
     await Promise.allSettled(tunnels.map((tunnel) => tunnel.close('the daemon stops')));
     await Promise.allSettled(this.#leaving.values());
+    this.#file.close();
+    this.#definitions.close();
   }
 
   /** What the amendment does not speak of stays as it was defined; the file's tunnels are the file's. */
@@ -327,7 +320,9 @@ export class Daemon implements DaemonApi, MetricsSource {
     const changed = known !== undefined && known.definition.config !== wanted.config;
     const definition = this.#definitions.withToken(name, wanted);
     const token = definition.tokens === wanted.tokens ? undefined : definition.tokens[0]?.value.reveal();
-    this.#definitions.save(name, definition, spec);
+    // What is new has to be on the disk before it is promised; what is known comes up in any case.
+    if (known !== undefined && !changed && token === undefined) this.#definitions.keep(name, definition, spec);
+    else this.#definitions.save(name, definition, spec);
     const tunnel = known ?? this.#add(name, definition);
     await tunnel.apply(definition, 'asked to come up');
     return {
@@ -339,7 +334,7 @@ export class Daemon implements DaemonApi, MetricsSource {
   }
 
   async #apply(tunnel: Tunnel, definition: TunnelDefinition, cause: string): Promise<void> {
-    this.#definitions.save(tunnel.name, definition);
+    this.#definitions.keep(tunnel.name, definition);
     await tunnel.apply(definition, cause);
   }
 
@@ -382,8 +377,9 @@ export class Daemon implements DaemonApi, MetricsSource {
       lastGatewayPort: () => store.tunnels.get(name)?.gatewayPort,
       onGatewayPort: (gatewayPort) => {
         const stored = store.tunnels.get(name);
-        if (stored !== undefined && stored.gatewayPort !== gatewayPort)
-          store.save(name, { ...stored, gatewayPort });
+        if (stored !== undefined && stored.gatewayPort !== gatewayPort) {
+          this.#definitions.keepStored(name, { ...stored, gatewayPort });
+        }
       },
       onChange: (status) => {
         for (const listener of this.#listeners) listener(status);

@@ -4,8 +4,9 @@ import { resolveAccessToken, resolveSecret } from '../config/secrets.ts';
 import type { StateStore } from '../config/state.ts';
 import type { StoredToken, StoredTunnel } from '../config/state-schema.ts';
 import { parseTunnelSpec } from '../config/tunnel-spec.ts';
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
 import type { Redactor } from '../core/redact.ts';
 import { assertNgrokOptions } from '../providers/ngrok/option-rules.ts';
 import { assertPinggyOptions } from '../providers/pinggy/arguments.ts';
@@ -21,11 +22,17 @@ interface DefinitionsOptions {
   readonly redactor: Redactor;
   readonly clock: Clock;
   readonly onNote: (note: string) => void;
+  readonly log: Logger;
 }
+
+/** A full disk is tried again this often (milliseconds). */
+const REWRITE_MS = 5_000;
 
 /** What is wanted of each tunnel, as the file, the user and the last run said it. */
 export class Definitions {
   readonly #options: DefinitionsOptions;
+  #rewrite: Timer | undefined;
+  #closed = false;
 
   constructor(options: DefinitionsOptions) {
     this.#options = options;
@@ -71,7 +78,7 @@ export class Definitions {
       desired: config.enabled && !takenDown ? 'up' : 'down',
       tokens: stored?.tokens ?? [],
     });
-    this.save(name, definition);
+    this.keep(name, definition);
     return definition;
   }
 
@@ -92,18 +99,57 @@ export class Definitions {
     }
   }
 
-  save(name: string, { source, desired, tokens }: TunnelDefinition, spec?: TunnelSpec): void {
-    const { store } = this.#options;
-    const known = store.tunnels.get(name);
+  /** @throws {TunneldError} `STATE_UNWRITABLE`; then nothing has changed */
+  save(name: string, definition: TunnelDefinition, spec?: TunnelSpec): void {
+    this.#options.store.save(name, this.#toStore(name, definition, spec));
+  }
+
+  /** The same for what must be done in any case: the store says when it could not be written. */
+  keep(name: string, definition: TunnelDefinition, spec?: TunnelSpec): void {
+    this.keepStored(name, this.#toStore(name, definition, spec));
+  }
+
+  keepStored(name: string, tunnel: StoredTunnel): void {
+    this.#options.store.keep(name, tunnel);
+    this.#writeLater();
+  }
+
+  forget(name: string): void {
+    this.#options.store.remove(name);
+    this.#writeLater();
+  }
+
+  /** A last try to write what the disk did not take. */
+  close(): void {
+    this.#closed = true;
+    this.#rewrite?.cancel();
+    if (this.#options.store.unwritten !== undefined) this.#options.store.flush();
+  }
+
+  /** A disk that is full or read-only keeps nobody from closing, or mending, a public tunnel. */
+  #writeLater(): void {
+    const { store, clock, log } = this.#options;
+    if (store.unwritten === undefined || this.#rewrite !== undefined || this.#closed) return;
+    log.warn({ cause: store.unwritten.message }, 'the state cannot be written; it is tried again');
+    const again = () => {
+      store.flush();
+      this.#rewrite = store.unwritten === undefined ? undefined : clock.setTimer(again, REWRITE_MS);
+      if (store.unwritten === undefined) log.info({}, 'the state is written again');
+    };
+    this.#rewrite = clock.setTimer(again, REWRITE_MS);
+  }
+
+  #toStore(name: string, definition: TunnelDefinition, spec?: TunnelSpec): StoredTunnel {
+    const { source, desired, tokens } = definition;
+    const known = this.#options.store.tunnels.get(name);
     const kept = spec ?? known?.spec;
-    const stored: StoredTunnel = {
+    return {
       source,
       desired,
       tokens: usable(tokens, this.#options.clock.now()),
       ...(known?.gatewayPort === undefined ? {} : { gatewayPort: known.gatewayPort }),
       ...(kept === undefined || source === 'file' ? {} : { spec: kept }),
     };
-    store.save(name, stored);
   }
 
   /** The tokens in force, newest first. @throws {TunneldError} `CONFIG_INVALID` when it has none on purpose */

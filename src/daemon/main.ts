@@ -43,7 +43,7 @@ onSignal('SIGINT', () => stop('SIGINT'));
 onSignal('SIGHUP', () => {
   if (stopping) return;
   running?.log.info({}, 'config reload asked for');
-  const reload = async () => await running?.daemon.reload();
+  const reload = async () => await running?.daemon.reload({ final: true });
   void (notifier === undefined ? reload() : notifier.reloading(reload));
 });
 

@@ -39,6 +39,6 @@ export async function removeOrphans({ store, env, log, tunnels }: OrphanOptions)
     const stored = store.tunnels.get(name);
     if (stored === undefined || isWanted(name)) continue;
     const { gatewayPort: _, ...rest } = stored;
-    store.save(name, rest);
+    store.keep(name, rest);
   }
 }

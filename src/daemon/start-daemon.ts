@@ -1,9 +1,8 @@
 import { dirname } from 'node:path';
 import type { DestinationStream } from 'pino';
-import { loadConfig } from '../config/load.ts';
+import { readConfig } from '../config/load.ts';
 import type { Paths } from '../config/paths.ts';
 import { prepareFolders, prepareSocketFolder } from '../config/private-files.ts';
-import type { Config } from '../config/schema.ts';
 import { StateStore } from '../config/state.ts';
 import { watchConfig } from '../config/watch.ts';
 import { startControlServer } from '../control/server.ts';
@@ -75,7 +74,11 @@ async function assemble(
   releases.push(() => lock.release());
   const onNote = (note: string) => void notes.push(note);
   onStep('reading its configuration');
-  const config: Config = await loadConfig(paths.configFile, { optional: !paths.configRequired, env, onNote });
+  const { config, absent } = readConfig(paths.configFile, {
+    optional: !paths.configRequired,
+    env,
+    onNote,
+  });
 
   const redactor = new Redactor();
   const copy = logCopy === undefined ? {} : { copy: logCopy };
@@ -85,6 +88,7 @@ async function assemble(
   const store = new StateStore(paths.stateFile, { clock });
   notes.push(...store.notes);
   redactor.add(store.relaySecret);
+  if (absent !== undefined) notes.push(...lostWithTheFile(paths.configFile, absent, store));
 
   onStep('opening its ports');
   const relay = await startEmbeddedRelay({
@@ -151,6 +155,7 @@ async function assemble(
     version: VERSION,
     log,
     stopping: () => daemon.stopping,
+    alerts: () => daemon.alerts,
   });
   lock.serving(paths.socket);
   const watch = watchConfig(paths.configFile, () => void daemon.reload(), { clock });
@@ -161,6 +166,7 @@ async function assemble(
   });
   releases.push(() => wake.stop());
 
+  for (const alert of daemon.alerts) log.warn({ note: alert }, 'something to know');
   for (const note of notes) log.warn({ note }, 'something to know');
   log.info(
     { pid: process.pid, version: VERSION, node: process.version, socket: paths.socket },
@@ -175,6 +181,13 @@ async function assemble(
       await releaseAll(releases);
     },
   };
+}
+
+/** Without its file nothing of a tunnel is known but its name and its token. */
+function lostWithTheFile(file: string, absent: 'missing' | 'blank', store: StateStore): readonly string[] {
+  const names = [...store.tunnels].filter(([, { source }]) => source === 'file').map(([name]) => name);
+  if (names.length === 0) return [];
+  return [`${file} is ${absent}: the tunnels it had are not there: ${names.join(', ')}`];
 }
 
 /** In reverse order; one that fails does not keep the others from being released. */

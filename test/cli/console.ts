@@ -88,6 +88,7 @@ export class Console {
         return new ControlClient(paths.socket, {
           silenceMs: this.silenceMs,
           owner: () => daemonOwner(paths),
+          onAlert: (alert) => void this.stderr.push(`tunneld: warning: ${alert}`),
         });
       },
       daemonProgram: this.daemonProgram,

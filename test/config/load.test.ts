@@ -18,6 +18,17 @@ function complaintsAbout(text: string, env: Record<string, string> = {}): Promis
 const tunnel = (lines: string) => `tunnels:\n  figma:\n${lines.replace(/^/gm, '    ')}`;
 
 describe('a configuration file', () => {
+  it('has a tunnel under a name that every object knows only when it is written there', () => {
+    expect(parseConfig('tunnels: {}\n', FILE, {}).tunnels['constructor']).toBeUndefined();
+    const { tunnels } = parseConfig('tunnels:\n  constructor:\n    port: 3845\n', FILE, {});
+    expect(Object.keys(tunnels)).toEqual(['constructor']);
+  });
+
+  it('refuses a tunnel called __proto__, which would vanish', async () => {
+    const text = 'tunnels:\n  __proto__:\n    port: 3845\n';
+    expect(await complaintsAbout(text)).toEqual(['2:3 tunnels.__proto__: No key may have this name']);
+  });
+
   it('is filled in with every default', () => {
     const { tunnels, daemon } = parseConfig(tunnel('port: 3845'), FILE, {});
     expect(tunnels['figma']).toEqual({
@@ -266,7 +277,7 @@ describe('loading', () => {
   it('says so when the path is a folder', async () => {
     const folder = tempFolder();
     const error = await thrownBy(() => loadConfig(folder, { optional: true, env: {} }));
-    expect(error.message).toBe(`${folder} cannot be read: it is a folder`);
+    expect(error.message).toBe(`${folder} cannot be read: it is a folder, not a regular file`);
   });
 
   it('closes a file with a literal token to others, and leaves one with references alone', async () => {

@@ -37,6 +37,21 @@ describe('the folders of the daemon', () => {
     expect(modeOf(folder)).toBe('755');
   });
 
+  it('are closed when others could write an empty one, and refused when they may have put something in', async () => {
+    const folder = tempFolder();
+    const state = join(folder, 'state');
+    const prepare = () => prepareFolders(pathsIn(tempFolder(), { TUNNELD_STATE_DIR: state }));
+    mkdirSync(state);
+    chmodSync(state, 0o777);
+    expect(prepare()).toEqual([`${state} was open to others (mode 777); it is 700 now`]);
+    writeFileSync(join(state, 'state.json'), '{}');
+    chmodSync(state, 0o777);
+    const error = await thrownBy(prepare);
+    expect(error.code).toBe('STATE_UNWRITABLE');
+    expect(error.remedy).toContain(`chmod 700 ${state}`);
+    expect(modeOf(state)).toBe('777');
+  });
+
   it.each([
     ['TUNNELD_STATE_DIR', 'STATE_UNWRITABLE'],
     ['TUNNELD_RUNTIME_DIR', 'SOCKET_UNUSABLE'],

@@ -1,8 +1,13 @@
-import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { isUsableToken, newAccessToken } from '../../src/config/access-token.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { resolveAccessToken, resolveSecret } from '../../src/config/secrets.ts';
+import { watchConfig } from '../../src/config/watch.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
 import { thrownBy } from '../helpers/thrown.ts';
 
@@ -62,7 +67,7 @@ describe('a secret reference', () => {
     expect(await Promise.all(messages)).toEqual([
       'The secret file /missing cannot be read: there is no such file',
       'The secret file /empty is empty',
-      'The secret file /folder cannot be read: it is a folder',
+      'The secret file /folder cannot be read: it is a folder, not a regular file',
       'The secret file /empty/below cannot be read: part of the path is not a folder',
     ]);
   });
@@ -86,5 +91,48 @@ describe('an access token', () => {
     const error = await thrownBy(() => resolveAccessToken('env:TOKEN', { TOKEN: value }));
     expect(error.code).toBe('SECRET_UNAVAILABLE');
     expect(error.message).toBe('The access token in env:TOKEN cannot be used');
+  });
+});
+
+describe('a secret, or a configuration, that is not in a regular file', () => {
+  const odd = {
+    'a pipe nobody writes to': (path: string) => void execFileSync('mkfifo', [path]),
+    'a device that never ends': (path: string) => symlinkSync('/dev/zero', path),
+    'a folder': (path: string) => void mkdirSync(path),
+    'a socket': async (path: string) => {
+      const server = createServer().listen(path);
+      await once(server, 'listening');
+      onTestFinished(() => void server.close());
+    },
+  };
+
+  it.each(Object.entries(odd))('is refused at once, and left as it is: %s', async (what, make) => {
+    const path = join(tempFolder(), 'odd');
+    await make(path);
+    const before = statSync(path).mode;
+    const secret = await thrownBy(() => resolveSecret(`file:${path}`, {}));
+    expect(secret.code).toBe('SECRET_UNAVAILABLE');
+    const config = await thrownBy(() => loadConfig(path, { env: {} }));
+    expect(config.code).toBe('CONFIG_INVALID');
+    const kind = what.split(' ').slice(0, 2).join(' ');
+    for (const { message } of [secret, config])
+      expect(message).toContain(`it is ${kind}, not a regular file`);
+    expect(statSync(path).mode).toBe(before);
+  });
+
+  it('is refused when it is far too large to be one', async () => {
+    const path = join(tempFolder(), 'huge');
+    writeFileSync(path, 'x'.repeat(1_048_577), { mode: 0o600 });
+    for (const read of [() => resolveSecret(`file:${path}`, {}), () => loadConfig(path, { env: {} })]) {
+      expect((await thrownBy(read)).message).toMatch(/it is larger than \d+ kB/);
+    }
+  });
+
+  it('is watched without being opened', async () => {
+    const path = join(tempFolder(), 'odd');
+    execFileSync('mkfifo', [path]);
+    const watch = watchConfig(path, () => {});
+    watch.close();
+    expect(statSync(path).isFIFO()).toBe(true);
   });
 });

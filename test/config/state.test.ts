@@ -89,28 +89,75 @@ describe('the state of the daemon', () => {
   });
 });
 
+const DAMAGE: [what: string, text: string][] = [
+  ['cut off', '{ "version": 1, "tunnels": '],
+  ['empty', ''],
+  ['not an object', '[]'],
+  ['binary', '\u0000\u0001\u0002'],
+];
+
 describe('a state file that is damaged', () => {
-  it.each([
-    ['cut off', '{ "version": 1, "tunnels": '],
-    ['empty', ''],
-    ['not an object', '[]'],
-    [
-      'of another version',
-      '{"version":2,"instance":"0123456789abcdef","relaySecret":"0123456789abcdef","tunnels":{}}',
-    ],
-    ['binary', '\u0000\u0001\u0002'],
-  ])('(%s) is kept aside and said so, and the rest goes on', (_what, text) => {
+  it.each(DAMAGE)('(%s) is kept aside, and its last good copy is used and said so', (_what, text) => {
     const file = join(tempFolder(), 'state.json');
-    writeFileSync(file, text, { mode: 0o600 });
+    const before = new StateStore(file);
+    before.save('figma', figma);
+    writeFileSync(file, text);
     const store = new StateStore(file, { clock });
     const kept = `${file}.corrupt-2026-01-02T03-04-05-000Z`;
-    expect(store.notes).toEqual([
-      `${file} was damaged and is kept as ${kept}; tunnels made with \`tunneld up\` start anew`,
+    expect(store.alerts).toEqual([
+      `${file} was damaged and is kept as ${kept}; its last good copy was used: it knows figma`,
     ]);
     expect(readFileSync(kept, 'utf8')).toBe(text);
+    expect(store.instance).toBe(before.instance);
+    expect(store.relaySecret.reveal()).toBe(before.relaySecret.reveal());
+    expect(store.tunnels.get('figma')).toEqual(figma);
+    expect(new StateStore(file).alerts).toEqual([]);
+  });
+
+  it.each(DAMAGE)('(%s) without a copy is said so, and the rest goes on', (_what, text) => {
+    const file = join(tempFolder(), 'state.json');
+    writeFileSync(file, text, { mode: 0o600 });
+    writeFileSync(`${file}.good`, text, { mode: 0o600 });
+    const store = new StateStore(file, { clock });
+    const kept = `${file}.corrupt-2026-01-02T03-04-05-000Z`;
+    expect(store.alerts).toEqual([
+      `${file} was damaged and is kept as ${kept}, and there is no good copy: tunnels made with \`tunneld up\`, and all tokens, start anew`,
+    ]);
     store.save('figma', figma);
     expect(new StateStore(file).tunnels.get('figma')).toEqual(figma);
   });
+
+  it('or gone is replaced by its last good copy', () => {
+    const file = join(tempFolder(), 'state.json');
+    stored(file);
+    rmSync(file);
+    const store = new StateStore(file);
+    expect(store.alerts).toEqual([`${file} was gone; its last good copy was used: it knows figma`]);
+    expect(store.tunnels.get('figma')).toEqual(figma);
+  });
+
+  it('does not come back with what was forgotten: the copy forgets too', () => {
+    const file = join(tempFolder(), 'state.json');
+    const store = new StateStore(file);
+    store.save('figma', figma);
+    store.remove('figma');
+    expect(readFileSync(`${file}.good`, 'utf8')).not.toContain(TOKEN);
+    expect(statSync(`${file}.good`).mode & 0o777).toBe(0o600);
+  });
+
+  it.each([['the state'], ['its copy']])(
+    'of a newer version (%s) is refused, and left as it is',
+    async (which) => {
+      const file = join(tempFolder(), 'state.json');
+      const newer = JSON.stringify({ version: 2, instance: 'x', tunnels: { figma: {} } });
+      writeFileSync(file, which === 'the state' ? newer : '', { mode: 0o600 });
+      writeFileSync(`${file}.good`, newer, { mode: 0o600 });
+      const error = await thrownBy(() => new StateStore(file));
+      expect(error.code).toBe('STATE_NEWER');
+      expect(readFileSync(`${file}.good`, 'utf8')).toBe(newer);
+      if (which === 'the state') expect(readFileSync(file, 'utf8')).toBe(newer);
+    },
+  );
 
   it.each([
     ['a definition that is not valid', 'bad', { ...figma, spec: { port: 99_999 }, tokens: [] }],
@@ -130,10 +177,10 @@ describe('a state file that is damaged', () => {
     const store = new StateStore(file, { clock });
     const kept = `${file}.rejected-2026-01-02T03-04-05-000Z`;
     expect([...store.tunnels.keys()]).toEqual(['figma']);
-    expect(store.notes).toEqual([`The stored state of ${name} was not usable and is kept in ${kept}`]);
+    expect(store.alerts).toEqual([`The stored state of ${name} was not usable and is kept in ${kept}`]);
     expect(JSON.parse(readFileSync(kept, 'utf8'))).toEqual({ [name]: tunnel });
     expect(statSync(kept).mode & 0o777).toBe(0o600);
-    expect(new StateStore(file).notes).toEqual([]);
+    expect(new StateStore(file).alerts).toEqual([]);
   });
 });
 
@@ -160,6 +207,24 @@ describe('a state that cannot be written', () => {
   });
 });
 
+describe('what must be done in any case', () => {
+  it('counts when the disk does not take it, and is written when it does', () => {
+    const folder = join(tempFolder(), 'state');
+    mkdirSync(folder);
+    const store = new StateStore(join(folder, 'state.json'));
+    store.save('figma', figma);
+    rmSync(folder, { recursive: true });
+    writeFileSync(folder, 'in the way');
+    store.keep('figma', { ...figma, desired: 'down' });
+    expect(store.tunnels.get('figma')?.desired).toBe('down');
+    expect(store.unwritten?.code).toBe('STATE_UNWRITABLE');
+    rmSync(folder);
+    store.flush();
+    expect(store.unwritten).toBeUndefined();
+    expect(new StateStore(join(folder, 'state.json')).tunnels.get('figma')?.desired).toBe('down');
+  });
+});
+
 describe('a daemon killed while it writes', () => {
   it('leaves a whole state behind, the old one or the new one', async () => {
     const folder = tempFolder();
@@ -174,9 +239,9 @@ describe('a daemon killed while it writes', () => {
       child.kill('SIGKILL');
       await once(child, 'exit');
       const store = new StateStore(file);
-      expect(store.notes).toEqual([]);
+      expect([...store.notes, ...store.alerts]).toEqual([]);
       expect(store.tunnels.get('figma')?.tokens).toHaveLength(200);
     }
-    expect(readdirSync(folder)).toEqual(['state.json']);
+    expect(readdirSync(folder).sort()).toEqual(['state.json', 'state.json.good']);
   });
 });

@@ -143,6 +143,7 @@ it('follows the config file, and keeps the last good one after a bad edit', asyn
   expect(names()).toEqual(['one', 'two']);
   expect(running.daemon.info().configError).toMatchObject({ code: 'CONFIG_INVALID' });
   await edit(`tunnels: { one: { port: ${server.port}, path: /other } }`);
+  await waitFor(() => names().length === 1, { what: 'the end of the tunnel that is gone from the file' });
   expect(names()).toEqual(['one']);
   expect(running.daemon.status('one').upstream).toMatch(/\/other$/);
   expect(running.daemon.info().configError).toBeUndefined();
@@ -172,11 +173,11 @@ it('brings a tunnel up anew that is asked for while it is being removed', async 
 });
 
 it('starts no tunnel any more that an edit adds while the daemon ends', async () => {
-  const reloaded = (async () => {
-    writeFileSync(running.daemon.info().configFile ?? '', `tunnels: { figma: { port: ${server.port} } }`);
-    await running.daemon.reload();
-  })();
-  await Promise.all([running.close(), reloaded]);
+  const closing = running.close();
+  await waitFor(() => running.daemon.stopping);
+  writeFileSync(running.daemon.info().configFile ?? '', `tunnels: { figma: { port: ${server.port} } }`);
+  await running.daemon.reload();
+  await closing;
   expect(running.daemon.list()).toEqual([]);
 });
 

@@ -1,6 +1,6 @@
 import { type Command, ExitCode } from '../command.ts';
 import { age } from '../render/age.ts';
-import { printable, printableJson } from '../render/printable.ts';
+import { printableJson, printableLines } from '../render/printable.ts';
 
 export const daemonStatus: Command = {
   name: 'daemon status',
@@ -33,7 +33,9 @@ export const daemonStatus: Command = {
       `${io.paint.bold(info.stopping === true ? 'stopping' : 'running')}  pid ${info.pid}, for ${uptime}`,
     );
     for (const [label, text] of facts) {
-      if (text !== undefined) io.out(`  ${io.paint.dim(label.padEnd(8))} ${printable(text)}`);
+      const [first, ...rest] = text === undefined ? [] : printableLines(text);
+      if (first !== undefined) io.out(`  ${io.paint.dim(label.padEnd(8))} ${first}`);
+      for (const line of rest) io.out(`  ${' '.repeat(8)} ${line.trimStart()}`);
     }
     return ExitCode.ok;
   },

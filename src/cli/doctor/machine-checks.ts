@@ -168,6 +168,14 @@ async function daemon({ daemon: info, silence, paths }: MachineFacts): Promise<O
     return bad(`the daemon (pid ${info.pid}) is version ${info.version}, this command ${VERSION}`, remedy);
   }
   if (silence !== undefined) return bad(silence.message, silence.remedy);
+  const [alert] = info.alerts ?? [];
+  // What stands in the way of the config file has a check of its own.
+  if (alert !== undefined && info.configError === undefined) {
+    return warn(
+      info.alerts?.join('; ') ?? alert,
+      'Look at what is named; `tunneld daemon status` says in which folders.',
+    );
+  }
   return ok(`version ${info.version}, pid ${info.pid}, since ${info.startedAt}`);
 }
 
