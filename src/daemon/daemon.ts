@@ -321,7 +321,8 @@ export class Daemon implements DaemonApi, MetricsSource {
     const definition = this.#definitions.withToken(name, wanted);
     const token = definition.tokens === wanted.tokens ? undefined : definition.tokens[0]?.value.reveal();
     // What is new has to be on the disk before it is promised; what is known comes up in any case.
-    if (known !== undefined && !changed && token === undefined) this.#definitions.keep(name, definition, spec);
+    if (known !== undefined && !changed && token === undefined)
+      this.#definitions.keep(name, definition, spec);
     else this.#definitions.save(name, definition, spec);
     const tunnel = known ?? this.#add(name, definition);
     await tunnel.apply(definition, 'asked to come up');

@@ -157,7 +157,7 @@ it('restarts a tunnel as a new session under the same URL, and forgets one that 
   await waitFor(() => status().session?.generation === 2, { what: 'the next session' });
   expect(status().mcpUrl).toBe(mcpUrl);
   await running.daemon.remove('figma');
-  expect(() => status()).toThrow('No tunnel is called "figma".');
+  expect(() => status()).toThrow('No tunnel is called "figma"');
   await running.close();
   running = await start();
   expect(running.daemon.list()).toEqual([]);
