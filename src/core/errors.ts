@@ -221,6 +221,13 @@ export const ERROR_CATALOGUE = {
     summary: 'The relay does not give this name to our token.',
     remedy: 'Ask for a name the token may have with `--name`, or for a token that may have this one.',
   },
+  RELAY_NAME_HELD: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'Another agent with the same credential serves this tunnel name, and is left in peace.',
+    remedy:
+      'Nothing to do: it comes up here once the other one has left. To have it here now, use `tunneld restart`.',
+  },
   RELAY_SUPERSEDED: {
     retryable: false,
     exitCode: 1,

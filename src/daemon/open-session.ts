@@ -19,6 +19,8 @@ export interface OpenDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** The user asked for it here and now. */
+  readonly insists?: boolean;
   /** Told what a slow step is about. */
   readonly onProgress?: (step: string) => void;
 }
@@ -32,7 +34,7 @@ export interface OpenDeps {
 export async function openSession(
   provider: TunnelProvider,
   request: OpenRequest,
-  { clock, log, signal, onProgress }: OpenDeps,
+  { clock, log, signal, insists = false, onProgress }: OpenDeps,
 ): Promise<OpenOutcome> {
   if (signal.aborted) return { kind: 'aborted' };
   const attempt = new AbortController();
@@ -53,7 +55,7 @@ export async function openSession(
   });
 
   const opened: Promise<OpenOutcome> = call(() =>
-    provider.open(request, { signal: attempt.signal, log, progress }),
+    provider.open(request, { signal: attempt.signal, log, insists, progress }),
   ).then(
     (session) => ({ kind: 'opened', session }),
     (error: unknown) => ({ kind: 'failed', error }),

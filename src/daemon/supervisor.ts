@@ -6,10 +6,11 @@ import type { ReportedError, TunnelState, Verdict } from '../core/status.ts';
 import type { OpenRequest, TunnelProvider, TunnelSession } from '../providers/provider.ts';
 import { type BackoffPolicy, backoffDelayMs, DEFAULT_BACKOFF } from './backoff.ts';
 import { closeSession, openSession } from './open-session.ts';
+import { RetryWait } from './retry-wait.ts';
 import { nextState, type TunnelEvent } from './tunnel-state.ts';
 
-/** While a retry is due, how often to look whether the network came back (reads no network). */
-const ONLINE_POLL_MS = 2_000;
+/** So long a session that was replaced may finish what it carries (milliseconds). */
+const RETIRE_MS = 12_000;
 
 /** A session that will be cut off is replaced this long before, or at 90 % of a shorter life. */
 const RENEW_EARLY_MS = 60_000;
@@ -97,10 +98,16 @@ export class Supervisor {
   #retryAtOnce = false;
   /** Whoever ended the session asked for this much patience (milliseconds). */
   #waitAtLeastMs = 0;
-  #offline = false;
-  #retryAt: { readonly monotonic: number; readonly wall: number } | undefined;
   #verdict: Verdict = 'unknown';
-  #retryTimer: Timer | undefined;
+  readonly #retry: RetryWait;
+  /** A session is on its way that is to take the place of the one that lives, or lived a moment ago. */
+  #succeeding = false;
+  /** Before an attempt whose session takes the place of one that still lives. */
+  #successorTimer: Timer | undefined;
+  /** Sessions whose successor serves, with what closes them at once. */
+  readonly #retiring = new Set<() => void>();
+  /** Sessions and attempts that are being released. */
+  #releasing = 0;
   #expiryTimer: Timer | undefined;
   #sustainTimer: Timer | undefined;
   readonly #stopWaiters: (() => void)[] = [];
@@ -109,6 +116,14 @@ export class Supervisor {
     this.#deps = deps;
     this.#backoff = deps.backoff ?? DEFAULT_BACKOFF;
     this.#since = deps.clock.now();
+    this.#retry = new RetryWait({
+      ...deps,
+      ...(deps.provider.mended === undefined ? {} : { mended: () => mendedOf(deps.provider) }),
+      onOffline: () => {
+        this.#apply('offline', 'this machine has no network; waiting for it, attempts are not counted');
+      },
+      onDue: (cause) => this.#retryNow(cause),
+    });
   }
 
   get state(): TunnelState {
@@ -150,7 +165,7 @@ export class Supervisor {
 
   /** When the next attempt is due (Unix milliseconds), while backing off with a network. */
   get nextRetryAt(): number | undefined {
-    return this.#offline ? undefined : this.#retryAt?.wall;
+    return this.#retry.dueAt;
   }
 
   get lastError(): ReportedError | undefined {
@@ -163,7 +178,7 @@ export class Supervisor {
     this.#givingUp = false;
     if (this.#state !== 'stopped' && this.#state !== 'failed') return;
     this.#forgetFailures();
-    if (this.#apply('start', cause)) this.#open();
+    if (this.#apply('start', cause)) this.#open({ insists: true });
   }
 
   /** Wants the tunnel down. Resolves once the session is released, or counted as such. */
@@ -171,9 +186,11 @@ export class Supervisor {
     this.#wanted = false;
     const from = this.#state;
     if (this.#apply('stop', cause)) {
-      this.#cancelRetry();
-      if (from === 'opening') this.#attempt?.abort(new Error(cause));
-      if (from === 'up') this.#release();
+      this.#endWaits();
+      if (from === 'opening' || from === 'replacing') this.#attempt?.abort(new Error(cause));
+      if (from === 'up' || from === 'replacing') this.#release();
+      // Nothing was left to wait for.
+      if (this.#state === 'closing') this.#released();
     }
     if (this.#state === 'stopped') return;
     await new Promise<void>((resolve) => this.#stopWaiters.push(resolve));
@@ -188,9 +205,13 @@ export class Supervisor {
       this.start(cause);
     } else if (this.#state === 'replacing') {
       this.#retryAtOnce = true;
+      if (this.#succeeding && this.#attempt === undefined) {
+        this.#successorTimer?.cancel();
+        this.#open({ insists: true });
+      }
     } else if (this.#apply('restart', cause)) {
-      this.#cancelRetry();
-      if (this.#held === undefined) this.#open();
+      this.#retry.cancel();
+      if (this.#held === undefined) this.#open({ insists: true });
       else this.#replace({ atOnce: true });
     }
   }
@@ -226,7 +247,8 @@ export class Supervisor {
     if (this.#state === 'backing-off' && this.#deps.online()) this.#retryNow(cause);
   }
 
-  #open(): void {
+  /** @param insists the user asked for it here and now */
+  #open({ insists = false }: { insists?: boolean } = {}): void {
     const { provider, request, clock, log } = this.#deps;
     const attempt = new AbortController();
     this.#attempt = attempt;
@@ -235,23 +257,24 @@ export class Supervisor {
       this.#progress = step;
       this.#deps.onProgress?.();
     };
-    void openSession(provider, request, { clock, log, signal: attempt.signal, onProgress }).then(
-      (outcome) => {
-        this.#attempt = undefined;
-        this.#progress = undefined;
-        if (this.#state !== 'opening') {
-          // Stopped between the session's opening and this line: it must not live on unseen.
-          if (outcome.kind === 'opened')
-            void closeSession(outcome.session, clock, log).then(() => this.#released());
-          else this.#released();
-        } else if (outcome.kind === 'opened') this.#opened(outcome.session);
-        else if (outcome.kind === 'failed') this.#openFailed(outcome.error);
-      },
-    );
+    const deps = { clock, log, signal: attempt.signal, insists, onProgress };
+    void openSession(provider, request, deps).then((outcome) => {
+      this.#attempt = undefined;
+      this.#progress = undefined;
+      if (this.#state !== 'opening' && this.#state !== 'replacing') {
+        // Stopped between the session's opening and this line: it must not live on unseen.
+        if (outcome.kind === 'opened') this.#close(outcome.session);
+        else this.#released();
+      } else if (outcome.kind === 'opened') this.#opened(outcome.session);
+      else if (outcome.kind === 'failed') this.#openFailed(outcome.error);
+    });
   }
 
   #opened(session: TunnelSession): void {
     const { clock } = this.#deps;
+    const before = this.#held;
+    this.#succeeding = false;
+    this.#retryAtOnce = false;
     this.#generation += 1;
     const held: Held = {
       generation: this.#generation,
@@ -269,6 +292,7 @@ export class Supervisor {
       (end) => this.#ended(held.generation, end),
       (error: unknown) => this.#ended(held.generation, lost(messageOf(error))),
     );
+    if (before !== undefined) this.#retire(before.session);
     this.#armExpiry();
     try {
       this.#deps.onSessionOpened(held);
@@ -279,8 +303,13 @@ export class Supervisor {
 
   #openFailed(error: unknown): void {
     const reported = this.#report(error);
-    if (error instanceof TunneldError && error.retryable) {
-      this.#attempts += 1;
+    this.#succeeding = false;
+    const retryable = error instanceof TunneldError && error.retryable;
+    if (retryable) this.#attempts += 1;
+    if (this.#held !== undefined) {
+      // The session goes on that was to be replaced; whoever wants it replaced will ask again.
+      if (this.#apply('kept', `no other session: ${reported.message}`)) this.#armExpiry(this.#delayMs());
+    } else if (retryable) {
       this.#backOff('open-failed', reported.message, error.retryAfterMs);
     } else {
       this.#apply('open-rejected', reported.message);
@@ -294,13 +323,20 @@ export class Supervisor {
       end.reason === 'ended'
         ? end.error
         : new TunneldError('SESSION_LOST', 'The provider closed it by itself');
+    if (this.#state === 'replacing') {
+      // Its successor is on the way: taking its place is how the provider may have ended it.
+      this.#report(error);
+      this.#release();
+      return;
+    }
     if (!error.retryable) {
       this.#giveUp('rejected', error);
       return;
     }
     const { message } = this.#report(error);
     this.#attempts += 1;
-    if (this.#apply('lost', message)) this.#replace({ atOnce: false, atLeastMs: error.retryAfterMs });
+    if (this.#apply('lost', message))
+      this.#replace({ atOnce: false, atLeastMs: error.retryAfterMs, alive: false });
   }
 
   /** Ends the session and stays `failed`: another attempt would meet the same. */
@@ -308,15 +344,45 @@ export class Supervisor {
     const { message } = this.#report(error);
     if (!this.#apply(event, message)) return;
     this.#givingUp = true;
+    this.#endWaits();
+    this.#attempt?.abort(new Error(message));
     this.#release();
   }
 
   /** @param atLeastMs what the provider asked us to wait */
-  #replace({ atOnce, atLeastMs = 0 }: { atOnce: boolean; atLeastMs?: number }): void {
+  #replace({
+    atOnce,
+    atLeastMs = 0,
+    alive = true,
+  }: {
+    atOnce: boolean;
+    atLeastMs?: number;
+    alive?: boolean;
+  }): void {
+    this.#replacements += 1;
+    if (this.#deps.provider.overlaps === true && alive) {
+      this.#succeeding = true;
+      this.#expiryTimer?.cancel();
+      const delayMs = atOnce ? 0 : this.#delayMs();
+      this.#successorTimer = this.#deps.clock.setTimer(() => this.#open({ insists: atOnce }), delayMs);
+      return;
+    }
     this.#retryAtOnce = atOnce;
     this.#waitAtLeastMs = atLeastMs;
-    this.#replacements += 1;
     this.#release();
+  }
+
+  /** Its successor serves by now: the session finishes what it carries, but not for ever. */
+  #retire(session: TunnelSession): void {
+    const { clock } = this.#deps;
+    const end = () => {
+      if (!this.#retiring.delete(end)) return;
+      timer.cancel();
+      this.#close(session);
+    };
+    const timer = clock.setTimer(end, RETIRE_MS);
+    this.#retiring.add(end);
+    session.closed.then(end, end);
   }
 
   #release(): void {
@@ -330,16 +396,28 @@ export class Supervisor {
     } catch (error) {
       this.#deps.log.error({ err: error }, 'closing a session left something behind');
     }
-    void closeSession(held.session, this.#deps.clock, this.#deps.log).then(() => this.#released());
+    this.#close(held.session);
   }
 
-  /** The session is gone (or counted as gone): on to what is wanted now. */
+  #close(session: TunnelSession): void {
+    const { clock, log } = this.#deps;
+    this.#releasing += 1;
+    void closeSession(session, clock, log).then(() => {
+      this.#releasing -= 1;
+      this.#released();
+    });
+  }
+
+  /** Something is gone (or counted as gone): once all is, on to what is wanted now. */
   #released(): void {
+    if (this.#releasing > 0 || this.#attempt !== undefined) return;
     if (this.#state === 'replacing') {
+      if (this.#succeeding) return;
       const cause = this.#retryAtOnce ? 'replacing at once' : 'session released';
       this.#backOff('closed', cause, this.#waitAtLeastMs);
       return;
     }
+    if (this.#state !== 'closing') return;
     if (this.#givingUp && this.#wanted) {
       this.#givingUp = false;
       this.#apply('gave-up', this.#lastError?.message ?? 'the session was rejected');
@@ -352,54 +430,37 @@ export class Supervisor {
   }
 
   #backOff(event: 'open-failed' | 'closed', cause: string, atLeastMs = 0): void {
-    const { clock, random } = this.#deps;
-    const delayMs = this.#retryAtOnce
-      ? 0
-      : Math.max(atLeastMs, backoffDelayMs(Math.max(0, this.#attempts - 1), this.#backoff, random));
+    const delayMs = this.#retryAtOnce ? 0 : Math.max(atLeastMs, this.#delayMs());
     this.#retryAtOnce = false;
-    this.#retryAt = { monotonic: clock.monotonic() + delayMs, wall: clock.now() + delayMs };
-    this.#apply(event, cause);
-    this.#watchRetry();
+    this.#retry.start(delayMs, () => this.#apply(event, cause), atLeastMs === 0);
   }
 
-  /** Waits for the retry in slices, so that a network that goes and comes back is noticed. */
-  #watchRetry(): void {
-    const { clock, online } = this.#deps;
-    const leftMs = (this.#retryAt?.monotonic ?? 0) - clock.monotonic();
-    if (!online()) {
-      if (!this.#offline) {
-        this.#offline = true;
-        this.#apply('offline', 'this machine has no network; waiting for it, attempts are not counted');
-      }
-    } else if (this.#offline) {
-      this.#retryNow('the network is back');
-      return;
-    } else if (leftMs <= 0) {
-      this.#retryNow('retry is due');
-      return;
-    }
-    const sliceMs = this.#offline ? ONLINE_POLL_MS : Math.min(leftMs, ONLINE_POLL_MS);
-    this.#retryTimer = clock.setTimer(() => this.#watchRetry(), sliceMs);
+  #delayMs(): number {
+    return backoffDelayMs(Math.max(0, this.#attempts - 1), this.#backoff, this.#deps.random);
   }
 
   #retryNow(cause: string): void {
-    this.#cancelRetry();
+    this.#retry.cancel();
     if (this.#apply('retry-due', cause)) this.#open();
   }
 
-  #cancelRetry(): void {
-    this.#retryTimer?.cancel();
-    this.#retryAt = undefined;
-    this.#offline = false;
+  /** Of the next attempt, and of what ends once a successor serves. */
+  #endWaits(): void {
+    this.#retry.cancel();
+    this.#successorTimer?.cancel();
+    this.#succeeding = false;
+    for (const end of [...this.#retiring]) end();
   }
 
-  #armExpiry(): void {
+  /** @param atLeastMs when it was tried a moment ago */
+  #armExpiry(atLeastMs = 0): void {
     this.#expiryTimer?.cancel();
     const held = this.#held;
     if (held?.expiresAt === undefined) return;
     const { clock } = this.#deps;
     const lifeMs = held.expiresAt - held.openedAt;
-    const leftMs = held.expiresAt - Math.min(RENEW_EARLY_MS, lifeMs / 10) - clock.now();
+    const dueMs = held.expiresAt - Math.min(RENEW_EARLY_MS, lifeMs / 10) - clock.now();
+    const leftMs = Math.max(atLeastMs, dueMs);
     if (leftMs > 0) {
       this.#expiryTimer = clock.setTimer(() => this.#armExpiry(), Math.min(leftMs, EXPIRY_CHECK_MS));
       return;
@@ -451,6 +512,10 @@ export class Supervisor {
     if (to === 'stopped') for (const resolve of this.#stopWaiters.splice(0)) resolve();
     return true;
   }
+}
+
+async function mendedOf(provider: TunnelProvider): Promise<boolean> {
+  return (await provider.mended?.()) ?? false;
 }
 
 function messageOf(error: unknown): string {

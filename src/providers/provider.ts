@@ -15,6 +15,11 @@ export interface TunnelProvider {
   readonly kind: string;
   /** Its sessions enter by `accept` alone: they outlive a change of the gateway and its port. */
   readonly inProcess?: boolean;
+  /**
+   * A session that opens while another one lives takes its place at the edge, and the old one may finish
+   * what it carries: visitors notice nothing.
+   */
+  readonly overlaps?: boolean;
   /** Its edge checks the access tokens as well: a session knows those it was opened with. */
   readonly checksTokens?: boolean;
 
@@ -34,6 +39,13 @@ export interface TunnelProvider {
 
   /** Looks at each thing a session needs, in order; stops at nothing. Never rejects. */
   diagnose?(request: OpenRequest): Promise<readonly Finding[]>;
+
+  /**
+   * Whether what made the last attempt fail is mended: a name that resolves, a port that takes
+   * connections. A cheap look every few seconds between attempts; false where that cannot be told. Never
+   * rejects.
+   */
+  mended?(): Promise<boolean>;
 
   /** Releases what the provider holds beyond its sessions. Idempotent. */
   dispose?(): Promise<void>;
@@ -89,6 +101,8 @@ export interface SessionOwner {
 export interface OpenContext {
   readonly signal: AbortSignal;
   readonly log: Logger;
+  /** The user asked for this session here and now: it may take a name over from where it is served. */
+  readonly insists?: boolean;
   /** Told what is going on while a slow step lasts (an image being pulled), in a few words. */
   progress?(step: string): void;
 }

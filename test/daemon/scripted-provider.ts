@@ -19,6 +19,11 @@ export type CloseScript = 'at-once' | 'rejects' | 'hangs' | number;
 /** A provider that does what a test says and counts what is alive. */
 export class ScriptedProvider implements TunnelProvider {
   readonly kind = 'scripted';
+  overlaps = false;
+  /** What the next looks between attempts find. */
+  works = false;
+  /** Of each attempt. */
+  readonly insisted: boolean[] = [];
   readonly scripts: Script[];
   readonly #clock: Clock;
   opens = 0;
@@ -38,8 +43,13 @@ export class ScriptedProvider implements TunnelProvider {
     return last;
   }
 
-  async open(_request: OpenRequest, { signal }: OpenContext): Promise<TunnelSession> {
+  mended(): Promise<boolean> {
+    return Promise.resolve(this.works);
+  }
+
+  async open(_request: OpenRequest, { signal, insists = false }: OpenContext): Promise<TunnelSession> {
     this.opens += 1;
+    this.insisted.push(insists);
     const script = this.scripts.length > 1 ? this.scripts.shift() : this.scripts[0];
     if (script === undefined) throw new Error('no script');
     if ('hangs' in script) {

@@ -5,8 +5,18 @@ import { type Script, ScriptedProvider } from './scripted-provider.ts';
 
 /** A supervisor over a scripted provider and a clock the test moves. Delays are their ceilings. */
 export function supervised(...scripts: Script[]) {
+  return supervise(false, scripts);
+}
+
+/** The same with a provider that takes a new session in the place of a live one. */
+export function overlapping(...scripts: Script[]) {
+  return supervise(true, scripts);
+}
+
+function supervise(overlaps: boolean, scripts: Script[]) {
   const clock = new FakeClock();
   const provider = new ScriptedProvider(clock, ...scripts);
+  provider.overlaps = overlaps;
   const changes: StateChange[] = [];
   const wired: string[] = [];
   const network = { online: true };

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { TunneldError } from '../../src/core/errors.ts';
 import { lost } from '../../src/core/session-end.ts';
 import { CLOSE_DEADLINE_MS, OPEN_DEADLINE_MS } from '../../src/daemon/open-session.ts';
-import { supervised } from './supervised.ts';
+import { overlapping, supervised } from './supervised.ts';
 
 const unreachable = new TunneldError('RELAY_UNREACHABLE', 'Nothing answers at 127.0.0.1:1.');
 const rejected = new TunneldError('CREDENTIAL_REJECTED', 'The token was refused.');
@@ -331,5 +331,191 @@ describe('a supervised tunnel', () => {
     supervisor.noteVerdict('server-down');
     await clock.advance(61_000);
     expect(supervisor.lastError?.code).toBe('CREDENTIAL_REJECTED');
+  });
+});
+
+describe('a session that is replaced where the provider takes a new one in its place', () => {
+  it('serves until its successor does, and finishes what it carries', async () => {
+    const { clock, provider, supervisor, states, wired } = overlapping({ opens: 1_000 });
+    supervisor.start('wanted');
+    await clock.advance(1_000);
+    const [first] = provider.sessions;
+    supervisor.restart('asked for');
+    await clock.advance(999);
+    expect([supervisor.state, supervisor.session?.generation, first?.closeCalls]).toEqual([
+      'replacing',
+      1,
+      0,
+    ]);
+    await clock.advance(1);
+    expect([supervisor.state, supervisor.session?.generation, first?.closeCalls]).toEqual(['up', 2, 0]);
+    expect(wired).toEqual(['opened 1', 'opened 2']);
+    expect(states()).toEqual(['opening', 'up', 'replacing', 'up']);
+    // The edge ends it once nothing is on it.
+    first?.end(lost('superseded'));
+    await clock.advance(0);
+    expect([supervisor.state, first?.closeCalls, provider.live]).toEqual(['up', 1, 1]);
+  });
+
+  it('is closed after a while when it does not end by itself, and at once when the tunnel ends', async () => {
+    const { clock, provider, supervisor } = overlapping();
+    supervisor.start('wanted');
+    await clock.advance(0);
+    supervisor.restart('asked for');
+    await clock.advance(11_000);
+    expect(provider.live).toBe(2);
+    await clock.advance(1_000);
+    expect(provider.live).toBe(1);
+    supervisor.restart('asked for');
+    await clock.advance(10);
+    expect(provider.live).toBe(2);
+    await supervisor.stop('unwanted');
+    expect([provider.live, clock.pending]).toEqual([0, 0]);
+  });
+
+  it('is kept when no other can be opened, and says why', async () => {
+    const { clock, provider, supervisor, states } = overlapping(
+      { opens: 'at-once' },
+      { fails: rejected },
+      { fails: unreachable },
+    );
+    supervisor.start('wanted');
+    await clock.advance(0);
+    for (const code of ['CREDENTIAL_REJECTED', 'RELAY_UNREACHABLE']) {
+      supervisor.restart('asked for');
+      await clock.advance(0);
+      expect([supervisor.state, supervisor.session?.generation]).toEqual(['up', 1]);
+      expect(supervisor.lastError?.code).toBe(code);
+    }
+    expect(states()).toEqual(['opening', 'up', 'replacing', 'up', 'replacing', 'up']);
+    expect(provider.sessions[0]?.closeCalls).toBe(0);
+  });
+
+  it('may be ended by its successor first: that is no reason to give up', async () => {
+    const { clock, provider, supervisor } = overlapping({ opens: 100 });
+    supervisor.start('wanted');
+    await clock.advance(100);
+    supervisor.restart('asked for');
+    await clock.advance(50);
+    provider.sessions[0]?.end({ reason: 'ended', error: new TunneldError('RELAY_SUPERSEDED', 'taken over') });
+    await clock.advance(50);
+    expect([supervisor.state, supervisor.session?.generation]).toEqual(['up', 2]);
+  });
+
+  it('is followed with the usual waits when it ends and its successor cannot be opened', async () => {
+    const { clock, provider, supervisor } = overlapping(
+      { opens: 'at-once' },
+      { fails: unreachable, afterMs: 100 },
+    );
+    supervisor.start('wanted');
+    await clock.advance(0);
+    supervisor.restart('asked for');
+    await clock.advance(50);
+    provider.sessions[0]?.end(lost('cut'));
+    await clock.advance(50);
+    expect([supervisor.state, supervisor.session]).toEqual(['backing-off', undefined]);
+  });
+
+  it('is closed at once when it turns out to be exposed meanwhile', async () => {
+    const { clock, provider, supervisor, states } = overlapping(
+      { opens: 'at-once' },
+      { hangs: 'until-aborted' },
+    );
+    supervisor.start('wanted');
+    await clock.advance(0);
+    supervisor.restart('asked for');
+    await clock.advance(100);
+    supervisor.exposed(1, 'answered without a token');
+    await clock.advance(0);
+    expect(provider.live).toBe(0);
+    expect(states()).toEqual(['opening', 'up', 'replacing', 'closing', 'failed']);
+  });
+
+  it('is not followed by others in a tight loop when each is found unhealthy', async () => {
+    const { clock, provider, supervisor } = overlapping();
+    supervisor.start('wanted');
+    await clock.advance(0);
+    for (let round = 0; round < 8; round++) {
+      supervisor.unhealthy(supervisor.session?.generation ?? 0, 'carries nothing');
+      await clock.advance(1_000);
+    }
+    expect(provider.opens).toBeLessThan(6);
+  });
+});
+
+describe('the wait before an attempt', () => {
+  it('is as long as the provider asks for, if that is longer', async () => {
+    const busy = new TunneldError('NGROK_RATE_LIMIT', 'too much', { retryAfterMs: 60_000 });
+    const { clock, provider, supervisor } = supervised({ fails: busy }, { opens: 'at-once' });
+    provider.works = true;
+    supervisor.start('wanted');
+    await clock.advance(59_999);
+    expect([provider.opens, supervisor.state]).toEqual([1, 'backing-off']);
+    await clock.advance(1);
+    expect(supervisor.state).toBe('up');
+  });
+
+  it('ends when what failed answers again, and no sooner', async () => {
+    const { clock, provider, supervisor, changes } = supervised({ fails: unreachable });
+    supervisor.start('wanted');
+    await clock.advance(130_000);
+    expect(supervisor.nextRetryAt ?? 0).toBeGreaterThan(clock.now() + 20_000);
+    const { opens } = provider;
+    provider.scripts.unshift({ opens: 'at-once' });
+    provider.works = true;
+    await clock.advance(5_500);
+    expect([provider.opens, supervisor.state]).toEqual([opens + 1, 'up']);
+    expect(changes.at(-2)).toMatchObject({ event: 'retry-due', cause: 'what failed answers again' });
+  });
+
+  it('grows on when what failed seems mended and is not', async () => {
+    const { clock, provider, supervisor } = supervised({ fails: unreachable });
+    provider.works = true;
+    supervisor.start('wanted');
+    await clock.advance(60_000);
+    // One look in half a second at first, then in five.
+    expect(provider.opens).toBeLessThan(70);
+    expect(supervisor.attempts).toBe(provider.opens);
+  });
+});
+
+describe('failures', () => {
+  it('are forgotten only after a minute without a break', async () => {
+    const { clock, provider, supervisor } = supervised();
+    supervisor.start('wanted');
+    await clock.advance(0);
+    provider.last.end(lost('cut'));
+    await clock.advance(1_000);
+    supervisor.noteVerdict('healthy');
+    await clock.advance(40_000);
+    supervisor.noteVerdict('tunnel-down');
+    await clock.advance(10_000);
+    supervisor.noteVerdict('healthy');
+    await clock.advance(40_000);
+    expect(supervisor.attempts).toBe(1);
+    await clock.advance(20_000);
+    expect(supervisor.attempts).toBe(0);
+  });
+});
+
+describe('a tunnel that is stopped', () => {
+  it('leaves no session behind, however close to the opening it comes', async () => {
+    for (let turns = 0; turns < 40; turns++) {
+      const { clock, provider, supervisor } = supervised();
+      supervisor.start('wanted');
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      await supervisor.stop('unwanted');
+      await clock.advance(0);
+      expect([turns, supervisor.state, provider.live, clock.pending]).toEqual([turns, 'stopped', 0, 0]);
+    }
+  });
+
+  it('insists on its place only where the user asked for it', async () => {
+    const { clock, provider, supervisor } = supervised({ fails: unreachable });
+    supervisor.start('wanted');
+    await clock.advance(250);
+    supervisor.restart('asked for');
+    await clock.advance(0);
+    expect(provider.insisted).toEqual([true, false, true]);
   });
 });

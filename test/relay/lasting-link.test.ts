@@ -272,7 +272,7 @@ describe('two links of one agent', () => {
     expect(end()).toBeUndefined();
     await link.close();
     await waitFor(() => relay.server.stats.links === 0);
-    expect((await fetch(`${relay.url}/figma/`)).status).toBe(404);
+    expect((await fetch(`${relay.url}/figma/`)).status).toBe(503);
   });
 
   it('make way for another agent together', async () => {
@@ -281,7 +281,7 @@ describe('two links of one agent', () => {
     await waitFor(() => relay.server.stats.links === 2);
     await serve(relay.port, say('second'), { links: 2 });
     await waitFor(() => first.end() !== undefined);
-    expect(first.end()).toMatchObject({ error: { code: 'RELAY_SUPERSEDED' } });
+    expect(first.end()).toMatchObject({ error: { code: 'RELAY_NAME_HELD' } });
     await waitFor(() => relay.server.stats.links === 2);
     expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('second');
   });
@@ -344,12 +344,12 @@ describe('links of one group', () => {
 });
 
 describe('a link that is superseded by another agent', () => {
-  it('ends for good, as before', async () => {
+  it('ends, and leaves the other in peace', async () => {
     const relay = await startRelay();
     const first = await serve(relay.port, say('first'));
     await serve(relay.port, say('second'));
     await waitFor(() => first.end() !== undefined);
-    expect(first.end()).toMatchObject({ reason: 'ended', error: { code: 'RELAY_SUPERSEDED' } });
+    expect(first.end()).toMatchObject({ reason: 'ended', error: { code: 'RELAY_NAME_HELD' } });
     expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('second');
   });
 });

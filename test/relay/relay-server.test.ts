@@ -477,7 +477,7 @@ describe('the relay keeps one holder a name', () => {
     const [exchange] = open;
     if (exchange) say('old')(exchange);
     expect(await (await slow).text()).toBe('old');
-    expect(await old.closed).toMatchObject({ reason: 'ended', error: { code: 'RELAY_SUPERSEDED' } });
+    expect(await old.closed).toMatchObject({ reason: 'ended', error: { code: 'RELAY_NAME_HELD' } });
     await waitFor(() => relay.server.stats.links === 1);
     expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('new');
   });
@@ -569,7 +569,7 @@ describe('the relay keeps one holder a name', () => {
     const relay = await startRelay();
     const old = await relay.link('figma', say('old'));
     const next = await relay.link('figma', say('next'));
-    expect(await old.closed).toMatchObject({ reason: 'ended', error: { code: 'RELAY_SUPERSEDED' } });
+    expect(await old.closed).toMatchObject({ reason: 'ended', error: { code: 'RELAY_NAME_HELD' } });
     expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('next');
     await old.close();
     expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('next');

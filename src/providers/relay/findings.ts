@@ -8,6 +8,7 @@ import { dialWebSocket } from '../../relay/agent/agent-dial.ts';
 import { ForeignEndpointError } from '../../relay/agent/foreign-endpoint.ts';
 import { LINK_ENDPOINT, type LinkEndpoint } from '../../relay/link/websocket-handshake.ts';
 import { REGISTER_ENDPOINT } from '../../relay/mcp-tunnel/agent/dialled-link.ts';
+import { clearNotes } from './session-notes.ts';
 
 /** A relay that has not shaken hands by then is not going to carry a session (milliseconds). */
 const LINK_MS = 5_000;
@@ -18,6 +19,8 @@ export interface Subject {
   readonly name: string;
   /** A session is open now: whatever is seen from outside, links work. */
   readonly open: boolean;
+  /** Of the last session. */
+  readonly publicUrl: URL | undefined;
   /** Why the relay would not have us, when it last said so. */
   readonly refusal: TunneldError | undefined;
   readonly clock: Clock;
@@ -29,24 +32,24 @@ export interface Subject {
  * The last is what the relay said when it was last asked: to register once more would end the
  * session that is there.
  */
-export async function findings({
-  relayUrl,
-  name,
-  open,
-  refusal,
-  clock,
-}: Subject): Promise<readonly Finding[]> {
+export async function findings(subject: Subject): Promise<readonly Finding[]> {
+  const { relayUrl, open, publicUrl, clock } = subject;
   const host = relayUrl.hostname.replace(/^\[|\]$/g, '');
   const resolved = isIP(host) === 0 ? [await resolves(host, clock)] : [];
+  const clear = clearNotes(open ? publicUrl : undefined, relayUrl).map(inClear);
+  if (open) {
+    const link = good('link', `a link to ${relayUrl.host} is open`);
+    return [...resolved, link, ...(await certificate(relayUrl, clock)), ...clear];
+  }
   if (resolved.some(({ ok }) => !ok)) return resolved;
-  if (open)
-    return [
-      ...resolved,
-      good('link', `a link to ${relayUrl.host} is open`),
-      ...(await certificate(relayUrl, clock)),
-    ];
   const link = await opensLink(relayUrl, clock);
-  return link.ok ? [...resolved, link, ...registration(name, refusal)] : [...resolved, link];
+  if (!link.ok) return [...resolved, link];
+  return [...resolved, link, ...registration(subject.name, subject.refusal), ...clear];
+}
+
+function inClear(note: string): Finding {
+  const [detail = note, remedy = ''] = note.split(/(?<=in clear\.) /);
+  return { name: 'encryption', ok: false, detail, remedy };
 }
 
 async function resolves(host: string, clock: Clock): Promise<Finding> {

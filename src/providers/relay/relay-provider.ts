@@ -1,12 +1,15 @@
 import type { Clock } from '../../core/clock.ts';
 import { type ErrorCode, TunneldError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
+import type { SessionEnd } from '../../core/session-end.ts';
 import type { Finding } from '../../core/status.ts';
 import { type LastingLink, openLastingLink } from '../../relay/agent/lasting-link.ts';
 import { openMcpTunnelLink } from '../../relay/mcp-tunnel/agent/dialled-link.ts';
 import type { OpenContext, OpenRequest, TunnelProvider, TunnelSession } from '../provider.ts';
+import { answers, isUnconnected } from './dial-again.ts';
 import { Dialects } from './dialects.ts';
 import { findings } from './findings.ts';
+import { sessionNotes } from './session-notes.ts';
 
 export interface RelayProviderOptions {
   /** Asked at every attempt: the embedded relay's port is known only once it listens. */
@@ -37,10 +40,16 @@ const REFUSALS: readonly ErrorCode[] = [
 export class RelayProvider implements TunnelProvider {
   readonly kind = 'relay';
   readonly inProcess = true;
+  readonly overlaps = true;
   readonly #options: RelayProviderOptions;
   readonly #dialects = new Dialects();
   readonly #open = new Set<TunnelSession>();
   #refusal: TunneldError | undefined;
+  #newest: TunnelSession | undefined;
+  /** Another agent took the name over: it is asked for, and no more, until it is free. */
+  #yields = false;
+  /** What the last attempt failed with. */
+  #failure: unknown;
 
   constructor(options: RelayProviderOptions) {
     this.#options = options;
@@ -48,18 +57,37 @@ export class RelayProvider implements TunnelProvider {
 
   async open(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
     this.#refusal = undefined;
+    this.#failure = undefined;
+    if (context.insists) this.#yields = false;
     try {
       const session = await this.#dialects.open({
         tunneld: () => this.#openLink(request, context),
         'mcp-tunnel': () => this.#openMcpTunnelLink(request, context),
       });
+      for (const note of session.notes ?? []) context.log.warn({ note }, 'something to know of this session');
       this.#open.add(session);
-      void session.closed.then(() => this.#open.delete(session));
+      this.#newest = session;
+      this.#yields = false;
+      void session.closed.then((end) => this.#ended(session, end));
       return session;
     } catch (error) {
       if (error instanceof TunneldError && REFUSALS.includes(error.code)) this.#refusal = error;
+      this.#failure = error;
       throw error;
     }
+  }
+
+  /** A name server that answers, a port that takes connections: all that can be seen from outside. */
+  async mended(): Promise<boolean> {
+    const { relayUrl, clock } = this.#options;
+    return isUnconnected(this.#failure) && (await answers(relayUrl(), clock));
+  }
+
+  #ended(session: TunnelSession, end: SessionEnd): void {
+    this.#open.delete(session);
+    // An older one was superseded by ours.
+    if (session !== this.#newest) return;
+    this.#yields = end.reason === 'ended' && end.error.code === 'RELAY_NAME_HELD';
   }
 
   async #openMcpTunnelLink(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
@@ -74,6 +102,7 @@ export class RelayProvider implements TunnelProvider {
       clock: this.#options.clock,
       log: context.log,
     });
+    const notes = this.#notesOf(link.publicUrl, request.name);
     return {
       publicUrl: link.publicUrl,
       expiresAt: undefined,
@@ -83,7 +112,7 @@ export class RelayProvider implements TunnelProvider {
         detail: 'a relay of the mcp-tunnel protocol cannot be asked what it sees',
       }),
       get notes() {
-        return link.notes;
+        return [...link.notes, ...notes];
       },
       close: () => link.close(),
     };
@@ -109,6 +138,7 @@ export class RelayProvider implements TunnelProvider {
         announce: (publicUrl) => request.announce?.(publicUrl),
         probeHeaders: (nonce) => request.probeHeaders?.(nonce) ?? [],
         ...(access === undefined ? {} : { access }),
+        yields: this.#yields,
         signal: context.signal,
         clock,
         random,
@@ -121,7 +151,11 @@ export class RelayProvider implements TunnelProvider {
     }
     if (changed) link.setAccess(request.access?.current());
     void link.closed.then(() => unsubscribe?.());
-    return sessionOf(link);
+    return sessionOf(link, this.#notesOf(link.publicUrl, request.name));
+  }
+
+  #notesOf(publicUrl: URL, name: string): readonly string[] {
+    return sessionNotes(publicUrl, this.#options.relayUrl(), this.#options.name ?? name);
   }
 
   async diagnose({ name }: OpenRequest): Promise<readonly Finding[]> {
@@ -130,14 +164,16 @@ export class RelayProvider implements TunnelProvider {
       relayUrl: this.#options.relayUrl(),
       name: this.#options.name ?? name,
       open: this.#open.size > 0,
+      publicUrl: this.#newest?.publicUrl,
       refusal: this.#refusal,
       clock,
     });
   }
 }
 
-function sessionOf(link: LastingLink): TunnelSession {
+function sessionOf(link: LastingLink, notes: readonly string[]): TunnelSession {
   return {
+    ...(notes.length > 0 ? { notes } : {}),
     publicUrl: link.publicUrl,
     expiresAt: undefined,
     closed: link.closed,

@@ -162,7 +162,9 @@ class Links implements LastingLink {
     this.#serving.delete(link);
     this.#leaving.delete(link);
     if (this.#end !== undefined) return;
-    if (end.reason === 'ended' && end.error.retryable) this.#last = end;
+    // Whoever took the name over is left in peace: no further link of ours may take it back.
+    const forGood = end.reason === 'ended' && (!end.error.retryable || end.error.code === 'RELAY_NAME_HELD');
+    if (end.reason === 'ended' && !forGood) this.#last = end;
     // Our own successor supersedes a link that was told to go.
     else if (end.reason === 'ended' && (openedAt !== undefined || this.#serving.size === 0))
       this.#verdict = end;

@@ -43,6 +43,8 @@ export interface RelayLinkOptions {
   readonly publicHosts?: readonly string[];
   /** Links that give the same group serve the name together, where the relay can do that. */
   readonly group?: string;
+  /** Does not take the name over from another agent with the same token, where the relay knows that. */
+  readonly yields?: boolean;
   /** The relay wants the agent to dial again; this link goes on until it ends. */
   onDraining?(): void;
   /** Lets the relay turn strangers away itself. Absent: only the gateway does. */
@@ -114,13 +116,14 @@ class LinkAttempt {
   #register(wire: LinkSocket): void {
     this.#wire = wire;
     wire.onClosed = (error) => this.#outcome.fail(this.#refusal(error.reason, error.message));
-    const { name, token, access, group } = this.#options;
+    const { name, token, access, group, yields } = this.#options;
     const payload = encodeHello({
       ...ownTerms(MAX_STREAMS),
       name,
       token: token.reveal(),
       ...(access === undefined ? {} : { access }),
       ...(group === undefined ? {} : { group }),
+      ...(yields ? { yields } : {}),
     });
     wire.frame(FrameType.hello, 0, payload, 0, payload.length, false);
   }
@@ -170,6 +173,8 @@ class LinkAttempt {
             retryAfterMs: suspendedMs(detail),
           },
         );
+      case 'held':
+        return held(relayUrl.host, name);
       case 'protocol':
         return new TunneldError('RELAY_PROTOCOL', what);
       default:
@@ -188,6 +193,7 @@ function suspendedMs(detail: string): number {
 
 function serve(wire: LinkSocket, hello: RelayHello, options: RelayLinkOptions): RelayLink {
   const { clock, log, name } = options;
+  const relay = { host: options.relayUrl.host, yields: hello.yields === true };
   let byUs = false;
   let retiring: Timer | undefined;
   let goaway: { reason: GoawayReason; detail: string } | undefined;
@@ -217,7 +223,7 @@ function serve(wire: LinkSocket, hello: RelayHello, options: RelayLinkOptions): 
     onClosed: (error) => {
       retiring?.cancel();
       checks.close();
-      settle(byUs ? { reason: 'closed-by-us' } : linkEnd(name, error, goaway));
+      settle(byUs ? { reason: 'closed-by-us' } : linkEnd(name, relay, error, goaway));
     },
   });
   mux.measure();
@@ -293,11 +299,22 @@ function headerLines(headers: readonly string[]): string {
   return text;
 }
 
+/** As long as nobody else leaves, asking more often brings nothing. */
+const ASK_AGAIN_MS = 10_000;
+
+function held(relay: string, name: string): TunneldError {
+  const what = `Another agent with the same credential serves the tunnel ${name} at ${relay}; waiting until it has left`;
+  return new TunneldError('RELAY_NAME_HELD', what, { retryAfterMs: ASK_AGAIN_MS });
+}
+
 function linkEnd(
   name: string,
+  relay: { readonly host: string; readonly yields: boolean },
   error: LinkError,
   goaway: { reason: GoawayReason; detail: string } | undefined,
 ): SessionEnd {
+  if (goaway?.reason === 'superseded' && relay.yields)
+    return { reason: 'ended', error: held(relay.host, name) };
   const verdict = goaway === undefined ? undefined : forGood(name, goaway);
   return verdict === undefined ? lost(goaway?.detail ?? error.message) : { reason: 'ended', error: verdict };
 }

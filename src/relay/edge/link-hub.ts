@@ -62,6 +62,8 @@ export interface Applicant {
   readonly address?: string | undefined;
   /** Links of one agent that name the same group serve the name together. */
   readonly group?: string;
+  /** Takes nothing over from another agent of the same identity. */
+  readonly yields?: boolean;
   /** Tells the agent that it serves the name from now on. */
   acknowledge(publicUrl: URL, linkId: string): void;
 }
@@ -244,8 +246,16 @@ export class LinkHub {
       link,
       address,
       ...group,
+      yields: hello.yields === true,
       acknowledge(publicUrl, link) {
-        const payload = encodeHello({ ...own, publicUrl: publicUrl.href, link, ...group, checks: true });
+        const payload = encodeHello({
+          ...own,
+          publicUrl: publicUrl.href,
+          link,
+          ...group,
+          checks: true,
+          yields: true,
+        });
         wire.frame(FrameType.hello, 0, payload, 0, payload.length, false);
         mux.measure();
       },
@@ -276,6 +286,11 @@ export class LinkHub {
       acknowledge(publicUrl(name), linkId);
       log.info({ name, link: linkId, partner: partner.holder.linkId }, 'link registered');
       return this.#admission(link, linkId, partner.holder);
+    }
+    const served = this.names.find(name);
+    if (applicant.yields && served?.identity === identity && !served.link.leaving) {
+      link.close('held', `another agent with the same credential serves the name ${name}`);
+      return undefined;
     }
     const serving = group === undefined ? link : new LinkGroup(group, link);
     const openedAt = clock.now();

@@ -27,6 +27,8 @@ export interface AgentHello extends LinkTerms {
   readonly token: string;
   /** Who may call, for a relay that turns strangers away itself. */
   readonly access?: EdgeAccess;
+  /** Does not take the name over from another agent of the same identity that serves it. */
+  readonly yields?: boolean;
   /** Made up by the agent: links of one group serve the name together. */
   readonly group?: string;
 }
@@ -40,6 +42,8 @@ export interface RelayHello extends LinkTerms {
   readonly group?: string;
   /** The relay answers CHECK. */
   readonly checks?: boolean;
+  /** The relay knows agents that yield. */
+  readonly yields?: boolean;
 }
 
 export function ownTerms(maxStreams: number): LinkTerms {
@@ -56,15 +60,26 @@ export function encodeHello(hello: AgentHello | RelayHello): Buffer {
 export function decodeAgentHello(payload: Buffer): AgentHello {
   const raw = parse(payload);
   const access = raw['access'] === undefined ? {} : { access: decodeAccess(raw['access']) };
-  return { ...terms(raw), name: text(raw, 'name'), token: text(raw, 'token'), ...access, ...group(raw) };
+  return {
+    ...terms(raw),
+    name: text(raw, 'name'),
+    token: text(raw, 'token'),
+    ...access,
+    ...group(raw),
+    ...flag(raw, 'yields'),
+  };
 }
 
 /** @throws {LinkError} `protocol` */
 export function decodeRelayHello(payload: Buffer): RelayHello {
   const raw = parse(payload);
-  const checks = raw['checks'] === true ? { checks: true } : {};
+  const known = { ...flag(raw, 'checks'), ...flag(raw, 'yields') };
   const named = { publicUrl: text(raw, 'publicUrl'), link: text(raw, 'link') };
-  return { ...terms(raw), ...named, ...group(raw), ...checks };
+  return { ...terms(raw), ...named, ...group(raw), ...known };
+}
+
+function flag<Name extends string>(raw: Record<string, unknown>, name: Name): { [key in Name]?: boolean } {
+  return raw[name] === true ? ({ [name]: true } as { [key in Name]: boolean }) : {};
 }
 
 function group(raw: Record<string, unknown>): { group?: string } {

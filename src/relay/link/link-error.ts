@@ -21,6 +21,8 @@ export const GoawayCode = {
   dismissed: 10,
   /** Whoever runs the relay keeps the name off for a time, which the explanation names. */
   suspended: 11,
+  /** The agent would not take the name over from another one of the same identity, which serves it. */
+  held: 12,
 } as const;
 export type GoawayReason = keyof typeof GoawayCode;
 
