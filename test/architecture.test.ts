@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   config: [],
   http1: [],
-  health: [],
+  health: ['http1'],
   control: [],
   gateway: ['http1'],
   relay: ['http1'],

@@ -1,6 +1,6 @@
 import { TunneldError } from '../core/errors.ts';
 import { isServing, stateWord, troubleOf } from '../core/readiness.ts';
-import type { TunnelStatus, Verdict } from '../core/status.ts';
+import { type TunnelStatus, VERDICTS, type Verdict } from '../core/status.ts';
 import type { DaemonClient } from './daemon-client.ts';
 import type { CliIo } from './io.ts';
 import { printable } from './render/printable.ts';
@@ -24,7 +24,6 @@ export interface Awaited {
 
 /** Verdicts that only the user can end. Seen this long (milliseconds), they end the wait. */
 const STEADY_MS = 3_000;
-const NEEDS_THE_USER: readonly Verdict[] = ['server-down', 'auth', 'config', 'limited', 'exposed'];
 
 /**
  * Waits until every named tunnel serves, or will not without the user doing something.
@@ -94,9 +93,7 @@ class Watch {
     if (isServing(status)) return 'serving';
     const { verdict } = status.health;
     if (this.#steady?.verdict !== verdict) this.#steady = { verdict, sinceMs: nowMs };
-    return NEEDS_THE_USER.includes(verdict) && nowMs - this.#steady.sinceMs >= STEADY_MS
-      ? 'stuck'
-      : undefined;
+    return VERDICTS[verdict].needsSomebody && nowMs - this.#steady.sinceMs >= STEADY_MS ? 'stuck' : undefined;
   }
 }
 

@@ -10,6 +10,7 @@ import {
 } from './fields.ts';
 import { ngrokSchema } from './ngrok-schema.ts';
 import { pinggySchema } from './pinggy-schema.ts';
+import { secret } from './secret-fields.ts';
 import { faultOfUrl, isLoopbackUrl, pathInUrl } from './upstream-url.ts';
 
 /**
@@ -48,7 +49,14 @@ const healthSchema = z.strictObject({
     .enum(['auto', 'discover', 'initialize', 'http', 'tcp'])
     .default('auto')
     .describe(
-      'How to probe the server; `auto` asks `server/discover` of every era, which creates no session. A forced `initialize` takes the only session of a single-session server.',
+      'How to look at the server; `auto` asks what opens no session, and no more than is known to do no harm. A forced `initialize` takes the only session of a single-session server.',
+    ),
+  authorization: secret(
+    z.string().regex(/^(?:env:[A-Za-z_]\w*|file:.+)$/, 'Expected `env:NAME` or `file:PATH`'),
+  )
+    .optional()
+    .describe(
+      'What our own looks send the server as `Authorization` (`Bearer …`): `env:NAME` or `file:PATH`. Without it a server that asks for a login is only connected to.',
     ),
   schedule: cronExpression
     .default('*/30 * * * * *')

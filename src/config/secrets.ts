@@ -40,6 +40,19 @@ export function resolveAccessToken(
   });
 }
 
+/**
+ * `resolveSecret` for the value of an `Authorization` header.
+ *
+ * @throws {TunneldError} `SECRET_UNAVAILABLE`, also for a value that no header can hold
+ */
+export function resolveAuthorization(reference: string, env: Environment): Secret {
+  const secret = resolveSecret(reference, env);
+  if (/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(secret.reveal())) return secret;
+  throw new TunneldError('SECRET_UNAVAILABLE', `What ${sourceOf(reference)} holds is no value of a header`, {
+    remedy: 'Give what follows `Authorization: `, in one line, such as `Bearer` and a token.',
+  });
+}
+
 export function isReference(value: string): boolean {
   return /^(?:env|file):/.test(value);
 }

@@ -1,4 +1,4 @@
-import type { TunnelStatus } from './status.ts';
+import { type TunnelStatus, VERDICTS } from './status.ts';
 
 /** State and verdict as one word pair: `up/healthy`, `backing-off`, `stopped`. */
 export function stateWord({ state, health }: TunnelStatus): string {
@@ -10,9 +10,9 @@ export function isFine(status: TunnelStatus): boolean {
   return status.desired === 'down' || isServing(status);
 }
 
-/** Both legs answer. */
+/** Callers are served, as far as anybody knows. */
 export function isServing({ state, health }: TunnelStatus): boolean {
-  return state === 'up' && (health.verdict === 'healthy' || health.verdict === 'degraded');
+  return state === 'up' && VERDICTS[health.verdict].serves;
 }
 
 export interface Trouble {
@@ -23,8 +23,9 @@ export interface Trouble {
 /** Why a wanted tunnel does not serve, and what to do; undefined when it does. */
 export function troubleOf(status: TunnelStatus): Trouble | undefined {
   const { state, health, lastError } = status;
-  if (isFine(status) && health.verdict !== 'degraded') return undefined;
-  if (state !== 'up' && lastError !== undefined) {
+  if (isFine(status) && (health.verdict === 'healthy' || status.desired === 'down')) return undefined;
+  // Without a network no attempt is made, and the last one's error is of another time.
+  if (state !== 'up' && lastError !== undefined && health.verdict !== 'network-down') {
     return { why: `${lastError.code}: ${lastError.message}`, fix: lastError.remedy };
   }
   return health.cause === '' ? undefined : { why: health.cause, fix: health.remedy };

@@ -4,33 +4,73 @@
 export type TunnelState = 'stopped' | 'opening' | 'up' | 'replacing' | 'backing-off' | 'closing' | 'failed';
 
 /**
- * What the probes of both legs mean together.
+ * What is known of both legs together.
  *
- * `unknown` until both legs were probed once. `degraded`: both legs answer, slowly. The rest is
- * the table in ARCHITECTURE.md.
+ * `unknown` until both legs were looked at once. `degraded`: both legs answer, not well. `unverified`:
+ * nothing speaks against it, but this machine cannot see all of it. The rest is the table in
+ * ARCHITECTURE.md.
  */
 export type Verdict =
   | 'unknown'
   | 'healthy'
   | 'degraded'
+  | 'unverified'
   | 'server-down'
   | 'tunnel-down'
   | 'network-down'
+  | 'out-of-resources'
   | 'exposed'
   | 'auth'
   | 'config'
   | 'limited';
 
-/** `local`: gateway → upstream. `public`: internet → provider → gateway → upstream. */
+/** What a verdict means to those who act on it. */
+export interface VerdictMeaning {
+  /** Callers are served, as far as anybody knows. */
+  readonly serves: boolean;
+  /** It proves that the session carries traffic, whatever is wrong behind it. */
+  readonly sessionWorks: boolean;
+  /** The fault is not the session's: replacing it would change nothing. */
+  readonly notTheSession: boolean;
+  /** It lasts until somebody does something. */
+  readonly needsSomebody: boolean;
+}
+
+/** One table for supervisor, monitor, readiness and commands: a new verdict is decided for all of them at once. */
+export const VERDICTS: Readonly<Record<Verdict, VerdictMeaning>> = {
+  unknown: { serves: false, sessionWorks: false, notTheSession: false, needsSomebody: false },
+  healthy: { serves: true, sessionWorks: true, notTheSession: false, needsSomebody: false },
+  degraded: { serves: true, sessionWorks: true, notTheSession: false, needsSomebody: false },
+  unverified: { serves: true, sessionWorks: true, notTheSession: true, needsSomebody: false },
+  'server-down': { serves: false, sessionWorks: true, notTheSession: true, needsSomebody: true },
+  'tunnel-down': { serves: false, sessionWorks: false, notTheSession: false, needsSomebody: false },
+  'network-down': { serves: false, sessionWorks: false, notTheSession: true, needsSomebody: false },
+  'out-of-resources': { serves: false, sessionWorks: false, notTheSession: true, needsSomebody: true },
+  exposed: { serves: false, sessionWorks: false, notTheSession: true, needsSomebody: true },
+  auth: { serves: false, sessionWorks: false, notTheSession: true, needsSomebody: true },
+  config: { serves: false, sessionWorks: true, notTheSession: true, needsSomebody: true },
+  limited: { serves: false, sessionWorks: false, notTheSession: true, needsSomebody: true },
+};
+
+/** `local`: gateway → upstream. `public`: internet → provider → gateway. */
 export type Leg = 'local' | 'public';
 
 /** Which revision family the server speaks, as far as the probes could tell. */
 export type Era = 'modern' | 'legacy' | 'legacy-sse' | 'http' | 'unknown';
 
+/**
+ * What the report of a leg rests on, the deepest first: the server's answer to `initialize` or to
+ * `server/discover`, any HTTP answer (`http`), a connection (`tcp`); what became of real calls
+ * (`traffic`); our own marker, which came through the public URL (`marker`).
+ */
+export type Basis = 'initialize' | 'discover' | 'http' | 'tcp' | 'traffic' | 'marker';
+
 export interface LegReport {
   readonly ok: boolean;
-  /** When this leg was last probed (Unix milliseconds). */
+  /** When this was seen (Unix milliseconds). */
   readonly at: number;
+  /** What it rests on; absent in the words of an older daemon. */
+  readonly basis?: Basis;
   /** Time to the answer (milliseconds); absent when nothing answered. */
   readonly latencyMs?: number;
   /** A stable word for what was seen: `ok`, `refused`, `timeout`, `not-mcp`, `wrong-path`, … */

@@ -1,9 +1,12 @@
 import type { Clock, Timer } from '../core/clock.ts';
+import type { EdgeCheck } from '../core/edge-check.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
+
 import { lost, type SessionEnd } from '../core/session-end.ts';
-import type { ReportedError, TunnelState, Verdict } from '../core/status.ts';
+import { type ReportedError, type TunnelState, VERDICTS, type Verdict } from '../core/status.ts';
 import type { OpenRequest, TunnelProvider, TunnelSession } from '../providers/provider.ts';
+
 import { type BackoffPolicy, backoffDelayMs, DEFAULT_BACKOFF } from './backoff.ts';
 import { closeSession, openSession } from './open-session.ts';
 import { RetryWait } from './retry-wait.ts';
@@ -17,18 +20,6 @@ const RENEW_EARLY_MS = 60_000;
 
 /** An expiry is checked at least this often: a laptop's sleep moves the wall clock, not the timers. */
 const EXPIRY_CHECK_MS = 60_000;
-
-/** Verdicts whose fault is not the session's: replacing it would change nothing. */
-const NOT_THE_SESSION: ReadonlySet<Verdict> = new Set([
-  'server-down',
-  'network-down',
-  'auth',
-  'config',
-  'limited',
-]);
-
-/** Verdicts that prove the session carries traffic, whatever is wrong behind it. */
-const SESSION_WORKS: ReadonlySet<Verdict> = new Set(['healthy', 'degraded', 'server-down', 'config']);
 
 export interface SupervisorDeps {
   readonly provider: TunnelProvider;
@@ -65,6 +56,8 @@ export interface LiveSession {
   /** Unix milliseconds. */
   readonly openedAt: number;
   readonly expiresAt: number | undefined;
+  /** What the provider itself sees of it; undefined where it cannot be asked. */
+  readonly askEdge: ((signal: AbortSignal) => Promise<EdgeCheck>) | undefined;
 }
 
 interface Held extends LiveSession {
@@ -92,6 +85,7 @@ export class Supervisor {
   #attempts = 0;
   #replacements = 0;
   #lastError: ReportedError | undefined;
+  #lastChange: StateChange | undefined;
   /** Set while a session is closed for a reason that another attempt would meet again. */
   #givingUp = false;
   /** The replacement under way is planned: nothing failed, so nothing is waited for. */
@@ -168,6 +162,11 @@ export class Supervisor {
     return this.#retry.dueAt;
   }
 
+  /** The last change of the state, with its cause. */
+  get lastChange(): StateChange | undefined {
+    return this.#lastChange;
+  }
+
   get lastError(): ReportedError | undefined {
     return this.#lastError;
   }
@@ -220,7 +219,7 @@ export class Supervisor {
   noteVerdict(verdict: Verdict): void {
     this.#verdict = verdict;
     // Without a session a verdict is of the server alone, and proves nothing of the tunnel.
-    if (this.#held !== undefined && SESSION_WORKS.has(verdict)) {
+    if (this.#held !== undefined && VERDICTS[verdict].sessionWorks) {
       this.#sustainTimer ??= this.#deps.clock.setTimer(() => this.#sustained(), this.#backoff.resetAfterMs);
     } else {
       this.#sustainTimer?.cancel();
@@ -230,7 +229,7 @@ export class Supervisor {
 
   /** The monitor finds that the session carries nothing while the server answers. */
   unhealthy(generation: number, reason: string): void {
-    if (this.#held?.generation !== generation || NOT_THE_SESSION.has(this.#verdict)) return;
+    if (this.#held?.generation !== generation || VERDICTS[this.#verdict].notTheSession) return;
     this.#attempts += 1;
     if (this.#apply('unhealthy', reason)) this.#replace({ atOnce: false });
   }
@@ -281,11 +280,14 @@ export class Supervisor {
       publicUrl: session.publicUrl,
       openedAt: clock.now(),
       expiresAt: session.expiresAt,
+      askEdge: session.checkFromEdge?.bind(session),
       session,
       openedMonotonic: clock.monotonic(),
     };
     this.#held = held;
     this.#lastPublicUrl = held.publicUrl;
+    // What kept it from opening is mended: the next outage has a reason of its own.
+    this.#lastError = undefined;
     this.noteVerdict('unknown');
     this.#apply('opened', `public URL ${held.publicUrl.href}`);
     session.closed.then(
@@ -508,7 +510,8 @@ export class Supervisor {
     const at = this.#deps.clock.now();
     this.#state = to;
     if (to !== from) this.#since = at;
-    this.#deps.onChange({ at, from, event, to, cause });
+    this.#lastChange = { at, from, event, to, cause };
+    this.#deps.onChange(this.#lastChange);
     if (to === 'stopped') for (const resolve of this.#stopWaiters.splice(0)) resolve();
     return true;
   }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { maskSecrets, secretValuesOf } from '../config/config-secrets.ts';
 import type { TunnelConfig } from '../config/schema.ts';
-import { resolveAccessToken } from '../config/secrets.ts';
+import { resolveAccessToken, resolveAuthorization } from '../config/secrets.ts';
 import type { StoredToken } from '../config/state-schema.ts';
 import type { Diagnosis, TunnelInspection } from '../control/api.ts';
 import type { Clock } from '../core/clock.ts';
@@ -10,6 +10,7 @@ import type { RequestEvent } from '../core/request-event.ts';
 import type { Secret } from '../core/secret.ts';
 import type { HealthReport, ReportedError, TunnelStatus } from '../core/status.ts';
 import type { OpenRequest, TunnelProvider } from '../providers/provider.ts';
+import { absenceOf } from './absence.ts';
 import { healthFindings } from './diagnosis.ts';
 import { type StateChange, Supervisor } from './supervisor.ts';
 import { edgeAccessOf, hashed, made, usable } from './tokens.ts';
@@ -225,7 +226,7 @@ export class Tunnel {
       onChange: (change) => this.#changed(change),
       onProgress: () => this.#publish(),
       onSessionOpened: (session) => {
-        this.#side?.sessionOpened(session.publicUrl);
+        this.#side?.sessionOpened(session);
         // The token may have been rotated while the session was opening.
         this.#teachProvider();
       },
@@ -253,6 +254,7 @@ export class Tunnel {
       random,
       log,
       token: () => this.tokens[0]?.value,
+      authorization: this.#resolveAuthorization(config),
       online: () => online(config),
       onRequest: (event) => this.#requestDone(event),
       onReport: (report) => {
@@ -267,7 +269,8 @@ export class Tunnel {
     this.#sideConfig = config;
     side.setTokens(this.tokens.map(hashed));
     const session = this.#supervisor?.session;
-    if (session !== undefined) side.sessionOpened(session.publicUrl);
+    if (session !== undefined) side.sessionOpened(session);
+    this.#tellAbsence();
     if (last === undefined) return;
     this.#retire(last, drainMs);
     // An agent in another process dials the gateway's port, which is a new one.
@@ -326,7 +329,29 @@ export class Tunnel {
     return made(resolveAccessToken(reference, this.#deps.env), this.#deps.clock.now());
   }
 
+  #resolveAuthorization(config: TunnelConfig): Secret | undefined {
+    const reference = config.health.authorization;
+    return reference === undefined ? undefined : resolveAuthorization(reference, this.#deps.env);
+  }
+
+  /** The monitor says why there is no session: nobody else knows what the probes saw of the server. */
+  #tellAbsence(): void {
+    const supervisor = this.#supervisor;
+    if (supervisor === undefined || supervisor.session !== undefined) return;
+    const { state, lastError, lastChange } = supervisor;
+    this.#side?.sessionMissing(
+      absenceOf({
+        state,
+        lastError,
+        cause: this.#deps.clean(lastChange?.cause ?? 'it is being opened'),
+        planned: lastChange === undefined || PLANNED.has(lastChange.event),
+        online: this.#deps.online(this.#definition.config),
+      }),
+    );
+  }
+
   #changed(change: StateChange): void {
+    this.#tellAbsence();
     this.#journal.stateChanged(change, this.#supervisor?.lastError);
     this.#publish();
   }
@@ -359,6 +384,9 @@ export class Tunnel {
     return turn;
   }
 }
+
+/** Changes that are no failure of the session before. */
+const PLANNED: ReadonlySet<StateChange['event']> = new Set(['start', 'restart', 'expiring', 'stop']);
 
 /** The part of the configuration a provider is made from: when it changes, another is needed. */
 function providerConfigOf(config: TunnelConfig): unknown {

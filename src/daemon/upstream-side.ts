@@ -9,7 +9,9 @@ import type { Secret } from '../core/secret.ts';
 import type { HealthReport } from '../core/status.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import { HealthMonitor } from '../health/monitor.ts';
-import { hourly, scheduleRuns } from './schedule.ts';
+import type { Absence } from './absence.ts';
+import { hourly, type Schedule, scheduleRuns } from './schedule.ts';
+import type { LiveSession } from './supervisor.ts';
 import type { GatewayToken } from './tokens.ts';
 
 export interface UpstreamSideOptions {
@@ -26,6 +28,8 @@ export interface UpstreamSideOptions {
   readonly log: Logger;
   /** What the probes of the public leg authenticate with; undefined where the tunnel has no token. */
   readonly token: () => Secret | undefined;
+  /** What the probes of the local leg authenticate with at the server, if anything. */
+  readonly authorization: Secret | undefined;
   readonly online: () => boolean;
   readonly onRequest: (event: RequestEvent) => void;
   readonly onReport: (report: HealthReport) => void;
@@ -44,7 +48,7 @@ export class UpstreamSide {
   readonly #monitor: HealthMonitor;
   readonly #gatewayUrl: URL;
   readonly #token: UpstreamSideOptions['token'];
-  readonly #schedules: readonly { stop(): void }[];
+  readonly #schedules: readonly Schedule[];
 
   static async open(options: UpstreamSideOptions): Promise<UpstreamSide> {
     const { config, clock, log } = options;
@@ -70,11 +74,8 @@ export class UpstreamSide {
       sseKeepAliveMs: config.sseKeepAlive === 'off' ? undefined : config.sseKeepAlive,
       clock,
       log,
-      onRequest(event) {
-        const proof = proofOf(event);
-        if (proof !== undefined) monitor.noteTraffic({ ok: proof });
-        options.onRequest(event);
-      },
+      onRequest: options.onRequest,
+      onSign: (sign) => monitor.noteSign(sign),
     });
     const monitor = new HealthMonitor({
       upstream,
@@ -83,6 +84,8 @@ export class UpstreamSide {
       instance: options.instance,
       probeKey,
       token: options.token,
+      authorization: options.authorization,
+      visitorStreams: () => gateway.visitorStreams,
       clock,
       random: options.random,
       log,
@@ -146,9 +149,9 @@ export class UpstreamSide {
     this.#gateway.setPublicUrl(publicUrl);
   }
 
-  sessionOpened(publicUrl: URL): void {
+  sessionOpened({ publicUrl, askEdge }: Pick<LiveSession, 'publicUrl' | 'askEdge'>): void {
     this.#gateway.setPublicUrl(publicUrl);
-    this.#monitor.sessionOpened(publicUrl);
+    this.#monitor.sessionOpened(publicUrl, askEdge);
   }
 
   sessionClosed(): void {
@@ -156,8 +159,14 @@ export class UpstreamSide {
     this.#monitor.sessionClosed();
   }
 
-  /** Looks at both legs soon. */
+  /** Why there is no session; counts until there is one. */
+  sessionMissing(why: Absence): void {
+    this.#monitor.sessionMissing(why);
+  }
+
+  /** The machine slept, its clock was set, or its network changed: looks at both legs soon. */
   wake(reason: string): void {
+    for (const schedule of this.#schedules) schedule.rearm();
     this.#monitor.wake(reason);
   }
 
@@ -170,11 +179,4 @@ export class UpstreamSide {
     for (const schedule of this.#schedules) schedule.stop();
     await Promise.all([this.#monitor.stop(), this.#gateway.close()]);
   }
-}
-
-/** What a finished exchange says of the path: it works, the server failed, or nothing (undefined). */
-function proofOf({ probe, via, outcome }: RequestEvent): boolean | undefined {
-  if (probe || via !== 'provider') return undefined;
-  if (outcome === 'complete') return true;
-  return outcome === 'upstream-failed' ? false : undefined;
 }

@@ -35,7 +35,7 @@ export function admit(gateway: Gateway, request: RequestHead, probe: boolean): A
   const { carrier, target } = admission;
   if (RESERVED.test(target)) {
     const health = target.startsWith('/.tunneld/healthz') && request.method !== 'POST';
-    return { carrier, answer: health ? healthy(gateway.options.tunnel) : NOT_RESERVED };
+    return { carrier, answer: health ? healthy(gateway.options.tunnel, request) : NOT_RESERVED };
   }
   if (gateway.draining) return { carrier, answer: DRAINING };
   // The probe must get through exactly when callers do not.
@@ -45,8 +45,11 @@ export function admit(gateway: Gateway, request: RequestHead, probe: boolean): A
 
 const RESERVED = /^\/\.tunneld(?:[/?]|$)/;
 
-function healthy(tunnel: string): OwnAnswer {
-  return { status: 200, reason: 'gateway', error: 'none', description: `The gateway of "${tunnel}" works.` };
+/** Whoever asks for events gets one: that shows whether event streams come through the way he came. */
+function healthy(tunnel: string, request: RequestHead): OwnAnswer {
+  const asEvent = /\btext\/event-stream\b/i.test(request.get('accept') ?? '');
+  const description = `The gateway of "${tunnel}" works.`;
+  return { status: 200, reason: 'gateway', error: 'none', description, ...(asEvent && { asEvent }) };
 }
 
 const DRAINING: OwnAnswer = {

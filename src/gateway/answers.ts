@@ -14,6 +14,8 @@ export interface OwnAnswer {
   readonly error?: string;
   /** More headers, name and value alternating. */
   readonly headers?: readonly string[];
+  /** The body is sent as an event stream of one event. */
+  readonly asEvent?: boolean;
   /** Additional facts for `error.data.tunneld`. */
   readonly data?: Readonly<Record<string, string>>;
 }
@@ -29,13 +31,13 @@ export function ownAnswer(
   if (answer.status === 204) {
     return { head: responseHead(204, headers, { kind: 'none' }), body: Buffer.alloc(0) };
   }
-  headers.push('Content-Type', 'application/json');
+  headers.push('Content-Type', answer.asEvent ? 'text/event-stream' : 'application/json');
   const { error, reason, description, data } = answer;
   const text =
     rpcId === undefined
       ? errorBody(error ?? reason, description)
       : rpcErrorBody(rpcId, reason, description, data);
-  const body = Buffer.from(text);
+  const body = Buffer.from(answer.asEvent ? `data: ${text}\n\n` : text);
   return { head: responseHead(answer.status, headers, { kind: 'length', length: body.length }), body };
 }
 

@@ -8,6 +8,7 @@ import { serializeRequestHead } from '../http1/rewrite.ts';
 import type { UpstreamExchange, UpstreamFailure, UpstreamReceiver } from '../http1/upstream-exchange.ts';
 import { admit } from './admission.ts';
 import { hasLinks, ledHeaders } from './answer-links.ts';
+import { type AnswerWatch, watchOf } from './answer-watch.ts';
 import { type OwnAnswer, ownAnswer } from './answers.ts';
 import { CallerLinks } from './caller-links.ts';
 import { corsHeaders } from './cors.ts';
@@ -29,6 +30,8 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
   readonly #at: number;
   readonly #startedAt: number;
   readonly #inspector: RpcInspector;
+  /** Absent for our own probes: what they see they tell themselves. */
+  readonly #watch: AnswerWatch | undefined;
   #upstream: UpstreamExchange | undefined;
   #carrier: Carrier | undefined;
   #links: CallerLinks | undefined;
@@ -65,6 +68,7 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
     this.#inspector = new RpcInspector(request);
     const session = request.get('mcp-session-id');
     if (session !== undefined) this.#session = gateway.sessionLabel(session);
+    if (this.#nonce === undefined) this.#watch = watchOf(gateway, request, this.#peer, this.#session);
     exchange.onClose = (reason) => this.#callerGone(reason);
     exchange.onDrain = () => this.#callerDrained();
   }
@@ -95,6 +99,11 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
     this.#forward(admission);
   }
 
+  /** The server sends events, and somebody still listens who came through the public URL. */
+  get streamsToVisitor(): boolean {
+    return this.#sse && this.#status < 400 && this.#peer.via === 'provider' && this.#nonce === undefined;
+  }
+
   /** Ends it from our side, so that neither end takes it for complete. */
   fail(reason: string): void {
     if (this.#over) return;
@@ -120,6 +129,7 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
     }
     const { limits, sseKeepAliveMs } = this.#gateway.options;
     if (this.#firstByteMs === undefined) {
+      this.#watch?.silent(silentMs);
       if (!upstream.connected && silentMs >= CONNECT_TIMEOUT_MS) {
         this.failed({ kind: 'connect', reason: 'connect-timeout' });
       } else if (silentMs >= limits.firstByteTimeoutMs) {
@@ -169,7 +179,9 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
     this.#firstByteMs = this.#gateway.options.clock.monotonic() - this.#startedAt;
     if (head.status === 202 && this.#inspector.isCall) this.#gateway.noteAccepted();
     const session = head.get('mcp-session-id');
-    if (session !== undefined) this.#session = this.#gateway.sessionLabel(session);
+    const label = session === undefined ? undefined : this.#gateway.sessionLabel(session);
+    if (label !== undefined) this.#session = label;
+    this.#watch?.head(head, label, first, last, this.#inspector.call?.method);
     const add = this.#gateway.marker('ok', this.#nonce);
     this.#watchEvents(head, add);
     const forPage = this.#allowPage(add, head.get('access-control-expose-headers'));
@@ -184,6 +196,7 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
   }
 
   responseData(chunk: Buffer): Flow {
+    this.#watch?.body(chunk, false);
     const body = this.#upgraded ? chunk : this.#seen(chunk, false);
     if (this.#upgraded) this.#responseBytes += chunk.length;
     if (body.length === 0) return Flow.consumed;
@@ -205,6 +218,7 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
 
   failed(failure: UpstreamFailure): void {
     if (this.#over) return;
+    this.#watch?.failed(failure.reason, failure.kind === 'protocol');
     if (this.#firstByteMs !== undefined) {
       // The head promised a whole body.
       this.fail(`upstream-${failure.kind}`);
@@ -223,6 +237,7 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
     const { hostHeader } = this.#gateway.options.upstream;
     const links = new CallerLinks(this.#gateway, this.#peer, admission);
     this.#links = links;
+    this.#watch?.asked(admission.target);
     const headText = serializeRequestHead(request, {
       target: admission.target,
       drop: NOT_FOR_THE_SERVER[admission.carrier ?? 'header'],
@@ -360,6 +375,7 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
   #finish(outcome: string, reason?: string): void {
     if (this.#over) return;
     this.#over = true;
+    this.#watch?.over(outcome === 'upstream-failed' ? reason : undefined);
     const { request } = this.#exchange;
     const { clock } = this.#gateway.options;
     const event: RequestEvent = {

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { RequestEvent } from '../core/request-event.ts';
+import type { ServerSign } from '../core/server-sign.ts';
 import type { ServerLimits } from '../http1/server-options.ts';
 
 export interface GatewayOptions {
@@ -35,6 +36,8 @@ export interface GatewayOptions {
   readonly log: Logger;
   /** Called once for each request, when it is over. Must not throw. */
   onRequest(event: RequestEvent): void;
+  /** Told what each exchange shows of the server, while it lasts. Our own probes are none. Must not throw. */
+  onSign?(sign: ServerSign): void;
   /** Only a provider's agent connects to the port: believe the X-Forwarded-* entries it appended. */
   readonly trustForwarded?: boolean;
   /** Limits of the gateway's own listener, where the defaults do not fit. */

@@ -82,6 +82,13 @@ export class Gateway {
     this.#accepted++;
   }
 
+  /** Event streams of the server that visitors have open through the public URL. */
+  get visitorStreams(): number {
+    let open = 0;
+    for (const passage of this.#active) if (passage.streamsToVisitor) open++;
+    return open;
+  }
+
   get draining(): boolean {
     return this.#draining;
   }

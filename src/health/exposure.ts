@@ -1,5 +1,5 @@
 import { INSTANCE_HEADER, RELAY_HEADER, UPSTREAM_HEADER } from '../core/markers.ts';
-import type { Answer } from './http-asker.ts';
+import type { Answer } from './question.ts';
 
 /** `unknown`: nothing on the way could be asked; neither safe nor exposed. */
 export type Exposure = 'refused' | 'exposed' | 'unknown';

@@ -1,54 +1,23 @@
 import type { Readable } from 'node:stream';
-import { StringDecoder } from 'node:string_decoder';
 import type { Agent } from 'undici';
 import type { Clock } from '../core/clock.ts';
-import { parseAnswer, type RpcAnswer } from './rpc.ts';
-import { SseReader } from './sse-reader.ts';
+import { AnswerReader, type Awaited, type Read } from './answer-reader.ts';
+import type { Answer, Question } from './question.ts';
 
-export interface Question {
-  readonly url: URL;
-  readonly method: 'GET' | 'POST' | 'DELETE' | 'OPTIONS';
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
-  /** What to wait for; the body is dropped as soon as it came. */
-  readonly awaits: { readonly message: string } | { readonly event: string } | 'head';
-}
-
-export interface Answer {
-  readonly status: number;
-  /** First value of a header, by lower-case name. */
-  header(name: string): string | undefined;
-  /** From asking to having what was waited for (milliseconds). */
-  readonly latencyMs: number;
-  /** The JSON-RPC answer to our id. */
-  readonly message?: RpcAnswer;
-  /** Data of the event that was waited for. */
-  readonly event?: string;
-  /** The beginning of a body that was neither. */
-  readonly text: string;
-  /** The head came, the body broke off or ran out of time. */
-  readonly cut?: unknown;
-}
-
-/** What we read of an answer before giving up on it. Discover results of big servers are ~10 KiB. */
-const MAX_BODY_BYTES = 1_048_576;
-const MAX_TEXT_CHARS = 2_048;
-
-/**
- * Asks one HTTP question at a time over a fresh connection: a kept one would go on working after
- * the address stopped resolving or the certificate expired. Redirects are not followed.
- */
+/** Asks over the internet, as a client would. */
 export class HttpAsker {
   readonly #clock: Clock;
-  readonly #rejectUnauthorized: boolean;
   #agent: Promise<Agent> | undefined;
 
-  constructor(clock: Clock, { rejectUnauthorized }: { readonly rejectUnauthorized: boolean }) {
+  constructor(clock: Clock) {
     this.#clock = clock;
-    this.#rejectUnauthorized = rejectUnauthorized;
   }
 
-  /** Rejects when no head came: with the network's error, or the signal's reason. */
+  /**
+   * Over a connection of its own: a kept one would go on working after the address stopped resolving
+   * or the certificate expired. Redirects are not followed. Rejects when no head came: with the
+   * network's error, or the signal's reason.
+   */
   async ask(question: Question, signal: AbortSignal): Promise<Answer> {
     const start = this.#clock.monotonic();
     // Loaded on first use: the CLI and a daemon without tunnels must not pay for it.
@@ -69,65 +38,38 @@ export class HttpAsker {
   }
 
   async close(): Promise<void> {
-    await (await this.#agent)?.destroy();
+    // A loading that failed (no descriptors left) is no reason to fail at the end as well.
+    await (await this.#agent?.catch(() => undefined))?.destroy();
   }
 
   #dispatcher(): Promise<Agent> {
-    this.#agent ??= import('undici').then(
-      ({ Agent }) =>
-        // No pipelining at all is undici's way to say `Connection: close`.
-        new Agent({ pipelining: 0, connect: { rejectUnauthorized: this.#rejectUnauthorized } }),
-    );
+    // No pipelining at all is undici's way to say `Connection: close`.
+    this.#agent ??= import('undici').then(({ Agent }) => new Agent({ pipelining: 0 }));
+    this.#agent.catch(() => {
+      this.#agent = undefined;
+    });
     return this.#agent;
   }
 }
 
-type Read = Pick<Answer, 'message' | 'event' | 'text' | 'cut'>;
-
-async function readUntil(body: Readable, awaits: Question['awaits'], contentType: string): Promise<Read> {
+async function readUntil(
+  body: Readable,
+  awaits: Awaited,
+  contentType: string,
+): Promise<Read & Pick<Answer, 'cut'>> {
   // What arrives after we lost interest must not become an unhandled error.
   body.on('error', () => undefined);
+  const reader = new AnswerReader(awaits, contentType);
   try {
     if (awaits === 'head') return { text: '' };
-    if (contentType.startsWith('text/event-stream')) return await readEvents(body, awaits);
-    const text = await readText(body);
-    const message = 'message' in awaits ? parseAnswer(text, awaits.message) : undefined;
-    return message === undefined ? { text: text.slice(0, MAX_TEXT_CHARS) } : { text: '', message };
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      const read = reader.push(chunk);
+      if (read !== undefined) return read;
+    }
+    return reader.end();
   } catch (cut) {
     return { text: '', cut };
   } finally {
     body.destroy();
-  }
-}
-
-async function readEvents(body: Readable, awaits: Exclude<Question['awaits'], 'head'>): Promise<Read> {
-  const reader = new SseReader();
-  for await (const text of bounded(body)) {
-    for (const { event, data } of reader.push(text)) {
-      if ('event' in awaits) {
-        if (event === awaits.event) return { text: '', event: data };
-        continue;
-      }
-      // Notifications and requests of the server may come first.
-      const message = parseAnswer(data, awaits.message);
-      if (message !== undefined) return { text: '', message };
-    }
-  }
-  return { text: '' };
-}
-
-async function readText(body: Readable): Promise<string> {
-  let text = '';
-  for await (const piece of bounded(body)) text += piece;
-  return text;
-}
-
-async function* bounded(body: Readable): AsyncGenerator<string> {
-  const decoder = new StringDecoder('utf8');
-  let bytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    yield decoder.write(chunk);
-    if (bytes > MAX_BODY_BYTES) return;
   }
 }

@@ -5,9 +5,10 @@ import {
   RELAY_HEADER,
   UPSTREAM_HEADER,
 } from '../core/markers.ts';
-import type { Answer } from './http-asker.ts';
+import type { Saw } from './judge-server.ts';
 import { judgeNgrok } from './ngrok-answers.ts';
 import { printable } from './printable.ts';
+import type { Answer } from './question.ts';
 import type { Sighting } from './sighting.ts';
 
 /** What proves that an answer is our gateway's, and new. */
@@ -16,13 +17,10 @@ export interface Proof {
   readonly nonce: string;
 }
 
-/**
- * What an answer through the public URL says about the way to us. Undefined when it went all the
- * way to the server and back: then the server's own answer is what counts.
- */
-export function judgeCarrier(answer: Answer, url: URL, proof: Proof): Sighting | undefined {
+/** What the answer of the gateway's own path through the public URL says about the way to us. */
+export function judgeCarrier(answer: Answer, url: URL, proof: Proof): Saw {
   const { status, latencyMs } = answer;
-  const seen = (finding: Sighting['finding'], detail: string): Sighting => ({ finding, detail, latencyMs });
+  const seen: Seen = (finding, detail) => ({ finding, detail, latencyMs });
   const instance = answer.header(INSTANCE_HEADER);
   if (instance === undefined) return judgeStranger(answer, url, seen);
   if (instance !== proof.instance) return seen('wrong-tunnel', 'another tunneld answers at the public URL');
@@ -34,18 +32,18 @@ export function judgeCarrier(answer: Answer, url: URL, proof: Proof): Sighting |
   if (answer.header(PROBE_HEADER) !== proof.nonce) {
     return seen('stale-answer', `the answer is not to this request (${status})`);
   }
-  if (upstream === 'down') return seen('upstream-down', `the gateway cannot reach the server (${status})`);
-  if (upstream === 'n/a') return judgeGateway(answer, seen);
+  if (upstream !== 'n/a')
+    return seen('gateway-refused', `the path of our request was changed on its way (${status})`);
   if (answer.cut !== undefined) {
     return seen('stalled', `the answer's head came through (${status}), its body did not`);
   }
-  return undefined;
+  return judgeGateway(answer, seen);
 }
 
-type Seen = (finding: Sighting['finding'], detail: string) => Sighting;
+type Seen = (finding: Sighting['finding'], detail: string) => Saw;
 
 /** Our gateway answered by itself: the way is open. */
-function judgeGateway({ status, header }: Answer, seen: Seen): Sighting {
+function judgeGateway({ status, header }: Answer, seen: Seen): Saw {
   if (status === 200) return seen('ok', 'the gateway answers');
   if (status === 429 || status === 503) return seen('busy', `the gateway is at its limits (${status})`);
   const reason = printable(header(REASON_HEADER) ?? 'no reason');
@@ -54,7 +52,7 @@ function judgeGateway({ status, header }: Answer, seen: Seen): Sighting {
 }
 
 /** Somebody on the way answered: an error page, a login, a stale address. */
-function judgeStranger(answer: Answer, url: URL, seen: Seen): Sighting {
+function judgeStranger(answer: Answer, url: URL, seen: Seen): Saw {
   const { status } = answer;
   const ngrok = judgeNgrok(status, (name) => answer.header(name), answer.latencyMs);
   if (ngrok !== undefined) return ngrok;

@@ -1,14 +1,21 @@
 import type { Timer } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import { isLoopbackHost } from '../core/loopback.ts';
-import type { Era, HealthReport, Verdict } from '../core/status.ts';
+import type { ServerSign } from '../core/server-sign.ts';
+import { type Era, type HealthReport, VERDICTS } from '../core/status.ts';
+import { CarrierJudge } from './carrier-judge.ts';
 import { withDeadline } from './deadline.ts';
+import { type AskEdge, EdgeView } from './edge-view.ts';
 import type { Exposure } from './exposure.ts';
 import { type Legs, type LegsOptions, NetworkLegs } from './legs.ts';
+import { ListeningWatch } from './listening-watch.ts';
 import * as pace from './pace.ts';
 import { type Dated, toReport } from './report.ts';
+import { addressText } from './server-asker.ts';
 import { meaningOf, type Place, type Sighting } from './sighting.ts';
+import { TrafficEvidence } from './traffic-evidence.ts';
 import { type Judgement, judge } from './verdict.ts';
+import { type WatchedSession, watched } from './watched-session.ts';
 
 export interface HealthMonitorOptions extends LegsOptions {
   /** 0 to 1, for jitter. */
@@ -16,47 +23,39 @@ export interface HealthMonitorOptions extends LegsOptions {
   readonly log: Logger;
   /** Whether anything but the tunnel can be reached. Asked only when the public leg fails. */
   online(): Promise<boolean>;
-  /** After every round of probes, and whenever the verdict changes. */
+  /** Event streams that visitors have open through the public URL. */
+  visitorStreams(): number;
+  /** After every round of looks, and whenever the verdict changes. */
   onReport(report: HealthReport): void;
-  /** The session is no good: the public leg failed twice in a row while the server answered. */
+  /** The session is no good, and another may be better. */
   onReplace(reason: string): void;
   /** The session must end at once: a request without a token was not refused. */
   onExposed(reason: string): void;
 }
 
-interface Session {
-  readonly publicUrl: URL;
-  /** Monotonic. */
-  readonly openedAt: number;
-  /** Ends every probe of this session: what they saw is of no interest any more. */
-  readonly gone: AbortController;
-  strikes: number;
-  exposure: Exposure;
-  /** Monotonic; when the provider may be asked again. */
-  quietUntil: number;
-  /** Monotonic. */
-  replaceAskedAt: number;
-}
-
-/** Verdicts that a request which got through contradicts. */
-const DOWN: ReadonlySet<Verdict> = new Set(['server-down', 'tunnel-down', 'network-down']);
-
 /** Asking whether we are online may itself hang when we are not. */
 const ONLINE_TIMEOUT_MS = 5_000;
 
+const NOT_LOOKED: Judgement = { verdict: 'unknown', cause: 'Not looked at yet.', remedy: '' };
+const NO_SESSION: Judgement = { verdict: 'unknown', cause: 'No session is open yet.', remedy: '' };
+
 /**
- * Watches one tunnel: decides when to probe, judges what the probes saw, and gives reasons. It
- * never acts on them, and it never throws.
+ * Watches one tunnel: decides when to look, judges what was seen and what traffic shows, and gives
+ * reasons. It never acts on them, and it never throws.
  */
 export class HealthMonitor {
   readonly #options: HealthMonitorOptions;
   readonly #legs: Legs;
   readonly #place: Place;
   readonly #stopping = new AbortController();
-  #session: Session | undefined;
+  readonly #traffic: TrafficEvidence;
+  readonly #carrier: CarrierJudge;
+  readonly #listening: ListeningWatch;
+  #session: WatchedSession | undefined;
+  #absence: Judgement | undefined = NO_SESSION;
   #local: Dated | undefined;
   #public: Dated | undefined;
-  #judgement: Judgement = { verdict: 'unknown', cause: 'Not probed yet.', remedy: '' };
+  #judgement: Judgement = NOT_LOOKED;
   #since: number;
   #era: Era = 'unknown';
   #server: string | undefined;
@@ -65,44 +64,45 @@ export class HealthMonitor {
   #round: Promise<void> | undefined;
   #roundAgain = false;
   #roundAt = Number.NEGATIVE_INFINITY;
-  #trafficAt = Number.NEGATIVE_INFINITY;
+  /** Something went wrong for a caller since the last round. */
+  #suspicious = false;
   #next: { readonly timer: Timer; readonly due: number } | undefined;
-  #listeningCheck: Timer | undefined;
   #exposureCheck: Promise<Exposure> | undefined;
 
   constructor(options: HealthMonitorOptions, legs: Legs = new NetworkLegs(options)) {
     const { upstream, timeoutMs, clock } = options;
     this.#options = options;
     this.#legs = legs;
-    this.#place = { address: `${upstream.host}:${upstream.port}`, path: upstream.path, timeoutMs };
+    this.#place = { address: addressText(upstream.host, upstream.port), path: upstream.path, timeoutMs };
     this.#since = clock.now();
+    this.#traffic = new TrafficEvidence(upstream.path);
+    this.#carrier = new CarrierJudge(clock, () => options.visitorStreams());
+    this.#listening = new ListeningWatch(clock, legs, () => this.#schedule(this.#spaced(0)));
   }
 
   get report(): HealthReport {
+    const seen = this.#seenByCallers();
     return toReport({
       judgement: this.#judgement,
       since: this.#since,
       era: this.#era,
       server: this.#server,
-      local: this.#local,
+      local: seen === undefined ? this.#local : { sighting: seen, at: this.#options.clock.now() },
       public: this.#public,
     });
   }
 
-  /** A session is open at `publicUrl` (without the MCP path): probes both legs at once. */
-  sessionOpened(publicUrl: URL): void {
+  /**
+   * A session is open at `publicUrl` (without the MCP path): looks at both legs at once.
+   *
+   * @param askEdge what the provider itself sees, where it can be asked
+   */
+  sessionOpened(publicUrl: URL, askEdge?: AskEdge): void {
     if (this.#stopped) return;
     this.#leaveSession();
     this.#exposed = false;
-    this.#session = {
-      publicUrl,
-      openedAt: this.#now(),
-      gone: new AbortController(),
-      strikes: 0,
-      exposure: 'unknown',
-      quietUntil: Number.NEGATIVE_INFINITY,
-      replaceAskedAt: Number.NEGATIVE_INFINITY,
-    };
+    this.#absence = undefined;
+    this.#session = watched(publicUrl, this.#now(), new EdgeView(askEdge, this.#options.clock));
     this.#publish();
     this.#startRound();
   }
@@ -111,15 +111,29 @@ export class HealthMonitor {
   sessionClosed(): void {
     if (this.#stopped || this.#session === undefined) return;
     this.#leaveSession();
+    this.#absence ??= NO_SESSION;
     this.#publish();
+  }
+
+  /** Why no session is open; counts until one is. */
+  sessionMissing(why: Judgement): void {
+    if (this.#stopped) return;
+    this.#absence = why;
+    if (this.#session === undefined) this.#publish();
   }
 
   /** The schedule says it is time for a look. */
   tick(): void {
-    const { random } = this.#options;
-    const since = this.#now() - this.#trafficAt;
-    const proven = since < pace.TRAFFIC_FRESH_MS && this.#trafficAt > this.#roundAt;
-    if (proven && this.#judgement.verdict === 'healthy') return;
+    const { random, clock } = this.#options;
+    const { goodVisitAt } = this.#traffic;
+    const proven = this.#now() - goodVisitAt < pace.TRAFFIC_FRESH_MS && goodVisitAt > this.#roundAt;
+    if (proven && this.#judgement.verdict === 'healthy') {
+      const at = clock.now() - (this.#now() - goodVisitAt);
+      this.#local = { sighting: this.#provenByCallers(), at };
+      this.#public = { sighting: VISITED, at };
+      this.#publish();
+      return;
+    }
     this.#schedule(this.#spaced(random() * pace.TICK_JITTER_MS));
   }
 
@@ -130,14 +144,17 @@ export class HealthMonitor {
     }
   }
 
-  /** A real request came through the public URL and was answered (`ok`), or the server failed it. */
-  noteTraffic({ ok }: { readonly ok: boolean }): void {
-    if (!ok) {
-      this.wake('traffic failed');
-      return;
-    }
-    this.#trafficAt = this.#now();
-    if (DOWN.has(this.#judgement.verdict)) this.wake('traffic passed');
+  /** What a caller's exchange showed of the server: evidence, as good as a probe's, in both directions. */
+  noteSign(sign: ServerSign): void {
+    if (this.#stopped) return;
+    this.#legs.learn(sign);
+    const { word } = this.#traffic.note(sign, this.#now(), this.#era === 'legacy-sse');
+    if (sign.via === 'provider') this.#carrier.visited();
+    if (word === 'good' && !VERDICTS[this.#judgement.verdict].serves) this.wake('a call was answered');
+    if (word !== 'bad' && word !== 'slow') return;
+    this.#suspicious = true;
+    const soon = Math.max(pace.WAKE_DEBOUNCE_MS, this.#roundAt + pace.SUSPICION_SPACING_MS - this.#now());
+    if (this.#schedule(soon)) this.#options.log.debug({ word }, 'health: woken by traffic');
   }
 
   /** Asks without a token now. `unknown` where that could not be asked, or there is no token. */
@@ -150,13 +167,13 @@ export class HealthMonitor {
     return this.#exposureCheck;
   }
 
-  /** Ends every probe, and the session they hold on the server. */
+  /** Ends every look, and the session they hold on the server. */
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopping.abort();
     this.#leaveSession();
     this.#next?.timer.cancel();
-    this.#listeningCheck?.cancel();
+    this.#listening.stop();
     await Promise.all([this.#round, this.#exposureCheck]);
     await this.#legs.close();
   }
@@ -200,7 +217,7 @@ export class HealthMonitor {
     this.#roundAt = this.#now();
     this.#round = this.#lookRound()
       .catch((err: unknown) => {
-        if (!this.#stopped) this.#options.log.error({ err }, 'health: a probe round failed');
+        if (!this.#stopped) this.#options.log.error({ err }, 'health: a round of looks failed');
       })
       .finally(() => {
         this.#round = undefined;
@@ -216,7 +233,7 @@ export class HealthMonitor {
     if (await this.#stillNothingListening(session)) return;
     const quiet = session !== undefined && session.quietUntil > this.#now();
     const [local, far] = await Promise.all([
-      this.#legs.local(this.#stopping.signal),
+      this.#lookLocal(),
       session === undefined || quiet ? undefined : this.#lookPublic(session),
       quiet || session?.exposure === 'refused' ? undefined : this.checkExposure(),
     ]);
@@ -229,7 +246,7 @@ export class HealthMonitor {
   }
 
   /** While nothing listens, a TCP connect answers for a whole round. */
-  async #stillNothingListening(session: Session | undefined): Promise<boolean> {
+  async #stillNothingListening(session: WatchedSession | undefined): Promise<boolean> {
     const known = this.#local?.sighting;
     const publicKnown = session === undefined || this.#public !== undefined;
     if (known === undefined || !pace.mayJustBeStarting(known.finding) || !publicKnown) return false;
@@ -240,9 +257,23 @@ export class HealthMonitor {
     return true;
   }
 
-  async #lookPublic(session: Session): Promise<Sighting | undefined> {
+  /** What callers just got needs not be asked for again. */
+  #lookLocal(): Promise<Sighting> {
+    const suspicious = this.#suspicious;
+    this.#suspicious = false;
+    const alive = this.#local !== undefined && meaningOf(this.#local.sighting) === 'alive';
+    const fresh = this.#now() - this.#traffic.goodAt < pace.TRAFFIC_FRESH_MS;
+    if (alive && fresh && !suspicious) return Promise.resolve(this.#provenByCallers());
+    return this.#legs.local(this.#stopping.signal, suspicious || !alive);
+  }
+
+  #provenByCallers(): Sighting {
+    return { finding: 'ok', basis: 'traffic', detail: 'callers get their answers' };
+  }
+
+  async #lookPublic(session: WatchedSession): Promise<Sighting | undefined> {
     try {
-      return await this.#legs.public(session.publicUrl, session.gone.signal);
+      return await this.#legs.public(session.publicUrl, session.gone.signal, this.#era === 'legacy-sse');
     } catch (cause) {
       if (session.gone.signal.aborted) return undefined;
       throw cause;
@@ -250,42 +281,61 @@ export class HealthMonitor {
   }
 
   #learnLocal(sighting: Sighting): void {
-    const wasAway = this.#local !== undefined && meaningOf(this.#local.sighting) === 'server';
-    const isAway = meaningOf(sighting) === 'server';
-    if (wasAway && !isAway) {
-      this.#legs.forget();
+    const before = this.#local?.sighting;
+    const wasAway = before !== undefined && meaningOf(before) === 'server';
+    if (wasAway && meaningOf(sighting) !== 'server') {
+      this.#legs.forget(pace.mayJustBeStarting(before.finding));
+      this.#traffic.forget();
       this.#server = undefined;
     }
     this.#local = { sighting, at: this.#options.clock.now() };
     this.#era = sighting.era ?? this.#era;
     this.#server = sighting.server ?? this.#server;
+    const { timeoutMs } = this.#options;
+    if (sighting.finding !== 'timeout' || this.#traffic.goodAt < this.#roundAt + timeoutMs / 2) return;
+    // A caller got an answer while we waited for ours: it leaves unanswered what it does not know.
+    this.#legs.trustCallers();
+    this.#local = { sighting: this.#provenByCallers(), at: this.#options.clock.now() };
   }
 
-  async #learnPublic(session: Session, sighting: Sighting): Promise<void> {
-    const fails = meaningOf(sighting) === 'carrier';
-    const online = fails ? await this.#askOnline(session) : true;
+  async #learnPublic(session: WatchedSession, sighting: Sighting): Promise<void> {
+    const meaning = meaningOf(sighting);
+    const unseen = meaning === 'carrier' || meaning === 'certificate' || meaning === 'network';
+    if (unseen) this.#carrier.unseen(this.#roundAt);
+    const online = unseen ? await this.#askOthers(session) : true;
     // A session that ended meanwhile must not speak for its successor.
     if (session !== this.#session) return;
     this.#online = online;
     this.#public = { sighting, at: this.#options.clock.now() };
+    if (meaning === 'alive') this.#carrier.seen();
     if (sighting.finding === 'limited') {
       session.quietUntil = this.#now() + (sighting.retryAfterMs ?? pace.LIMITED_QUIET_MS);
     }
-    session.strikes = fails && this.#isEvidence(session) ? session.strikes + 1 : 0;
+    session.strikes = meaning === 'carrier' && this.#isEvidence(session) ? session.strikes + 1 : 0;
   }
 
   /** Whether a failure of the public leg can be held against the session. */
-  #isEvidence(session: Session): boolean {
+  #isEvidence(session: WatchedSession): boolean {
     const answering = this.#local !== undefined && meaningOf(this.#local.sighting) !== 'server';
-    const trafficPassed = this.#trafficAt >= this.#roundAt;
-    return this.#online && answering && !this.#isOpening(session) && !trafficPassed;
+    return this.#online && answering && !this.#isOpening(session);
   }
 
-  #isOpening(session: Session): boolean {
+  #isOpening(session: WatchedSession): boolean {
     return this.#now() - session.openedAt < pace.OPENING_GRACE_MS;
   }
 
-  async #askOnline({ publicUrl }: Session): Promise<boolean> {
+  /** Asks whether this machine is online, and what the provider sees. */
+  async #askOthers(session: WatchedSession): Promise<boolean> {
+    const [online] = await Promise.all([
+      this.#askOnline(session),
+      this.#carrier.visitedLately
+        ? undefined
+        : session.edge.refresh(session.gone.signal).catch(() => undefined),
+    ]);
+    return online;
+  }
+
+  async #askOnline({ publicUrl }: WatchedSession): Promise<boolean> {
     // A relay on this machine needs no network.
     if (isLoopbackHost(publicUrl.hostname)) return true;
     const { clock, online } = this.#options;
@@ -300,7 +350,7 @@ export class HealthMonitor {
     }
   }
 
-  async #askWithoutToken(session: Session): Promise<Exposure> {
+  async #askWithoutToken(session: WatchedSession): Promise<Exposure> {
     try {
       const exposure = await this.#legs.exposure(session.publicUrl, session.gone.signal);
       if (session !== this.#session) return 'unknown';
@@ -317,14 +367,31 @@ export class HealthMonitor {
     return session.exposure;
   }
 
+  /** What callers met, where it says otherwise than our own look; undefined where it does not. */
+  #seenByCallers(): Sighting | undefined {
+    const view = this.#traffic.view(this.#now());
+    if (view !== undefined) return view.share === 'all' ? view.sighting : undefined;
+    const own = this.#local?.sighting;
+    if (own === undefined || own.finding === 'timeout' || pace.mayJustBeStarting(own.finding))
+      return undefined;
+    const overruled = meaningOf(own) !== 'alive' && meaningOf(own) !== 'machine';
+    const fresh = this.#now() - this.#traffic.goodAt < pace.GOOD_NEWS_MS;
+    return overruled && fresh ? this.#provenByCallers() : undefined;
+  }
+
   #publish(): void {
     const previous = this.#judgement.verdict;
+    const view = this.#traffic.view(this.#now());
+    const overruled = view === undefined ? this.#seenByCallers() : undefined;
     this.#judgement = judge({
-      local: this.#local?.sighting,
+      local: overruled ?? this.#local?.sighting,
       public: this.#public?.sighting,
+      traffic: view,
       strikes: this.#session?.strikes ?? 0,
+      carrier: this.#carrier.view(this.#session),
       online: this.#online,
       exposed: this.#exposed,
+      absence: this.#session === undefined ? this.#absence : undefined,
       previous,
       place: this.#place,
     });
@@ -336,48 +403,31 @@ export class HealthMonitor {
   #followUp(): void {
     const session = this.#session;
     const { verdict, cause } = this.#judgement;
-    if (session !== undefined && verdict === 'tunnel-down') this.#askToReplace(session, cause);
+    if (session !== undefined && verdict === 'tunnel-down' && this.#carrier.asksToReplace(session)) {
+      this.#options.onReplace(cause);
+    }
     const far = this.#public?.sighting;
+    const open = session !== undefined && far !== undefined && meaningOf(far) === 'carrier';
+    const settled = this.#carrier.view(session).kind === 'works';
     const delay = pace.nextLook({
       verdict,
       localFinding: this.#local?.sighting.finding ?? 'ok',
-      opening:
-        session !== undefined &&
-        far !== undefined &&
-        meaningOf(far) === 'carrier' &&
-        this.#isOpening(session),
-      strikes: session?.strikes ?? 0,
+      opening: open && !settled && this.#isOpening(session),
+      strikes: settled ? 0 : (session?.strikes ?? 0),
       exposureOpen:
         session !== undefined && session.exposure === 'unknown' && this.#options.token() !== undefined,
       random: this.#options.random,
     });
     if (delay !== undefined) this.#schedule(delay);
-    this.#watchListening();
-  }
-
-  /** Between probes a TCP connect suffices. Not over TLS: servers log every handshake that breaks off. */
-  #watchListening(): void {
-    this.#listeningCheck?.cancel();
-    const { clock, upstream } = this.#options;
     const sighting = this.#local?.sighting;
     const answers = sighting !== undefined && meaningOf(sighting) !== 'server';
-    if (this.#stopped || !answers || upstream.protocol === 'https:') return;
-    this.#listeningCheck = clock.setTimer(() => void this.#checkListening(), pace.LISTENING_CHECK_MS);
-  }
-
-  async #checkListening(): Promise<void> {
-    // It rejects only when the monitor stops, and then nobody waits for the answer.
-    const listening = await this.#legs.listening(this.#stopping.signal).catch(() => true);
-    if (!listening) this.#schedule(this.#spaced(0));
-    this.#watchListening();
-  }
-
-  #askToReplace(session: Session, reason: string): void {
-    if (this.#now() - session.replaceAskedAt < pace.REPLACE_AGAIN_MS) return;
-    session.replaceAskedAt = this.#now();
-    this.#options.onReplace(reason);
+    // Not over TLS: servers log every handshake that breaks off.
+    if (!this.#stopped && answers && this.#options.upstream.protocol === 'http:') this.#listening.start();
+    else this.#listening.stop();
   }
 }
+
+const VISITED: Sighting = { finding: 'ok', basis: 'traffic', detail: 'visitors get through' };
 
 function rejection(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {

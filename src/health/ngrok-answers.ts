@@ -1,4 +1,5 @@
-import type { Finding, Sighting } from './sighting.ts';
+import type { Saw } from './judge-server.ts';
+import type { Finding } from './sighting.ts';
 
 /** ngrok's edge names the reason in this header whenever it answers by itself. */
 const HEADER = 'ngrok-error-code';
@@ -55,7 +56,7 @@ export function judgeNgrok(
   status: number,
   header: (name: string) => string | undefined,
   latencyMs: number,
-): Sighting | undefined {
+): Saw | undefined {
   const [code, number] = /^ERR_NGROK_(\d{1,6})$/.exec(header(HEADER) ?? '') ?? [];
   const row = ROWS[Number(number)];
   if (code === undefined || row === undefined) return undefined;

@@ -1,4 +1,4 @@
-import type { Verdict } from '../core/status.ts';
+import { VERDICTS, type Verdict } from '../core/status.ts';
 import type { Finding } from './sighting.ts';
 
 /** When the daemon's schedule ticks, probes of many tunnels must not all leave in the same instant. */
@@ -11,6 +11,12 @@ export const MIN_SPACING_MS = 2_000;
 export const OPENING_GRACE_MS = 10_000;
 /** Traffic this recent proves the path as well as a probe would. */
 export const TRAFFIC_FRESH_MS = 30_000;
+/** A call that got an answer outweighs a question of ours that did not, for so long. */
+export const GOOD_NEWS_MS = 60_000;
+/** A visitor who came through this recently proves the way to us. */
+export const VISIT_FRESH_MS = 60_000;
+/** Calls that fail are looked into, though not after each of them. */
+export const SUSPICION_SPACING_MS = 5_000;
 /** Between looks at whether the server still listens: one stopped must not seem healthy until the next probe. */
 export const LISTENING_CHECK_MS = 5_000;
 /** A supervisor that could not act on our reason hears it again. */
@@ -44,7 +50,7 @@ export function nextLook(input: PaceInput): number | undefined {
   if (input.opening) return OPENING_RETRY_MS;
   if (input.strikes === 1) return CONFIRM_MS;
   if (verdict === 'limited') return LIMITED_QUIET_MS;
-  const well = verdict === 'healthy' || verdict === 'degraded' || verdict === 'unknown';
+  const well = VERDICTS[verdict].serves || verdict === 'unknown';
   if (well && !input.exposureOpen) return undefined;
   return TROUBLE_MIN_MS + random() * TROUBLE_SPREAD_MS;
 }

@@ -31,11 +31,12 @@ export function toReport(parts: ReportParts): HealthReport {
 }
 
 function toLeg({ sighting, at }: Dated): LegReport {
-  const { finding, detail, latencyMs } = sighting;
-  const ok = meaningOf(sighting) === 'alive';
+  const { finding, basis, detail, latencyMs } = sighting;
+  const meaning = meaningOf(sighting);
   return {
-    ok,
+    ok: meaning === 'alive' || meaning === 'unproven',
     at,
+    basis,
     finding,
     detail,
     ...(latencyMs !== undefined && { latencyMs: Math.round(latencyMs * 10) / 10 }),

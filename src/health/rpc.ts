@@ -2,6 +2,8 @@ import { printable } from './printable.ts';
 
 /** The part of a JSON-RPC answer a probe looks at. */
 export interface RpcAnswer {
+  /** What the server took for the call's id: errors may have another, or none. */
+  readonly id: unknown;
   readonly result?: Readonly<Record<string, unknown>>;
   readonly error?: RpcError;
 }
@@ -13,8 +15,9 @@ export interface RpcError {
 }
 
 /**
- * The answer to request `id` in `text`, if it is there. An error without id counts too: servers
- * that refuse a request before they read it (no session, wrong version) answer with `id: null`.
+ * The answer to request `id` in `text`, if it is there. An error with any id counts too: servers that
+ * refuse a request before they read it (no session, wrong version) answer with `null`, with none, or
+ * with one of their own (`server-error`).
  */
 export function parseAnswer(text: string, id: string): RpcAnswer | undefined {
   const parsed = parseJson(text);
@@ -22,8 +25,7 @@ export function parseAnswer(text: string, id: string): RpcAnswer | undefined {
   for (const message of Array.isArray(parsed) ? parsed : [parsed]) {
     if (!isRecord(message) || message['jsonrpc'] !== '2.0') continue;
     const answer = toAnswer(message);
-    const addressed = message['id'] === id || (message['id'] == null && answer?.error !== undefined);
-    if (answer !== undefined && addressed) return answer;
+    if (answer !== undefined && (answer.id === id || answer.error !== undefined)) return answer;
   }
   return undefined;
 }
@@ -44,10 +46,12 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 
 function toAnswer(message: Record<string, unknown>): RpcAnswer | undefined {
   const { result, error } = message as { result?: unknown; error?: unknown };
-  if (isRecord(result)) return { result };
+  const { id } = message;
+  if (isRecord(result)) return { id, result };
   if (!isRecord(error)) return undefined;
   const { code, message: text, data } = error as { code?: unknown; message?: unknown; data?: unknown };
   return {
+    id,
     error: { code: typeof code === 'number' ? code : 0, message: typeof text === 'string' ? text : '', data },
   };
 }

@@ -1,8 +1,10 @@
-import type { Era } from '../core/status.ts';
+import type { Basis, Era } from '../core/status.ts';
 
-/** What one probe of one leg saw. */
+/** What was seen of one leg. */
 export interface Sighting {
   readonly finding: Finding;
+  /** What was asked to see it. */
+  readonly basis: Basis;
   /** One sentence with the evidence, to follow "The local leg: …". Never a secret. */
   readonly detail: string;
   /** Time to the answer (milliseconds). */
@@ -12,23 +14,33 @@ export interface Sighting {
   readonly server?: string;
   /** What to do about it, where the probe knows better than the finding's row. */
   readonly remedy?: string;
-  /** A provider out of quota asked us to stay away this long (milliseconds). */
+  /** We were asked to stay away this long (milliseconds). */
   readonly retryAfterMs?: number;
+  /** Asking like this again may count as another failed login. */
+  readonly askedForLogin?: boolean;
 }
 
 /** What a finding means for the leg, whatever its details. */
 export type Meaning =
   /** The leg works. */
   | 'alive'
+  /** Nothing speaks against it, and no question that does no harm could show more. */
+  | 'unproven'
   /** The server is the culprit; no tunnel can help. */
   | 'server'
   /** Somebody answers, but a setting is wrong. */
   | 'config'
-  /** The way to us is broken: a new session may help. */
+  /** The way to us is broken, or cannot be seen from here: others are asked which. */
   | 'carrier'
+  /** The certificate of the public URL: the next session would have the same. */
+  | 'certificate'
+  /** This machine is short of something. */
+  | 'machine'
+  /** No name server answers this machine. */
+  | 'network'
   /** A credential was refused. */
   | 'auth'
-  /** The provider's quota is used up. */
+  /** Somebody limits how often he may be asked. */
   | 'limited';
 
 /** Names that a remedy may need. */
@@ -54,6 +66,12 @@ export const FINDINGS = {
   'needs-auth': { meaning: 'alive', remedy: nothing },
   busy: { meaning: 'alive', remedy: nothing },
 
+  unproven: {
+    meaning: 'unproven',
+    remedy: ({ path }) =>
+      `Connect a client once: its calls show what no probe may. If nothing comes, check --path (now ${path}).`,
+  },
+
   refused: { meaning: 'server', remedy: startServer },
   unreachable: { meaning: 'server', remedy: () => 'Check the host and port given for the server.' },
   timeout: {
@@ -66,7 +84,6 @@ export const FINDINGS = {
     remedy: ({ address }) => `See the server's own log, and check that ${address} is the right port.`,
   },
   'server-error': { meaning: 'server', remedy: () => "Look for the error in the server's own log." },
-  'upstream-down': { meaning: 'server', remedy: startServer },
 
   'wrong-path': {
     meaning: 'config',
@@ -100,6 +117,11 @@ export const FINDINGS = {
     meaning: 'config',
     remedy: ({ address }) => `Check the port: what listens on ${address} is not an HTTP server.`,
   },
+  'bad-http': {
+    meaning: 'config',
+    remedy: () =>
+      'Have the server send proper HTTP/1.1 (RFC 9112): callers get the same refusal until it does.',
+  },
   'gateway-refused': {
     meaning: 'config',
     remedy: () => 'Check that the provider passes requests on unchanged (Host, Content-Type, body).',
@@ -116,6 +138,32 @@ export const FINDINGS = {
   'stale-answer': { meaning: 'carrier', remedy: replaced },
   stalled: { meaning: 'carrier', remedy: replaced },
 
+  'edge-certificate': {
+    meaning: 'certificate',
+    remedy: () =>
+      'Have the certificate of the public URL renewed, or its issuer trusted here (NODE_EXTRA_CA_CERTS); check that the clock of this machine is right.',
+  },
+
+  'no-descriptors': {
+    meaning: 'machine',
+    remedy: () =>
+      'Raise the limit of open files for the daemon (`ulimit -n`, LimitNOFILE of its unit), or lower limits.concurrency.',
+  },
+  'no-memory': { meaning: 'machine', remedy: () => 'Free memory on this machine.' },
+  'no-ports': {
+    meaning: 'machine',
+    remedy: () => 'Too many connections of this machine are open or closing: see what makes them (`ss -s`).',
+  },
+  'not-permitted': {
+    meaning: 'machine',
+    remedy: () => 'Let the daemon through the firewall or sandbox of this machine.',
+  },
+  'no-dns': {
+    meaning: 'network',
+    remedy: () =>
+      'Check the network and the name servers of this machine; tunneld waits and goes on by itself.',
+  },
+
   'token-refused': {
     meaning: 'auth',
     remedy: () => 'The token changed underneath: run `tunneld restart` for this tunnel.',
@@ -127,12 +175,12 @@ export const FINDINGS = {
 
   limited: {
     meaning: 'limited',
-    remedy: () => "Wait for the provider's quota to renew, or use another plan or provider.",
+    remedy: () => 'Wait for the quota to renew, or use another plan or provider.',
   },
 } as const satisfies Record<string, Row>;
 
 export type Finding = keyof typeof FINDINGS;
 
-export function meaningOf(sighting: Sighting): Meaning {
+export function meaningOf(sighting: Pick<Sighting, 'finding'>): Meaning {
   return FINDINGS[sighting.finding].meaning;
 }

@@ -1,10 +1,19 @@
 import net from 'node:net';
+import { eitherOf } from '../core/loopback.ts';
+
+/** Where somebody should listen. */
+export interface Listener {
+  readonly host: string;
+  /** Tried where nobody listens at `host`. */
+  readonly otherHost?: string;
+  readonly port: number;
+}
 
 /** Resolves when something accepts a connection there; rejects with the network's error or the signal's reason. */
-export function tcpCheck(host: string, port: number, signal: AbortSignal): Promise<void> {
+export function tcpCheck({ host, otherHost, port }: Listener, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const socket = net.connect({ host, port });
+    const socket = net.connect({ ...(otherHost === undefined ? { host } : eitherOf(host, otherHost)), port });
     const finish = (settle: () => void) => {
       signal.removeEventListener('abort', onAbort);
       socket.destroy();

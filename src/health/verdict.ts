@@ -1,21 +1,36 @@
 import type { Verdict } from '../core/status.ts';
-import { FINDINGS, meaningOf, type Place, type Sighting } from './sighting.ts';
+import { FINDINGS, type Meaning, meaningOf, type Place, type Sighting } from './sighting.ts';
+import type { TrafficView } from './traffic-evidence.ts';
 
 /** Everything a verdict is made of. */
 export interface Evidence {
-  /** Undefined until the local leg was probed. */
+  /** Undefined until the local leg was looked at. */
   readonly local: Sighting | undefined;
-  /** Undefined until the public leg was probed, and while no session is open. */
+  /** Undefined until the public leg was looked at, and while no session is open. */
   readonly public: Sighting | undefined;
+  /** What callers met, where that is nothing good. */
+  readonly traffic: TrafficView | undefined;
   /** The public leg's failures in a row, this one included. */
   readonly strikes: number;
+  /** What others see of the way to us, while this machine does not see it. */
+  readonly carrier: CarrierView;
   /** Whether anything but the tunnel can be reached; only asked when the public leg fails. */
   readonly online: boolean;
   /** A request without token got through during this session. */
   readonly exposed: boolean;
+  /** Why no session is open; undefined while one is. */
+  readonly absence: Judgement | undefined;
   readonly previous: Verdict;
   readonly place: Place;
 }
+
+export type CarrierView =
+  /** It works: `proof` says who saw that. */
+  | { readonly kind: 'works'; readonly proof: string }
+  /** It does not, or nobody but us was asked and we know it from better days. `next`: what is done about it. */
+  | { readonly kind: 'broken'; readonly detail: string; readonly next: string }
+  /** Nobody can tell. `detail` says why. */
+  | { readonly kind: 'unknown'; readonly detail: string };
 
 export interface Judgement {
   readonly verdict: Verdict;
@@ -30,29 +45,77 @@ const STRIKES_TO_REPLACE = 2;
 const DEGRADED_MS = 3_000;
 
 /**
- * What both legs mean together. The order of the questions matters: an exposed tunnel outranks
- * everything, and the server's own failure outranks whatever that makes of the public leg.
+ * What is known of both legs together. The order of the questions matters: an exposed tunnel outranks
+ * everything; what this machine lacks outranks what that makes of the legs; and the server's own
+ * failure outranks whatever stands in front of it.
  */
 export function judge(evidence: Evidence): Judgement {
-  const { local, public: far, online, place } = evidence;
+  const { local, public: far, place, absence, carrier } = evidence;
   if (evidence.exposed) return EXPOSED;
-  if (local === undefined) return { verdict: 'unknown', cause: 'Not probed yet.', remedy: '' };
-  const carrierFails = far !== undefined && meaningOf(far) === 'carrier';
-  if (carrierFails && !online) return networkDown(local, far);
-  if (meaningOf(local) === 'server') return blame('server-down', 'local', local, place);
-  if (carrierFails) return tunnelFails(evidence, far);
-  if (meaningOf(local) !== 'alive') return blame('config', 'local', local, place);
-  if (far === undefined) {
-    return { verdict: 'unknown', cause: `Local leg: ${local.detail}. No session is open yet.`, remedy: '' };
+  const short = [local, far].find((leg) => leg !== undefined && meaningOf(leg) === 'machine');
+  if (short !== undefined)
+    return blame('out-of-resources', short === local ? 'local' : 'public', short, place);
+  if (absence !== undefined && absence.verdict !== 'unknown') return absence;
+  if (local === undefined) return absence ?? { verdict: 'unknown', cause: 'Not looked at yet.', remedy: '' };
+  const unseen = far !== undefined && UNSEEN.has(meaningOf(far));
+  if (unseen && carrier.kind !== 'works' && (!evidence.online || meaningOf(far) === 'network')) {
+    return networkDown(local, far, place);
   }
-  return judgeAnswering(local, far, place);
+  if (VERDICTS_OF[meaningOf(local)] === 'server-down') return blame('server-down', 'local', local, place);
+  if (unseen) {
+    const broken = carrierFails(evidence, far);
+    if (broken !== undefined) return broken;
+  }
+  const served = judgeServing(evidence, local);
+  if (served !== undefined) return served;
+  if (far === undefined) return absence ?? { verdict: 'unknown', cause: NOT_SEEN, remedy: '' };
+  return unseen ? unverified(far, carrier, place) : judgeAnswering(local, far, place);
 }
 
-/** The local leg is alive, and something answers at the public URL. */
+/** Meanings of the public leg that say how far this machine sees, rather than how far visitors come. */
+const UNSEEN: ReadonlySet<Meaning> = new Set(['carrier', 'certificate', 'network']);
+
+const NOT_SEEN = 'The public leg was not looked at yet.';
+
+const VERDICTS_OF = {
+  alive: 'healthy',
+  unproven: 'unverified',
+  server: 'server-down',
+  config: 'config',
+  carrier: 'tunnel-down',
+  certificate: 'config',
+  machine: 'out-of-resources',
+  network: 'network-down',
+  auth: 'auth',
+  limited: 'limited',
+} as const satisfies Record<Meaning, Verdict>;
+
+/** Whatever is wrong with the server as callers meet it; undefined when nothing is. */
+function judgeServing({ local, traffic, place }: Evidence, seen: Sighting): Judgement | undefined {
+  const own = VERDICTS_OF[meaningOf(seen)];
+  // What callers get outweighs a question of ours that was not answered as it should.
+  if (own === 'config' || own === 'limited' || own === 'auth') return blame(own, 'local', seen, place);
+  if (traffic === undefined) return undefined;
+  const { sighting, share } = traffic;
+  if (
+    share === 'some' ||
+    (sighting.finding === 'timeout' && local?.basis !== 'tcp' && local?.basis !== 'traffic')
+  ) {
+    return { ...blame('degraded', 'local', sighting, place), cause: `Local leg: ${sighting.detail}.` };
+  }
+  if (sighting.finding === 'needs-auth')
+    return { ...blame('auth', 'local', sighting, place), remedy: OWN_LOGIN };
+  return blame(VERDICTS_OF[meaningOf(sighting)], 'local', sighting, place);
+}
+
+const OWN_LOGIN =
+  "Have clients send the server's own Authorization, and the tunnel's token as X-Tunneld-Token.";
+
+/** Nothing is wrong with the server, and something answers at the public URL. */
 function judgeAnswering(local: Sighting, far: Sighting, place: Place): Judgement {
-  const meaning = meaningOf(far);
-  if (meaning === 'server') return blame('server-down', 'public', far, place);
-  if (meaning !== 'alive') return blame(VERDICTS[meaning], 'public', far, place);
+  const verdict = VERDICTS_OF[meaningOf(far)];
+  if (verdict !== 'healthy') return blame(verdict, 'public', far, place);
+  if (meaningOf(local) === 'unproven') return blame('unverified', 'local', local, place);
   const slow = [local, far].find(({ latencyMs = 0 }) => latencyMs > DEGRADED_MS);
   if (slow !== undefined) {
     const leg = slow === local ? 'Local' : 'Public';
@@ -66,26 +129,53 @@ function judgeAnswering(local: Sighting, far: Sighting, place: Place): Judgement
   return { verdict: 'healthy', cause: `Both legs answer${remark}.`, remedy: '' };
 }
 
-const VERDICTS = { config: 'config', auth: 'auth', limited: 'limited', carrier: 'tunnel-down' } as const;
-
 const EXPOSED: Judgement = {
   verdict: 'exposed',
   cause: 'Public leg: a request without a token was not refused.',
   remedy: 'The session was closed. Look for another service on the same address, then `tunneld restart`.',
 };
 
-function tunnelFails({ strikes, previous, place }: Evidence, far: Sighting): Judgement {
-  if (strikes >= STRIKES_TO_REPLACE) return blame('tunnel-down', 'public', far, place);
-  const working = previous === 'healthy' || previous === 'degraded';
+/** Undefined when the way to us may well work all the same. */
+function carrierFails({ strikes, previous, place, carrier }: Evidence, far: Sighting): Judgement | undefined {
+  if (carrier.kind === 'works') return undefined;
+  // The next session would have the same.
+  if (meaningOf(far) === 'certificate') return blame('config', 'public', far, place);
+  if (strikes < STRIKES_TO_REPLACE) {
+    const working = previous === 'healthy' || previous === 'degraded';
+    return {
+      verdict: working ? 'degraded' : 'unknown',
+      cause: `Public leg: ${far.detail}. Looking once more before anything is done.`,
+      remedy: '',
+    };
+  }
+  if (carrier.kind === 'unknown') return undefined;
+  const evidence = carrier.detail === '' ? '' : ` (${carrier.detail})`;
+  return { verdict: 'tunnel-down', cause: `Public leg: ${far.detail}${evidence}.`, remedy: carrier.next };
+}
+
+function unverified(far: Sighting, carrier: CarrierView, place: Place): Judgement {
+  const others =
+    carrier.kind === 'works'
+      ? `all the same ${carrier.proof}`
+      : carrier.kind === 'unknown'
+        ? carrier.detail
+        : '';
   return {
-    verdict: working ? 'degraded' : 'unknown',
-    cause: `Public leg: ${far.detail}. Asking once more before replacing the session.`,
-    remedy: '',
+    verdict: 'unverified',
+    cause: `Public leg: ${far.detail}; ${others}.`,
+    remedy:
+      meaningOf(far) === 'certificate'
+        ? FINDINGS[far.finding].remedy(place)
+        : 'Nothing to do if clients elsewhere get through. For this machine to see it too, look at its DNS, its firewall and whether its router lets it reach its own public address.',
   };
 }
 
-function networkDown(local: Sighting, far: Sighting): Judgement {
+function networkDown(local: Sighting, far: Sighting, place: Place): Judgement {
   const server = meaningOf(local) === 'server' ? ` Local leg: ${local.detail}.` : '';
+  if (meaningOf(far) === 'network') {
+    const { cause, ...rest } = blame('network-down', 'public', far, place);
+    return { ...rest, cause: cause + server };
+  }
   return {
     verdict: 'network-down',
     cause: `Public leg: ${far.detail}, and nothing else can be reached either.${server}`,

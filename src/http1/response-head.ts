@@ -14,7 +14,7 @@ import type { NameSet } from './name-set.ts';
  */
 export function parseResponseHead(text: string, requestMethod: string): ParsedResponseHead {
   const match = RESPONSE_HEAD.exec(text);
-  if (match === null) throw new Http1Error(502, 'bad-response-head');
+  if (match === null) throw new Http1Error(502, faultOf(text));
   const minor = match[1] === '1' ? 1 : 0;
   const status = Number(match[2]);
   const reason = match[3];
@@ -33,6 +33,36 @@ export function parseResponseHead(text: string, requestMethod: string): ParsedRe
     keepAlive: !delimitedByClose && !scan.close && (minor === 1 || scan.keepAlive),
     upgrade: status === 101 && scan.wantsUpgrade ? scan.upgrade : undefined,
   });
+}
+
+/**
+ * Looks at the first bytes of an answer: a greeting of another protocol ends with no head's end, and
+ * whoever waited for one would wait until he gives up.
+ *
+ * @throws {Http1Error} `not-http`, `tls-record`
+ */
+export function refuseStranger(chunk: Buffer, offset: number): void {
+  const start = chunk.toString('latin1', offset, offset + HTTP_START.length);
+  if (HTTP_START.startsWith(start)) return;
+  // An empty line in front of the status line is HTTP, if a broken one: the head's parser has the word for it.
+  if (start.startsWith('\r') || start.startsWith('\n')) return;
+  throw new Http1Error(502, isTlsRecord(chunk, offset) ? 'tls-record' : 'not-http');
+}
+
+/** An alert or a handshake, RFC 8446 §5.1. */
+function isTlsRecord(chunk: Buffer, offset: number): boolean {
+  return (chunk[offset] === 0x15 || chunk[offset] === 0x16) && (chunk[offset + 1] ?? 3) === 3;
+}
+
+const HTTP_START = 'HTTP/';
+
+/** A word for what is wrong with a head that is refused whatever it is. */
+function faultOf(text: string): string {
+  const line = /^[^\r\n]*/.exec(text)?.[0] ?? '';
+  if (line === '') return 'empty-status-line';
+  if (/(?:^|[^\r])\n|\r(?!\n)/.test(text)) return 'bare-line-feed';
+  if (!/^HTTP\/1\.[01] [1-5][0-9]{2}(?: |$)/.test(line)) return 'bad-status-line';
+  return /\r\n[\t ]/.test(text) ? 'folded-header' : 'bad-header-line';
 }
 
 function isEmpty(framing: Framing): boolean {

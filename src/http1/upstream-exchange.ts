@@ -4,7 +4,7 @@ import { type BodyDecoder, createBodyDecoder } from './body-decoder.ts';
 import { HEAD_END } from './head.ts';
 import { HeadReader } from './head-reader.ts';
 import { Http1Error } from './http1-error.ts';
-import { type ParsedResponseHead, parseResponseHead } from './response-head.ts';
+import { type ParsedResponseHead, parseResponseHead, refuseStranger } from './response-head.ts';
 import { LAST_CHUNK, writeBytes, writeChunk, writeHead } from './socket-writer.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
@@ -222,6 +222,7 @@ export class UpstreamExchange {
     let offset = 0;
     while (offset < chunk.length) {
       this.#heads ??= new HeadReader(this.#connection?.context.headBytes ?? 0);
+      if (!this.#heads.started) refuseStranger(chunk, offset);
       const text = this.#heads.read(chunk, offset);
       if (text === undefined) return false;
       offset = this.#heads.next;

@@ -1,3 +1,4 @@
+import type { EdgeCheck } from '../core/edge-check.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
@@ -125,12 +126,3 @@ export interface TunnelSession {
   /** Idempotent. Resolves after `closed` has settled. */
   close(): Promise<void>;
 }
-
-/** What the provider sees of a session from its own side. */
-export type EdgeCheck =
-  /** A request to the public name came through this session, or would. */
-  | { readonly kind: 'reached' }
-  /** The provider says that it does not: the session is no good. `detail` is the evidence. */
-  | { readonly kind: 'failed'; readonly detail: string }
-  /** It could not be asked, or cannot tell; `detail` says why. */
-  | { readonly kind: 'unknown'; readonly detail: string };

@@ -1,12 +1,27 @@
+import type { ServerSign } from '../../src/core/server-sign.ts';
 import type { Exposure } from '../../src/health/exposure.ts';
 import type { Legs } from '../../src/health/legs.ts';
 import type { Sighting } from '../../src/health/sighting.ts';
 
 type Reply = Sighting | Promise<Sighting>;
 
-export const OK: Sighting = { finding: 'ok', detail: 'the server answers', latencyMs: 2, era: 'modern' };
-export const REFUSED: Sighting = { finding: 'refused', detail: 'nothing listens on 127.0.0.1:1' };
-export const NO_ROUTE: Sighting = { finding: 'no-route', detail: 'https://x cannot be reached (ENOTFOUND)' };
+export const OK: Sighting = {
+  finding: 'ok',
+  basis: 'discover',
+  detail: 'the server answers',
+  latencyMs: 2,
+  era: 'modern',
+};
+export const REFUSED: Sighting = {
+  finding: 'refused',
+  basis: 'tcp',
+  detail: 'nothing listens on 127.0.0.1:1',
+};
+export const NO_ROUTE: Sighting = {
+  finding: 'no-route',
+  basis: 'marker',
+  detail: 'https://x cannot be reached (ENOTFOUND)',
+};
 
 /** Legs that see what a test tells them to, and count how often they were asked. */
 export class FakeLegs implements Legs {
@@ -16,12 +31,17 @@ export class FakeLegs implements Legs {
   listens = true;
   closed = false;
   forgot = 0;
+  readonly learnt: ServerSign[] = [];
+  trusting = false;
+  /** What the monitor wanted with each local look. */
+  readonly closely: (boolean | undefined)[] = [];
   readonly asked = { local: 0, public: 0, exposure: 0, listening: 0 };
   /** Probes of one leg that ran at the same time, at most. */
   overlap = 0;
   #running = { local: 0, public: 0 };
 
-  local(signal: AbortSignal): Promise<Sighting> {
+  local(signal: AbortSignal, closely?: boolean): Promise<Sighting> {
+    this.closely.push(closely);
     return this.#run('local', this.localSees, signal);
   }
 
@@ -37,6 +57,14 @@ export class FakeLegs implements Legs {
   async listening(_signal: AbortSignal): Promise<boolean> {
     this.asked.listening++;
     return this.listens;
+  }
+
+  learn(sign: ServerSign): void {
+    this.learnt.push(sign);
+  }
+
+  trustCallers(): void {
+    this.trusting = true;
   }
 
   forget(): void {

@@ -1,5 +1,6 @@
 import { systemClock } from '../../src/core/clock.ts';
 import { Secret } from '../../src/core/secret.ts';
+import type { ServerSign } from '../../src/core/server-sign.ts';
 import type { LegsOptions } from '../../src/health/legs.ts';
 import { type PublicEdge, startPublicEdge } from '../helpers/public-edge.ts';
 
@@ -32,3 +33,20 @@ export function edgeFor(url: URL): Promise<PublicEdge> {
 
 /** For probes nobody cancels. */
 export const never = new AbortController().signal;
+
+/** What the gateway tells of a call that the server answered. */
+export function sign(seen: Partial<ServerSign> = {}): ServerSign {
+  return { via: 'provider', method: 'POST', path: '/mcp', call: true, seen: ANSWERED, ...seen };
+}
+
+/** The same of one that it did not answer as it should. */
+export function failedSign(status = 500, type = 'text/plain'): ServerSign {
+  return sign({ seen: { kind: 'answer', status, type, start: 'no' } });
+}
+
+const ANSWERED = {
+  kind: 'answer',
+  status: 200,
+  type: 'application/json',
+  start: '{"jsonrpc":"2.0"',
+} as const;

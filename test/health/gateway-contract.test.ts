@@ -71,14 +71,21 @@ describe('probes through the real gateway', () => {
     await openGateway(everything);
     const legs = new NetworkLegs(legsOptions(everything.url, { mode }));
     expect(await legs.local(never)).toMatchObject({ finding: 'ok', era });
-    expect(await legs.public(publicUrl, never)).toMatchObject({ finding: 'ok', era });
+    expect(await legs.public(publicUrl, never)).toMatchObject({ finding: 'ok', basis: 'marker' });
     await legs.close();
   });
 
-  it('see a stopped server as such', async () => {
+  it('need no server: the way to us is proven without it', async () => {
     await server.stop();
     const legs = new NetworkLegs(legsOptions(server.url));
-    expect(await legs.public(publicUrl, never)).toMatchObject({ finding: 'upstream-down' });
+    expect(await legs.public(publicUrl, never)).toMatchObject({ finding: 'ok', basis: 'marker' });
+    await legs.close();
+  });
+
+  it('find out whether an event stream comes through', async () => {
+    const legs = new NetworkLegs(legsOptions(server.url));
+    expect(await legs.public(publicUrl, never, true)).toMatchObject({ finding: 'ok', basis: 'marker' });
+    expect(server.requests).toEqual([]);
     await legs.close();
   });
 

@@ -68,7 +68,7 @@ const ROWS: readonly Row[] = [
     start: () => startFixed(307, { location: '/mcp/' }, ''),
     finding: 'redirected',
     detail: /redirects to \/mcp\//,
-    remedy: /^Use --path \/mcp\/\.$/,
+    remedy: /^Use --path \/mcp\/$/,
   },
   {
     name: 'a server with its own authorization',
@@ -114,10 +114,10 @@ const ROWS: readonly Row[] = [
     detail: /404/,
   },
   {
-    name: 'a missing header said in plain text',
+    name: 'a refusal that says nothing of MCP',
     start: () => startFixed(400, { 'content-type': 'text/plain' }, 'Bad Request'),
-    finding: 'ok',
-    detail: /400/,
+    finding: 'not-mcp',
+    detail: /400, text\/plain/,
   },
 ];
 
@@ -136,21 +136,21 @@ describe('the local leg', () => {
 
   it('names the path at which the server does speak MCP, and looks for it only once', async () => {
     await using server = await listen((request, response) => {
-      const known = request.url === '/sse' && request.method === 'GET';
-      response.writeHead(known ? 200 : 404, { 'content-type': known ? 'text/event-stream' : 'text/html' });
-      if (known) response.write('event: endpoint\ndata: /message?sessionId=1\n\n');
-      else response.end('nothing here');
+      request.resume();
+      const known = request.url === '/sse';
+      response.writeHead(known ? 405 : 404, known ? { allow: 'GET, HEAD' } : HTML).end('nothing here');
     });
     const legs = new NetworkLegs(legsOptions(server.url));
     const sighting = await legs.local(never);
     expect(sighting).toMatchObject({
       finding: 'wrong-path',
       detail: 'the server knows no MCP at this path (404), but it does at /sse',
-      remedy: 'Use --path /sse.',
+      remedy: 'Use --path /sse',
     });
     const asked = server.requests.length;
-    expect(await legs.local(never)).toMatchObject({ remedy: 'Use --path /sse.' });
+    expect(await legs.local(never)).toMatchObject({ remedy: 'Use --path /sse' });
     expect(server.requests.length - asked).toBe(2);
+    expect(server.requests.filter((request) => request.startsWith('GET'))).toEqual([]);
     await legs.close();
   });
 
@@ -159,6 +159,7 @@ describe('the local leg', () => {
     const legs = new NetworkLegs(legsOptions(new URL(`http://127.0.0.1:${port}/mcp`)));
     expect(await legs.local(never)).toEqual({
       finding: 'refused',
+      basis: 'tcp',
       detail: `nothing listens on 127.0.0.1:${port}`,
     });
     expect(await legs.listening(never)).toBe(false);

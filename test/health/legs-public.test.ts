@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NetworkLegs } from '../../src/health/legs.ts';
 import type { Finding } from '../../src/health/sighting.ts';
-import { startSlow } from '../helpers/hostile-servers.ts';
 import { listen, startModernOnly, type TestServer } from '../helpers/mcp-servers.ts';
 import type { Interference, PublicEdge } from '../helpers/public-edge.ts';
 import { edgeFor, legsOptions, never } from './fixtures.ts';
@@ -94,14 +93,9 @@ const ROWS: readonly Row[] = [
     finding: 'busy',
   },
   {
-    name: 'our gateway without a server',
-    edge: says(502, { ...OURS, 'x-tunneld-upstream': 'down' }),
-    finding: 'upstream-down',
-  },
-  {
-    name: "the server's own 401",
+    name: "an answer of the server's, where our own was asked for",
     edge: says(401, { ...OURS, 'x-tunneld-upstream': 'ok' }),
-    finding: 'needs-auth',
+    finding: 'gateway-refused',
   },
   {
     name: 'a connection that is cut',
@@ -122,7 +116,7 @@ describe('the public leg', () => {
   it('takes a body that never comes for a stalled stream', async () => {
     edge.interfere((request, response) => {
       const nonce = String(request.headers['x-tunneld-probe']).split('.')[1] ?? '';
-      response.writeHead(200, { ...OURS, 'x-tunneld-probe': nonce, 'x-tunneld-upstream': 'ok' });
+      response.writeHead(200, { ...OURS, 'x-tunneld-probe': nonce, 'x-tunneld-upstream': 'n/a' });
       response.flushHeaders();
       return true;
     });
@@ -159,24 +153,26 @@ describe('the public leg', () => {
       response.end();
     });
     await legs.public(new URL(`http://127.0.0.1:${seen.port}/figma`), never);
-    expect(seen.requests).toEqual(['POST /figma/mcp']);
+    expect(seen.requests).toEqual(['GET /figma/.tunneld/healthz']);
   });
 
-  it('asks only the gateway in tcp mode', async () => {
-    const tcp = new NetworkLegs(legsOptions(server.url, { mode: 'tcp' }));
-    expect(await tcp.public(edge.publicUrl, never)).toMatchObject({ finding: 'ok' });
-    expect(edge.requests).toEqual(['GET /.tunneld/healthz']);
-    expect(server.requests).toEqual([]);
-    await tcp.close();
-  });
+  it.each(['auto', 'discover', 'initialize', 'http', 'tcp'] as const)(
+    'asks the gateway, never the server a second time (%s)',
+    async (mode) => {
+      const either = new NetworkLegs(legsOptions(server.url, { mode }));
+      expect(await either.public(edge.publicUrl, never)).toMatchObject({ finding: 'ok', basis: 'marker' });
+      expect(edge.requests).toEqual(['GET /.tunneld/healthz']);
+      expect(server.requests).toEqual([]);
+      await either.close();
+    },
+  );
 
   it('measures how long the answer took', async () => {
-    await using slow = await startSlow(60);
-    await using slowEdge = await edgeFor(slow.url);
-    const slowLegs = new NetworkLegs(legsOptions(slow.url));
-    const sighting = await slowLegs.public(slowEdge.publicUrl, never);
-    expect(sighting.latencyMs).toBeGreaterThan(50);
-    await slowLegs.close();
+    edge.interfere((request, response) => {
+      setTimeout(() => says(200, OURS)(request, response), 60);
+      return true;
+    });
+    expect((await legs.public(edge.publicUrl, never)).latencyMs).toBeGreaterThan(50);
   });
 });
 

@@ -5,7 +5,7 @@ import { HealthMonitor } from '../../src/health/monitor.ts';
 import { startModernOnly } from '../helpers/mcp-servers.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { waitFor } from '../helpers/wait-for.ts';
-import { edgeFor, legsOptions } from './fixtures.ts';
+import { edgeFor, failedSign, legsOptions } from './fixtures.ts';
 
 /** The grace of a new session, the spacing and the waits between looks pass this much faster. */
 const SPEED = 5;
@@ -28,6 +28,7 @@ it('sees a server go and come back, and a tunnel break, over real sockets', { ti
     random: () => 0,
     log: quiet,
     online: async () => true,
+    visitorStreams: () => 0,
     onReport: (report) => reports.push(report),
     onReplace: (reason) => replaced.push(reason),
     onExposed: (reason) => exposed.push(reason),
@@ -43,7 +44,7 @@ it('sees a server go and come back, and a tunnel break, over real sockets', { ti
     expect(monitor.report).toMatchObject({ era: 'modern', server: 'reject-v2 2.4.0' });
 
     await first.stop();
-    monitor.noteTraffic({ ok: false });
+    monitor.noteSign(failedSign(502));
     await becomes('server-down');
     expect(monitor.report).toMatchObject({
       cause: `Local leg: nothing listens on 127.0.0.1:${first.port}.`,

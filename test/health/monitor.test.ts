@@ -6,7 +6,7 @@ import type { Sighting } from '../../src/health/sighting.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { FakeLegs, NO_ROUTE, OK, REFUSED } from './fake-legs.ts';
-import { legsOptions } from './fixtures.ts';
+import { failedSign, legsOptions, sign } from './fixtures.ts';
 
 const FIRST = new URL('https://first.example');
 const SECOND = new URL('https://second.example');
@@ -21,6 +21,7 @@ let replaced: string[];
 let exposed: string[];
 let online: () => Promise<boolean>;
 let token: Secret | undefined;
+let visitorStreams: number;
 
 beforeEach(() => {
   clock = new FakeClock();
@@ -30,6 +31,7 @@ beforeEach(() => {
   exposed = [];
   online = async () => true;
   token = new Secret('t');
+  visitorStreams = 0;
   monitor = new HealthMonitor(
     {
       ...legsOptions(new URL('http://127.0.0.1:3845/mcp')),
@@ -38,6 +40,7 @@ beforeEach(() => {
       random: () => 0.5,
       log: quiet,
       online: () => online(),
+      visitorStreams: () => visitorStreams,
       onReport: (report) => reports.push(report),
       onReplace: (reason) => replaced.push(reason),
       onExposed: (reason) => exposed.push(reason),
@@ -117,7 +120,7 @@ describe('the schedule', () => {
 
   it('leaves the path alone that real traffic just proved', async () => {
     await openHealthy();
-    monitor.noteTraffic({ ok: true });
+    monitor.noteSign(sign());
     await tick();
     expect(legs.asked.public).toBe(1);
     await clock.advance(30_000);
@@ -163,7 +166,7 @@ describe('a public leg that fails', () => {
 
   it('starts counting anew when the server is back', async () => {
     await openHealthy();
-    legs.localSees = () => ({ finding: 'timeout', detail: 'the server does not answer' });
+    legs.localSees = () => ({ finding: 'timeout', basis: 'discover', detail: 'the server does not answer' });
     legs.publicSees = () => NO_ROUTE;
     for (let minute = 0; minute < 5; minute++) await tick();
     legs.localSees = () => OK;
@@ -221,7 +224,7 @@ describe('a public leg that fails', () => {
   it('is not held against a session that real requests get through', async () => {
     await openHealthy();
     legs.publicSees = () => {
-      monitor.noteTraffic({ ok: true });
+      monitor.noteSign(sign());
       return NO_ROUTE;
     };
     for (let minute = 0; minute < 10; minute++) await tick();
@@ -238,19 +241,28 @@ describe('a public leg that fails', () => {
     expect(replaced).toHaveLength(2);
   });
 
-  it.each(['edge-auth', 'limited', 'gateway-refused', 'upstream-down'] as const)(
-    'is never a reason to replace the session when it says %s',
-    async (finding) => {
-      await openHealthy();
-      legs.publicSees = () => ({ finding, detail: 'so it is' });
-      for (let minute = 0; minute < 10; minute++) await tick();
-      expect(replaced).toEqual([]);
-    },
-  );
+  it.each([
+    'edge-auth',
+    'limited',
+    'gateway-refused',
+    'edge-certificate',
+    'no-descriptors',
+    'no-dns',
+  ] as const)('is never a reason to replace the session when it says %s', async (finding) => {
+    await openHealthy();
+    legs.publicSees = () => ({ finding, basis: 'marker', detail: 'so it is' });
+    for (let minute = 0; minute < 10; minute++) await tick();
+    expect(replaced).toEqual([]);
+  });
 
   it('leaves a provider alone whose quota is used up', async () => {
     await openHealthy();
-    legs.publicSees = () => ({ finding: 'limited', detail: 'no more', retryAfterMs: 300_000 });
+    legs.publicSees = () => ({
+      finding: 'limited',
+      basis: 'marker',
+      detail: 'no more',
+      retryAfterMs: 300_000,
+    });
     await tick();
     const asked = legs.asked.public;
     for (let step = 0; step < 9; step++) {
@@ -268,7 +280,6 @@ describe('a server that is down', () => {
   it('costs a TCP connect every two seconds, and is seen as soon as it is back', async () => {
     await openHealthy();
     legs.localSees = () => REFUSED;
-    legs.publicSees = () => ({ finding: 'upstream-down', detail: 'the gateway cannot reach it' });
     legs.listens = false;
     await tick();
     const { local } = legs.asked;
@@ -287,7 +298,6 @@ describe('a server that is down', () => {
   it('is noticed within six seconds although no probe is due', async () => {
     await openHealthy();
     legs.localSees = () => REFUSED;
-    legs.publicSees = () => ({ finding: 'upstream-down', detail: 'the gateway cannot reach it' });
     legs.listens = false;
     await clock.advance(6_000);
     expect(monitor.report.verdict).toBe('server-down');
@@ -304,11 +314,11 @@ describe('a server that is down', () => {
 
   it('is looked at when a request gets through', async () => {
     await openHealthy();
-    legs.localSees = () => ({ finding: 'server-error', detail: 'the server fails (500)' });
+    legs.localSees = () => ({ finding: 'server-error', basis: 'discover', detail: 'the server fails (500)' });
     await tick();
     expect(monitor.report.verdict).toBe('server-down');
     legs.localSees = () => OK;
-    monitor.noteTraffic({ ok: true });
+    monitor.noteSign(sign());
     await clock.advance(2_000);
     expect(monitor.report.verdict).toBe('healthy');
   });
@@ -327,7 +337,7 @@ describe('hints', () => {
   it('cannot make probes follow each other closely', async () => {
     await openHealthy();
     for (let step = 0; step < 100; step++) {
-      monitor.noteTraffic({ ok: false });
+      monitor.noteSign(failedSign());
       await clock.advance(100);
     }
     expect(legs.asked.public).toBeLessThanOrEqual(1 + 6);

@@ -36,10 +36,6 @@ describe('sessions on the server', () => {
     expect(await legs.public(edge.publicUrl, never)).toMatchObject({ finding: 'ok' });
     expect(second.sessionsOpened()).toBe(0);
     expect(await legs.local(never)).toMatchObject({ finding: 'ok', era: 'legacy' });
-    expect(await legs.public(edge.publicUrl, never)).toMatchObject({
-      finding: 'ok',
-      detail: 'the server answers',
-    });
     expect(second.sessionsOpened()).toBe(1);
     await legs.close();
     await waitFor(() => second.sessions() === 0, { what: 'the end of the session' });

@@ -1,14 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import type { Verdict } from '../../src/core/status.ts';
 import type { Finding, Sighting } from '../../src/health/sighting.ts';
-import { type Evidence, judge } from '../../src/health/verdict.ts';
+import { type CarrierView, type Evidence, type Judgement, judge } from '../../src/health/verdict.ts';
 
 const saw = (finding: Finding, rest: Partial<Sighting> = {}): Sighting => ({
   finding,
+  basis: 'discover',
   detail: `saw ${finding}`,
   latencyMs: 5,
   ...rest,
 });
+
+const ABSENT: Judgement = { verdict: 'auth', cause: 'No session: refused', remedy: 'See the provider.' };
+const WORKS: CarrierView = { kind: 'works', proof: 'visitors get through' };
+const BROKEN: CarrierView = { kind: 'broken', detail: '', next: 'It is replaced.' };
 
 const PLACE = { address: '127.0.0.1:3845', path: '/mcp', timeoutMs: 10_000 };
 
@@ -21,8 +26,22 @@ interface Row {
 }
 
 const ROWS: readonly Row[] = [
-  { verdict: 'unknown', cause: /Not probed/ },
-  { local: 'ok', verdict: 'unknown', cause: /No session/ },
+  { verdict: 'unknown', cause: /Not looked at/ },
+  { local: 'ok', verdict: 'unknown', cause: /public leg was not looked at/ },
+  { local: 'ok', with: { absence: ABSENT }, verdict: 'auth', cause: /^No session: refused/ },
+  { with: { absence: ABSENT }, verdict: 'auth', cause: /^No session: refused/ },
+  {
+    local: 'ok',
+    with: { absence: { ...ABSENT, verdict: 'unknown' } },
+    verdict: 'unknown',
+    cause: /^No session/,
+  },
+  {
+    local: 'refused',
+    with: { absence: { ...ABSENT, verdict: 'unknown' } },
+    verdict: 'server-down',
+    cause: /^Local/,
+  },
   { local: 'ok', far: 'ok', verdict: 'healthy', cause: /Both legs answer\./ },
   {
     local: 'needs-auth',
@@ -33,10 +52,93 @@ const ROWS: readonly Row[] = [
   { local: 'ok', far: 'busy', verdict: 'healthy', cause: /Both/ },
 
   { local: 'refused', verdict: 'server-down', cause: /^Local leg: saw refused/ },
-  { local: 'refused', far: 'upstream-down', verdict: 'server-down', cause: /^Local leg/ },
+  { local: 'refused', verdict: 'server-down', cause: /^Local leg/ },
   { local: 'timeout', far: 'no-answer', with: { strikes: 9 }, verdict: 'server-down', cause: /^Local leg/ },
-  { local: 'ok', far: 'upstream-down', verdict: 'server-down', cause: /^Public leg/ },
-  { local: 'ok', far: 'server-error', verdict: 'server-down', cause: /^Public leg/ },
+  { local: 'no-descriptors', far: 'no-route', verdict: 'out-of-resources', cause: /^Local leg/ },
+  { local: 'ok', far: 'no-ports', with: { strikes: 9 }, verdict: 'out-of-resources', cause: /^Public leg/ },
+  {
+    local: 'ok',
+    far: 'no-dns',
+    with: { strikes: 9 },
+    verdict: 'network-down',
+    cause: /^Public leg: saw no-dns/,
+  },
+  { local: 'unproven', far: 'ok', verdict: 'unverified', cause: /^Local leg: saw unproven/ },
+  { local: 'limited', far: 'ok', verdict: 'limited', cause: /^Local leg/ },
+
+  {
+    local: 'ok',
+    far: 'no-route',
+    with: { strikes: 9, carrier: WORKS },
+    verdict: 'unverified',
+    cause: /^Public leg: saw no-route; all the same visitors get through\.$/,
+  },
+  {
+    local: 'ok',
+    far: 'not-ours',
+    with: { carrier: WORKS, online: false },
+    verdict: 'unverified',
+    cause: /visitors/,
+  },
+  { local: 'ok', far: 'no-dns', with: { carrier: WORKS }, verdict: 'unverified', cause: /visitors/ },
+  {
+    local: 'ok',
+    far: 'edge-certificate',
+    with: { carrier: WORKS },
+    verdict: 'unverified',
+    cause: /visitors/,
+  },
+  { local: 'ok', far: 'edge-certificate', with: { strikes: 9 }, verdict: 'config', cause: /^Public leg/ },
+  {
+    local: 'refused',
+    far: 'no-route',
+    with: { carrier: WORKS },
+    verdict: 'server-down',
+    cause: /^Local leg/,
+  },
+  {
+    local: 'ok',
+    far: 'no-route',
+    with: { strikes: 2, carrier: { kind: 'unknown', detail: 'nobody could be asked' } },
+    verdict: 'unverified',
+    cause: /saw no-route; nobody could be asked\.$/,
+  },
+  {
+    local: 'ok',
+    far: 'no-route',
+    with: { strikes: 2, carrier: { kind: 'broken', detail: 'the relay says so', next: 'It is replaced.' } },
+    verdict: 'tunnel-down',
+    cause: /saw no-route \(the relay says so\)\.$/,
+  },
+
+  {
+    local: 'ok',
+    far: 'ok',
+    with: { traffic: { share: 'all', sighting: saw('server-error', { basis: 'traffic' }) } },
+    verdict: 'server-down',
+    cause: /^Local leg: saw server-error/,
+  },
+  {
+    local: 'ok',
+    far: 'ok',
+    with: { traffic: { share: 'some', sighting: saw('server-error', { basis: 'traffic' }) } },
+    verdict: 'degraded',
+    cause: /^Local leg: saw server-error/,
+  },
+  {
+    local: 'ok',
+    far: 'ok',
+    with: { traffic: { share: 'all', sighting: saw('needs-auth', { basis: 'traffic' }) } },
+    verdict: 'auth',
+    cause: /^Local leg: saw needs-auth/,
+  },
+  {
+    local: 'ok',
+    far: 'ok',
+    with: { traffic: { share: 'all', sighting: saw('timeout', { basis: 'traffic' }) } },
+    verdict: 'degraded',
+    cause: /^Local leg: saw timeout/,
+  },
 
   { local: 'ok', far: 'no-route', with: { strikes: 1 }, verdict: 'unknown', cause: /once more/ },
   {
@@ -74,7 +176,8 @@ const ROWS: readonly Row[] = [
   { local: 'ok', far: 'ok', with: { online: false }, verdict: 'healthy', cause: /Both/ },
 
   { local: 'wrong-path', far: 'wrong-path', verdict: 'config', cause: /^Local leg/ },
-  { local: 'tls-expected', far: 'upstream-down', verdict: 'config', cause: /^Local leg/ },
+  { local: 'tls-expected', verdict: 'config', cause: /^Local leg/ },
+  { local: 'bad-http', far: 'ok', verdict: 'config', cause: /^Local leg/ },
   { local: 'ok', far: 'gateway-refused', verdict: 'config', cause: /^Public leg/ },
   { local: 'ok', far: 'host-refused', verdict: 'config', cause: /^Public leg/ },
   { local: 'ok', far: 'token-refused', verdict: 'auth', cause: /^Public leg/ },
@@ -88,6 +191,9 @@ const ROWS: readonly Row[] = [
 const evidence = ({ local, far, with: rest }: Partial<Row>): Evidence => ({
   local: local === undefined ? undefined : saw(local),
   public: far === undefined ? undefined : saw(far),
+  traffic: undefined,
+  carrier: BROKEN,
+  absence: undefined,
   strikes: 0,
   online: true,
   exposed: false,

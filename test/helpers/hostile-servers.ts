@@ -68,20 +68,6 @@ export function startHostChecking(host: string, options: StartOptions = {}): Pro
   }, options);
 }
 
-/** Answers like a legacy MCP server, `delayMs` late. */
-export function startSlow(delayMs: number, options: StartOptions = {}): Promise<TestServer> {
-  return listen((request, response) => {
-    request.resume().on('end', () => {
-      const timer = setTimeout(() => {
-        response
-          .writeHead(400, { 'Content-Type': 'application/json' })
-          .end('{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Server not initialized"}}');
-      }, delayMs);
-      response.on('close', () => clearTimeout(timer));
-    });
-  }, options);
-}
-
 function startTcp(onSocket: (socket: net.Socket) => void, options: StartOptions): Promise<TestServer> {
   const server = net.createServer((socket) => {
     socket.on('error', () => undefined);

@@ -38,7 +38,8 @@ export function statusDetail(status: TunnelStatus, now: number, paint: Paint): r
 function legText(leg: LegReport | undefined, now: number): string | undefined {
   if (leg === undefined) return undefined;
   const latency = leg.latencyMs === undefined ? '' : ` in ${Math.round(leg.latencyMs)} ms`;
-  return `${leg.finding}${latency}, ${agoText(leg.at, now)}: ${leg.detail}`;
+  const basis = leg.basis === undefined ? '' : ` by ${leg.basis}`;
+  return `${leg.finding}${basis}${latency}, ${agoText(leg.at, now)}: ${leg.detail}`;
 }
 
 function sessionText(session: NonNullable<TunnelStatus['session']>, now: number): string {

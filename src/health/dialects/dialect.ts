@@ -1,4 +1,6 @@
-import type { Answer, Question } from '../http-asker.ts';
+import type { Basis } from '../../core/status.ts';
+import type { Saw } from '../judge-server.ts';
+import type { Answer, Question } from '../question.ts';
 import type { Sighting } from '../sighting.ts';
 
 /** A question without the leg's own part: its address, its Host, its credentials. */
@@ -7,12 +9,25 @@ export interface LegQuestion extends Omit<Question, 'url'> {
   readonly path?: string;
 }
 
-/**
- * Asks through one leg. Gives the server's answer, or a sighting when none came or somebody on the
- * way answered instead.
- */
-export type AskLeg = (question: LegQuestion) => Promise<Answer | Sighting>;
+/** Asks the server. Gives its answer, or what was seen instead of one. */
+export type AskLeg = (question: LegQuestion) => Promise<Answer | Saw>;
 
-export function isSighting(heard: Answer | Sighting): heard is Sighting {
-  return 'finding' in heard;
+export function isAnswer(heard: Answer | Saw): heard is Answer {
+  return 'status' in heard;
 }
+
+/** A sighting says what it rests on. */
+export function restingOn(basis: Basis, saw: Saw): Sighting {
+  return { ...saw, basis: saw.basis ?? basis };
+}
+
+/**
+ * A session id that no server ever gave out. A question that carries one opens no session: old Python
+ * servers keep a transport for every request without.
+ */
+export const MADE_UP_SESSION = { 'mcp-session-id': 'tunneld-health-probe' } as const;
+
+export const POST_HEADERS = {
+  'content-type': 'application/json',
+  accept: 'application/json, text/event-stream',
+} as const;

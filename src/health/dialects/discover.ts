@@ -1,27 +1,41 @@
 import { randomUUID } from 'node:crypto';
 import type { Era } from '../../core/status.ts';
 import { VERSION } from '../../core/version.ts';
-import type { Answer } from '../http-asker.ts';
-import { judgeServer } from '../judge-server.ts';
+import { judgeServer, type Saw } from '../judge-server.ts';
+import type { Answer } from '../question.ts';
 import { isRecord, serverName } from '../rpc.ts';
 import { meaningOf, type Sighting } from '../sighting.ts';
-import { type AskLeg, isSighting } from './dialect.ts';
+import { type AskLeg, isAnswer, MADE_UP_SESSION, POST_HEADERS, restingOn } from './dialect.ts';
 
 /** The newest revision we know; those before it have no `server/discover`. */
 const MODERN_REVISION = '2026-07-28';
 const UNSUPPORTED_VERSION = -32022;
 
-/** Asks `server/discover`, which creates no session on any server, old or new. */
-export async function discover(ask: AskLeg): Promise<Sighting> {
-  const heard = await askDiscover(ask, MODERN_REVISION);
-  if (isSighting(heard)) return heard;
-  const other = otherRevision(heard);
-  if (other === undefined) return judge(heard);
-  const again = await askDiscover(ask, other);
-  return isSighting(again) ? again : judge(again);
+/** The headers of a question about a session, or of none. */
+type SessionHeaders = Readonly<Record<string, string>>;
+
+/**
+ * Asks `server/discover`, which opens no session on any server.
+ *
+ * Of a modern server it is the whole question. Everybody else is asked with a made-up session id,
+ * which costs old Python servers nothing. Where that is refused and nobody knows the era yet (Go's SDK
+ * and some others refuse modern questions with one), it is asked once without.
+ */
+export async function discover(ask: AskLeg, era: Era): Promise<Sighting> {
+  const first = await discoverWith(ask, era === 'modern' ? {} : MADE_UP_SESSION);
+  if (!isAnswer(first)) return restingOn('discover', first);
+  if (era !== 'unknown' || !refusesSession(first) || isPython(first)) return judge(first);
+  const again = await discoverWith(ask, {});
+  return isAnswer(again) ? judge(again) : restingOn('discover', again);
 }
 
-function askDiscover(ask: AskLeg, version: string): Promise<Answer | Sighting> {
+async function discoverWith(ask: AskLeg, session: SessionHeaders): Promise<Answer | Saw> {
+  const heard = await askDiscover(ask, MODERN_REVISION, session);
+  const other = isAnswer(heard) ? otherRevision(heard) : undefined;
+  return other === undefined ? heard : await askDiscover(ask, other, session);
+}
+
+function askDiscover(ask: AskLeg, version: string, session: SessionHeaders): Promise<Answer | Saw> {
   const id = `tunneld-${randomUUID()}`;
   const meta = {
     'io.modelcontextprotocol/protocolVersion': version,
@@ -31,8 +45,8 @@ function askDiscover(ask: AskLeg, version: string): Promise<Answer | Sighting> {
   return ask({
     method: 'POST',
     headers: {
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
+      ...POST_HEADERS,
+      ...session,
       'mcp-protocol-version': version,
       'mcp-method': 'server/discover',
     },
@@ -41,20 +55,37 @@ function askDiscover(ask: AskLeg, version: string): Promise<Answer | Sighting> {
   });
 }
 
+/** The specification says 404; servers in the field also say 400, and 401 (older rmcp). */
+function refusesSession({ status, message, text }: Answer): boolean {
+  if (status !== 400 && status !== 401 && status !== 404) return false;
+  return /session/i.test(message?.error?.message ?? text);
+}
+
+/** It would keep a session for the question without one, and is no modern server. */
+function isPython({ message, text }: Answer): boolean {
+  return message?.id === 'server-error' || text === 'Invalid session ID';
+}
+
 function judge(answer: Answer): Sighting {
   const sighting = judgeServer(answer);
   const era = eraOf(answer, sighting);
   const server = serverName(answer.message?.result);
-  return { ...sighting, ...(era !== undefined && { era }), ...(server !== undefined && { server }) };
+  return {
+    ...restingOn('discover', sighting),
+    ...(era !== undefined && { era }),
+    ...(server !== undefined && { server }),
+  };
 }
 
 /**
  * The SDK's own rule: a discover result is modern, a refusal of it legacy. Refused credentials and
  * failures (5xx, timeouts) say nothing of the revision.
  */
-function eraOf({ status, message }: Answer, sighting: Sighting): Era | undefined {
+function eraOf({ status, message, text, event }: Answer, sighting: Saw): Era | undefined {
   if (Array.isArray(message?.result?.['supportedVersions'])) return 'modern';
   if (message?.error?.code === UNSUPPORTED_VERSION) return 'modern';
+  // Go's SDK wants the session of a stream in the query; others open a stream for any method.
+  if (event === 'endpoint' || /^sessionid must be provided\b/i.test(text)) return 'legacy-sse';
   if (status === 401 || status === 403 || status >= 500) return undefined;
   return meaningOf(sighting) === 'alive' ? 'legacy' : undefined;
 }

@@ -1,59 +1,50 @@
 import { randomUUID } from 'node:crypto';
 import { VERSION } from '../../core/version.ts';
-import type { Answer } from '../http-asker.ts';
-import { judgeServer } from '../judge-server.ts';
-import { serverName } from '../rpc.ts';
+import { judgeServer, type Saw } from '../judge-server.ts';
+import type { Answer } from '../question.ts';
+import { isRecord, serverName } from '../rpc.ts';
 import type { Sighting } from '../sighting.ts';
-import { type AskLeg, isSighting } from './dialect.ts';
+import { type AskLeg, isAnswer, POST_HEADERS, restingOn } from './dialect.ts';
 import { discover } from './discover.ts';
 
 /** Newest revision with `initialize`; the server answers with the one it prefers. */
 const LEGACY_REVISION = '2025-11-25';
+
+/** A list that took longer, or is longer, is not asked for each time (milliseconds, bytes). */
+const CHEAP_MS = 250;
 
 interface Session {
   /** Absent on a stateless server, which loses nothing. */
   readonly id: string | undefined;
   readonly version: string;
   readonly server: string | undefined;
+  /** What is asked in it. A wrapper answers `ping` itself; only a list shows that its child lives. */
+  question: 'tools/list' | 'ping';
 }
 
 /**
- * The one session our probes hold on a legacy server. A session per probe would fill the server's
- * memory; a DELETE per probe does not help everywhere. Only the local leg opens it; both ping in it.
+ * The deepest proof: `initialize`, and then a question in the one session it made. A session per probe
+ * would fill the server's memory; a DELETE per probe does not help everywhere.
  */
 export class KeptSession {
   #session: Session | undefined;
   /** The server has one session in all: it belongs to the user, never to us. */
   #singleSession = false;
 
-  /** Pings in the session, opening one where there is none (any more). */
+  /** Asks in the session, opening one where there is none (any more). */
   async probe(ask: AskLeg): Promise<Sighting> {
-    if (this.#singleSession) return discover(ask);
+    if (this.#singleSession) return discover(ask, 'legacy');
     const session = this.#session;
-    if (session !== undefined) {
-      const heard = await ping(ask, session);
-      if (isSighting(heard)) return heard;
-      if (!isLost(heard, session)) return { ...judgeServer(heard), ...about(session) };
-      this.#drop(session);
+    // A stateless server has no session to ask in, and so none to spare.
+    if (session === undefined || session.id === undefined) return this.#open(ask);
+    const heard = await askIn(ask, session);
+    if (!isAnswer(heard)) return restingOn('initialize', heard);
+    if (isLost(heard)) {
+      this.#session = undefined;
+      return this.#open(ask);
     }
-    return this.#open(ask);
-  }
-
-  /** Pings in the session there is; never opens one. A lost session is no failure of the leg. */
-  async probeOnly(ask: AskLeg): Promise<Sighting> {
-    if (this.#singleSession) return discover(ask);
-    const session = this.#session ?? { id: undefined, version: LEGACY_REVISION, server: undefined };
-    const heard = await ping(ask, session);
-    if (isSighting(heard)) return heard;
-    if (!isLost(heard, session)) return { ...judgeServer(heard), ...about(session) };
-    this.#drop(session);
-    const { latencyMs, status } = heard;
-    return {
-      finding: 'ok',
-      detail: `the server answers (${status}, session lost)`,
-      latencyMs,
-      ...about(session),
-    };
+    if (heard.latencyMs > CHEAP_MS) session.question = 'ping';
+    return { ...restingOn('initialize', judgeServer(heard)), ...about(session) };
   }
 
   /** Ends the session on the server. */
@@ -66,23 +57,21 @@ export class KeptSession {
 
   async #open(ask: AskLeg): Promise<Sighting> {
     const heard = await initialize(ask);
-    if (isSighting(heard)) return heard;
+    if (!isAnswer(heard)) return restingOn('initialize', heard);
     const { message } = heard;
     if (message?.error?.code === -32600 && /already initialized/i.test(message.error.message)) {
       this.#singleSession = true;
-      return discover(ask);
+      return discover(ask, 'legacy');
     }
     const id = heard.header('mcp-session-id');
     const result = message?.result;
     // A session whose answer broke off exists all the same; forgetting it would leak it.
-    if (result === undefined && id === undefined) return judgeServer(heard);
-    const version = result?.['protocolVersion'];
-    const session: Session = {
-      id,
-      version: typeof version === 'string' ? version : LEGACY_REVISION,
-      server: serverName(result),
-    };
+    if (result === undefined && id === undefined) return restingOn('initialize', judgeServer(heard));
+    const session = sessionFrom(id, result);
+    const known = this.#session !== undefined;
     this.#session = session;
+    const sighting = { ...restingOn('initialize', judgeServer(heard)), ...about(session) };
+    if (id === undefined && known) return sighting;
     // Strict servers refuse everything else before it.
     await ask({
       method: 'POST',
@@ -90,21 +79,23 @@ export class KeptSession {
       body: JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' }),
       awaits: 'head',
     });
-    return { ...judgeServer(heard), ...about(session) };
-  }
-
-  #drop(session: Session): void {
-    // The other leg may have opened a new one meanwhile.
-    if (this.#session === session) this.#session = undefined;
+    return sighting;
   }
 }
 
-const POST_HEADERS = {
-  'content-type': 'application/json',
-  accept: 'application/json, text/event-stream',
-} as const;
+function sessionFrom(id: string | undefined, result: Readonly<Record<string, unknown>> | undefined): Session {
+  const version = result?.['protocolVersion'];
+  const capabilities = result?.['capabilities'];
+  const hasTools = isRecord(capabilities) && isRecord(capabilities['tools']);
+  return {
+    id,
+    version: typeof version === 'string' ? version : LEGACY_REVISION,
+    server: serverName(result),
+    question: hasTools ? 'tools/list' : 'ping',
+  };
+}
 
-function initialize(ask: AskLeg): Promise<Answer | Sighting> {
+function initialize(ask: AskLeg): Promise<Answer | Saw> {
   const id = `tunneld-${randomUUID()}`;
   const params = {
     protocolVersion: LEGACY_REVISION,
@@ -119,12 +110,12 @@ function initialize(ask: AskLeg): Promise<Answer | Sighting> {
   });
 }
 
-function ping(ask: AskLeg, session: Session): Promise<Answer | Sighting> {
+function askIn(ask: AskLeg, session: Session): Promise<Answer | Saw> {
   const id = `tunneld-${randomUUID()}`;
   return ask({
     method: 'POST',
     headers: { ...POST_HEADERS, ...sessionHeaders(session) },
-    body: JSON.stringify({ jsonrpc: '2.0', id, method: 'ping' }),
+    body: JSON.stringify({ jsonrpc: '2.0', id, method: session.question }),
     awaits: { message: id },
   });
 }
@@ -134,8 +125,7 @@ function sessionHeaders({ id, version }: Session): Record<string, string> {
 }
 
 /** The specification says 404; servers in the field also say 400, -32001 and -32002. */
-function isLost({ status, message, text }: Answer, session: Session): boolean {
-  if (session.id === undefined) return false;
+function isLost({ status, message, text }: Answer): boolean {
   const { error } = message ?? {};
   if (status === 404 || error?.code === -32001 || error?.code === -32002) return true;
   return status === 400 && /session/i.test(error?.message ?? text);

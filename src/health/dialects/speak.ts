@@ -1,12 +1,16 @@
-import type { Clock } from '../../core/clock.ts';
-import type { Sighting } from '../sighting.ts';
-import { meaningOf } from '../sighting.ts';
-import type { AskLeg } from './dialect.ts';
+import { randomUUID } from 'node:crypto';
+import { type Clock, sleep } from '../../core/clock.ts';
+import type { Era } from '../../core/status.ts';
+import { judgeServer } from '../judge-server.ts';
+import type { Answer } from '../question.ts';
+import type { ServerFacts } from '../server-facts.ts';
+import { meaningOf, type Sighting } from '../sighting.ts';
+import { type AskLeg, isAnswer, MADE_UP_SESSION, POST_HEADERS, restingOn } from './dialect.ts';
 import { discover } from './discover.ts';
 import { findPath } from './find-path.ts';
 import { KeptSession } from './kept-session.ts';
-import { legacySse } from './legacy-sse.ts';
 import { plainHttp } from './plain-http.ts';
+import { perhapsStream, streamOnly, streamSign } from './stream-only.ts';
 
 /** How to probe: `health.probe` in the configuration. */
 export type ProbeMode = 'auto' | 'discover' | 'initialize' | 'http' | 'tcp';
@@ -14,40 +18,60 @@ export type ProbeMode = 'auto' | 'discover' | 'initialize' | 'http' | 'tcp';
 /** A server that changed its transport without us noticing a restart is seen again after this. */
 const ERA_MAX_AGE_MS = 24 * 60 * 60_000;
 
+/** When other questions are asked as well, and when nobody waits any longer: parts of the time there is. */
+const HALF = 0.5;
+const LAST = 0.4;
+
+export interface SpeakerOptions {
+  readonly mode: ProbeMode;
+  readonly clock: Clock;
+  readonly facts: ServerFacts;
+  /** `127.0.0.1:3845` */
+  readonly address: string;
+  readonly path: string;
+  /** For all questions of one look (milliseconds). */
+  readonly timeoutMs: number;
+}
+
 /**
- * Speaks to a server in its own dialect, over either leg.
+ * Asks a server in its own dialect, and no more than is known to do no harm.
  *
- * `auto` never sends `initialize`: a server with one session in all would give it to the probe, and
- * nothing could give it back. `server/discover` proves every era alive without making a session;
- * who wants the deeper check asks for it with `health.probe: initialize`.
+ * `initialize` shows most, and `auto` uses it where real traffic has shown that a session more costs
+ * nobody anything: on a stateless server, and on one that holds several at once. Everybody else is
+ * asked `server/discover` with a made-up session id, which opens nothing; a server that only streams
+ * (HTTP+SSE) is asked nothing at all.
  */
 export class Speaker {
-  readonly #mode: ProbeMode;
-  readonly #clock: Clock;
+  readonly #options: SpeakerOptions;
   readonly #session = new KeptSession();
-  #sseSeenAt: number | undefined;
+  #era: { readonly era: Era; readonly at: number } | undefined;
+  /** It does not answer methods it does not know. */
+  #silentToDiscover = false;
   #lookedForPath: { readonly found: string | undefined } | undefined;
 
-  constructor(mode: ProbeMode, clock: Clock) {
-    this.#mode = mode;
-    this.#clock = clock;
+  constructor(options: SpeakerOptions) {
+    this.#options = options;
   }
 
-  /** Over the local leg, which alone may change what we know and hold. */
-  async local(ask: AskLeg): Promise<Sighting> {
-    if (this.#mode === 'initialize') return this.#session.probe(ask);
-    const sighting = await this.#speak(ask);
-    return sighting.finding === 'wrong-path' ? this.#withRightPath(sighting, ask) : sighting;
+  /** Nothing but a connection may be made: whatever else is asked would be a session. */
+  get streamsOnly(): boolean {
+    return this.#options.mode === 'auto' && this.#knownEra() === 'legacy-sse';
   }
 
-  public(ask: AskLeg): Promise<Sighting> {
-    if (this.#mode === 'initialize') return this.#session.probeOnly(ask);
-    return this.#speak(ask);
+  /** @param signal aborts when nobody waits for the answer any more */
+  async ask(ask: AskLeg, signal: AbortSignal): Promise<Sighting> {
+    const sighting = await this.#speak(ask, signal);
+    const { era } = sighting;
+    if (era !== undefined) this.#era = { era, at: this.#options.clock.monotonic() };
+    return sighting.finding === 'wrong-path' && this.#options.mode !== 'http'
+      ? this.#withRightPath(sighting, ask)
+      : sighting;
   }
 
   /** The server was away: what comes back may be another one. */
   forget(): void {
-    this.#sseSeenAt = undefined;
+    this.#era = undefined;
+    this.#silentToDiscover = false;
     this.#lookedForPath = undefined;
   }
 
@@ -56,26 +80,85 @@ export class Speaker {
     return this.#session.end(ask);
   }
 
-  #speak(ask: AskLeg): Promise<Sighting> {
-    if (this.#mode === 'http') return plainHttp(ask);
-    if (this.#mode === 'discover') return discover(ask);
-    return this.#findOut(ask);
+  async #speak(ask: AskLeg, signal: AbortSignal): Promise<Sighting> {
+    const { mode, facts } = this.#options;
+    if (mode === 'http') return plainHttp(ask);
+    if (mode === 'initialize') return this.#session.probe(ask);
+    const era = this.#knownEra();
+    const roomForUs = facts.stateless || facts.severalSessions;
+    if (mode === 'auto' && era === 'legacy' && roomForUs) return this.#session.probe(ask);
+    return this.#askGently(ask, era, signal);
   }
 
-  async #findOut(ask: AskLeg): Promise<Sighting> {
-    if (this.#knowsSse()) {
-      const sighting = await legacySse(ask);
-      if (meaningOf(sighting) !== 'config' || sighting.finding === 'no-stream') return sighting;
-      this.#sseSeenAt = undefined;
-    }
-    const discovered = await discover(ask);
-    // A legacy SSE endpoint knows no POST at all, so it looks like a wrong path at first.
-    if (discovered.finding !== 'wrong-path') return discovered;
-    const sse = await legacySse(ask);
-    if (sse.finding === 'no-stream') return sse;
-    if (sse.era !== 'legacy-sse') return discovered;
-    this.#sseSeenAt = this.#clock.monotonic();
-    return sse;
+  async #askGently(ask: AskLeg, era: Era, signal: AbortSignal): Promise<Sighting> {
+    let refusal: Answer | undefined;
+    const watched: AskLeg = async (question) => {
+      const heard = await ask(question);
+      if (isAnswer(heard)) refusal = heard;
+      return heard;
+    };
+    const sighting = await this.#insist(watched, era, signal);
+    if (this.#options.mode !== 'auto') return sighting;
+    const { address, path } = this.#options;
+    const latencyMs = sighting.latencyMs ?? 0;
+    if (sighting.era === 'legacy-sse') return streamOnly(address, latencyMs);
+    // A path that only streams knows no POST at all, so it looks like a wrong one at first.
+    if (sighting.finding !== 'wrong-path' || refusal === undefined || refusal.status === 501) return sighting;
+    const sign = await streamSign(ask, path, refusal);
+    if (sign === 'shown' || sign === 'named') return streamOnly(address, latencyMs);
+    return sign === 'possible' ? perhapsStream(refusal.status, sighting.latencyMs) : sighting;
+  }
+
+  /**
+   * Some servers leave methods unanswered that they do not know. Other questions, asked when half of
+   * the time is over, tell them from a server that hangs.
+   */
+  async #insist(ask: AskLeg, era: Era, signal: AbortSignal): Promise<Sighting> {
+    if (this.#silentToDiscover) return this.#ping(ask);
+    const { timeoutMs } = this.#options;
+    const first = discover(ask, era);
+    // A race may be lost: its end must not become an unhandled rejection.
+    first.catch(() => undefined);
+    const heard = await Promise.race([first, this.#after(timeoutMs * HALF, signal)]);
+    if (heard !== undefined) return heard;
+    const questions = [first, this.#ping(ask)];
+    // It answered us before: then it hangs now.
+    if (era === 'unknown') questions.push(this.#answersHttp(ask, signal));
+    for (const question of questions) question.catch(() => undefined);
+    const other = await Promise.race(questions);
+    if (other.basis === 'http' && meaningOf(other) === 'alive') this.#silentToDiscover = true;
+    return other;
+  }
+
+  /** The last word, shortly before time is over: something speaks HTTP there, and that is all we know. */
+  async #answersHttp(ask: AskLeg, signal: AbortSignal): Promise<Sighting> {
+    const [sighting] = await Promise.all([
+      plainHttp(ask),
+      this.#after(this.#options.timeoutMs * LAST, signal),
+    ]);
+    if (meaningOf(sighting) !== 'alive') return new Promise(() => undefined);
+    const detail = `it answers HTTP (${sighting.detail}), and leaves our MCP questions unanswered`;
+    return { finding: 'unproven', basis: 'http', detail };
+  }
+
+  #after(delayMs: number, signal: AbortSignal): Promise<undefined> {
+    const wait = sleep(this.#options.clock, delayMs, signal).then(() => undefined);
+    wait.catch(() => undefined);
+    return wait;
+  }
+
+  /** Every server of the legacy era knows `ping`; without a session it refuses it, which will do. */
+  async #ping(ask: AskLeg): Promise<Sighting> {
+    const id = `tunneld-${randomUUID()}`;
+    const heard = await ask({
+      method: 'POST',
+      headers: { ...POST_HEADERS, ...MADE_UP_SESSION },
+      body: JSON.stringify({ jsonrpc: '2.0', id, method: 'ping' }),
+      awaits: { message: id },
+    });
+    if (!isAnswer(heard)) return restingOn('http', heard);
+    const sighting = restingOn('http', judgeServer(heard));
+    return meaningOf(sighting) === 'alive' ? { ...sighting, era: 'legacy' } : sighting;
   }
 
   /** Knowing the right path is worth a few requests, once. */
@@ -86,11 +169,14 @@ export class Speaker {
     return {
       ...sighting,
       detail: `${sighting.detail}, but it does at ${found}`,
-      remedy: `Use --path ${found}.`,
+      remedy: `Use --path ${found}`,
     };
   }
 
-  #knowsSse(): boolean {
-    return this.#sseSeenAt !== undefined && this.#clock.monotonic() - this.#sseSeenAt < ERA_MAX_AGE_MS;
+  #knownEra(): Era {
+    const { clock, facts } = this.#options;
+    if (facts.streamsOnly) return 'legacy-sse';
+    const known = this.#era;
+    return known !== undefined && clock.monotonic() - known.at < ERA_MAX_AGE_MS ? known.era : 'unknown';
   }
 }

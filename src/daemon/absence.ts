@@ -1,0 +1,58 @@
+import { ERROR_CATALOGUE } from '../core/errors.ts';
+import type { HealthReport, ReportedError, TunnelState, Verdict } from '../core/status.ts';
+
+/** Why a tunnel has no session, in the words of a verdict. */
+export type Absence = Pick<HealthReport, 'verdict' | 'cause' | 'remedy'>;
+
+export interface AbsenceParts {
+  readonly state: TunnelState;
+  /** Of the last attempt, or of the session that ended for good. */
+  readonly lastError: ReportedError | undefined;
+  /** Cause of the last change of the state. */
+  readonly cause: string;
+  /** Nothing went wrong: the change was planned. */
+  readonly planned: boolean;
+  readonly online: boolean;
+}
+
+const OFFLINE: Absence = {
+  verdict: 'network-down',
+  cause: 'This machine has no network; no session can be opened.',
+  remedy: 'Check the network connection of this machine; tunneld waits and goes on by itself.',
+};
+
+/** What to report while no session is open: the reason, not that nothing is known. */
+export function absenceOf({ state, lastError, cause, planned, online }: AbsenceParts): Absence {
+  if (!online) return OFFLINE;
+  if (lastError !== undefined) {
+    const { code, message, remedy } = lastError;
+    return { verdict: verdictOf(code), cause: `No session: ${message}`, remedy };
+  }
+  if (state === 'opening' || planned) {
+    return { verdict: 'unknown', cause: `No session is open yet: ${cause}.`, remedy: '' };
+  }
+  return {
+    verdict: 'tunnel-down',
+    cause: `No session: ${cause}.`,
+    remedy: 'Nothing to do: tunneld opens another by itself.',
+  };
+}
+
+const SPECIAL: Readonly<Record<string, Verdict>> = {
+  CREDENTIAL_REJECTED: 'auth',
+  RELAY_NAME_DENIED: 'auth',
+  NGROK_ACCOUNT: 'auth',
+  NGROK_LIMIT: 'limited',
+  NGROK_RATE_LIMIT: 'limited',
+  TUNNEL_EXPOSED: 'exposed',
+};
+
+/** An error that would come again until somebody changes something is a matter of settings. */
+function verdictOf(code: string): Verdict {
+  const special = SPECIAL[code];
+  if (special !== undefined) return special;
+  const row = Object.hasOwn(ERROR_CATALOGUE, code)
+    ? ERROR_CATALOGUE[code as keyof typeof ERROR_CATALOGUE]
+    : undefined;
+  return row?.retryable === false ? 'config' : 'tunnel-down';
+}
