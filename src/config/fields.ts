@@ -35,14 +35,31 @@ export const cronExpression = z
   .string()
   .refine(isCronExpression, 'Expected a cron expression with seconds, such as "*/30 * * * * *"');
 
-/** Exactly what a browser sends in `Origin`: anything else would never match. */
-export const origin = z
-  .string()
-  .refine(isOrigin, 'Expected an origin such as "https://app.example.com" (no path, no trailing slash)');
+/**
+ * What a browser sends in `Origin`: of a web site, of an extension or an application
+ * (`vscode-file://vscode-app`), or `null`. Brought into that form, whatever its case.
+ */
+export const origin = z.string().transform((text, context) => {
+  const sent = asSent(text);
+  if (sent !== undefined) return sent;
+  context.addIssue({
+    code: 'custom',
+    message: 'Expected an origin such as "https://app.example.com" (no path)',
+  });
+  return z.NEVER;
+});
 
-function isOrigin(text: string): boolean {
-  return URL.canParse(text) && /^https?:/.test(text) && new URL(text).origin === text;
+function asSent(text: string): string | undefined {
+  const lower = text.toLowerCase();
+  if (lower === 'null') return lower;
+  const [, scheme, host = ''] = ORIGIN.exec(lower) ?? [];
+  if (scheme === undefined) return undefined;
+  if (!/^https?$/.test(scheme)) return `${scheme}://${host}`;
+  return URL.canParse(lower) ? new URL(lower).origin : undefined;
 }
+
+/** A star would match nobody: there are no patterns. */
+const ORIGIN = /^([a-z][a-z0-9+.-]*):\/\/([^/?#@*\\\s]+)\/?$/;
 
 /** A literal token, or `env:NAME`, or `file:PATH` with an absolute path or one that starts with `~/`. */
 export const accessToken = secret(

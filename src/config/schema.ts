@@ -38,7 +38,7 @@ const accessSchema = z.strictObject({
     .describe('No token at all: anybody who knows the URL reaches the server.'),
   origins: z
     .array(origin)
-    .default([])
+    .prefault([])
     .describe(
       'Web pages of these origins, such as `https://app.example.com`, may call and read the answers (CORS). None by default.',
     ),

@@ -37,13 +37,10 @@ export function findToken(
   if (matches(request.get(TOKEN_HEADER))) return { carrier: 'header', target, pathPrefix: '' };
   if (matches(request.get('x-api-key'))) return { carrier: 'api-key', target, pathPrefix: '' };
   const secretPath = SECRET_PATH.exec(target);
-  if (secretPath !== null && matches(secretPath[2])) {
-    const rest = target.slice((secretPath[1] as string).length);
-    return {
-      carrier: 'path',
-      target: rest.startsWith('/') ? rest : `/${rest}`,
-      pathPrefix: secretPath[1] as string,
-    };
+  if (secretPath !== null && matches(secretPath[3])) {
+    const [whole, wellKnown, pathPrefix = ''] = secretPath;
+    const rest = target.slice(whole.length);
+    return { carrier: 'path', target: withoutToken(wellKnown, rest), pathPrefix };
   }
   if (matches(BEARER.exec(request.get('authorization') ?? '')?.[1])) {
     return { carrier: 'bearer', target, pathPrefix: '' };
@@ -75,11 +72,21 @@ export function loggedPath(target: string): string {
   return path.length > 256 ? `${path.slice(0, 256)}…` : path;
 }
 
-const SECRET_PATH = /^(\/t\/([^/?]+))/;
-/** Clients that look for OAuth put the well-known part in front of the path they were given. */
+/**
+ * Clients that look for the OAuth of a server put the well-known part in front of the path that they
+ * were given (RFC 9728 §3.1, RFC 8414 §3.1): the token is in it all the same.
+ */
+const SECRET_PATH =
+  /^(\/\.well-known\/(?:oauth-protected-resource|oauth-authorization-server|openid-configuration))?(\/t\/([^/?]+))/;
 const SECRET_SEGMENT = /^((?:\/\.well-known\/[^/]+)?\/t\/)[^/]+/;
 const BEARER = /^bearer +(\S+)$/i;
 const QUERY_TOKEN = /([?&])token=([^&]*)(&?)/;
+
+function withoutToken(wellKnown: string | undefined, rest: string): string {
+  if (wellKnown === undefined) return rest.startsWith('/') ? rest : `/${rest}`;
+  // What is asked about the server's root has no path behind the well-known part.
+  return wellKnown + rest.replace(/^\/(?=$|\?)/, '');
+}
 
 function withoutParameter(target: string, match: RegExpExecArray): string {
   const before = target.slice(0, match.index);

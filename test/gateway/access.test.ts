@@ -208,7 +208,75 @@ describe('the host check', () => {
   });
 });
 
+describe('a token in the path', () => {
+  it.each([
+    ['/.well-known/oauth-protected-resource/t/TOKEN/mcp', '/.well-known/oauth-protected-resource/mcp'],
+    ['/.well-known/oauth-protected-resource/t/TOKEN', '/.well-known/oauth-protected-resource'],
+    ['/.well-known/oauth-protected-resource/t/TOKEN/?x', '/.well-known/oauth-protected-resource?x'],
+    ['/.well-known/oauth-authorization-server/t/TOKEN/a', '/.well-known/oauth-authorization-server/a'],
+    ['/.well-known/openid-configuration/t/TOKEN/a?b', '/.well-known/openid-configuration/a?b'],
+    ['/t/TOKEN/.well-known/openid-configuration', '/.well-known/openid-configuration'],
+  ])('lets a client find the OAuth of the server: %s', async (asked, target) => {
+    const bench = await gateway();
+
+    expect(status(await bench.ask(`GET ${asked.replace('TOKEN', TOKEN)}`, ''))).toBe(200);
+
+    expect(reached[0]?.url).toBe(target);
+    expect(JSON.stringify(bench.events)).not.toContain(TOKEN);
+  });
+
+  it.each(['/.well-known/oauth-protected-resource/t/wrong/mcp', '/.well-known/oauth-protected-resource/mcp'])(
+    'is needed for that: %s',
+    async (asked) => {
+      const bench = await gateway();
+
+      expect(status(await bench.ask(`GET ${asked}`, ''))).toBe(404);
+      expect(reached).toEqual([]);
+    },
+  );
+});
+
+describe('words of a caller about itself', () => {
+  it.each([
+    'Fastly-Client-IP',
+    'X-Cluster-Client-IP',
+    'X-Original-Forwarded-For',
+    'X-Envoy-External-Address',
+    'X-Envoy-Original-Path',
+    'X-Forwarded-Uri',
+    'X-Forwarded-Method',
+    'X_Forwarded_Method',
+    'X-Forwarded-User',
+    'X-HTTP-Method-Override',
+    'X-Method-Override',
+    'True-Client-IP',
+    'CF-Connecting-IP',
+    'X-Original-URL',
+    'X-Rewrite-URL',
+    'X-Tunneld-Anything',
+  ])('do not reach the server: %s', async (name) => {
+    const bench = await gateway();
+
+    expect(status(await bench.ask('GET /', `${name}: 6.6.6.6\r\n${BEARER}`))).toBe(200);
+
+    expect(JSON.stringify(reached)).not.toContain('6.6.6.6');
+  });
+});
+
 describe('the origin check', () => {
+  it.each(['null', 'chrome-extension://abcdef', 'vscode-file://vscode-app', 'http://localhost:6274'])(
+    'lets %s in where it is listed, however it writes itself',
+    async (origin) => {
+      const bench = await gateway({ access: { origins: [origin] } });
+
+      const answer = await bench.ask('GET /', `Origin: ${origin.toUpperCase()}\r\n${BEARER}`);
+
+      expect(status(answer)).toBe(200);
+      expect(answer).toContain(`Access-Control-Allow-Origin: ${origin.toUpperCase()}\r\n`);
+      expect(status(await bench.ask('GET /', `Origin: https://evil.example\r\n${BEARER}`))).toBe(403);
+    },
+  );
+
   it.each([
     ['https://evil.example', 403],
     ['null', 403],
