@@ -1,5 +1,6 @@
 import { TunneldError } from '../core/errors.ts';
 import { inOptionWords } from './option-words.ts';
+import { usage } from './parse.ts';
 import type { PartOfSpec } from './tunnel-options.ts';
 
 /**
@@ -12,6 +13,7 @@ export async function checkPart(name: string, part: PartOfSpec | undefined, verb
   const { assertTunnelName, parseTunnelSpec } = await import('../config/tunnel-spec.ts');
   assertTunnelName(name);
   if (part === undefined) return;
+  assertScheme(part['url'], verb);
   try {
     parseTunnelSpec(name, completed(part));
   } catch (error) {
@@ -21,6 +23,12 @@ export async function checkPart(name: string, part: PartOfSpec | undefined, verb
     const { code, message, remedy } = error;
     throw inOptionWords(new TunneldError(code, message, { remedy, mistakes }), verb);
   }
+}
+
+/** `localhost:3845/mcp` is a URL too, of a scheme called "localhost". */
+function assertScheme(url: unknown, verb: string): void {
+  if (typeof url !== 'string' || url.includes('://') || !URL.canParse(`http://${url}`)) return;
+  throw usage({ name: verb }, `--url ${url} has no scheme: did you mean --url http://${url}?`);
 }
 
 /** With a server, and the provider whose settings are given: both may be known already. */

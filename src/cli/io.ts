@@ -12,6 +12,8 @@ export interface CliIo {
   clear(): void;
   /** Standard output is a terminal. */
   readonly interactive: boolean;
+  /** Of the terminal, now; both Infinity where there is none. */
+  size(): { readonly columns: number; readonly rows: number };
   /** Wraps text in colours on a terminal, gives it back as it is elsewhere and under `NO_COLOR`. */
   readonly paint: Paint;
   readonly env: NodeJS.ProcessEnv;

@@ -57,12 +57,19 @@ export function usageOf(command: Command): string {
 
 /** `parseArgs` knows no optional values: a bare `--wait` would swallow the next word. */
 function spellOutBareValues(options: Command['options'], words: readonly string[]): string[] {
+  const spelled: string[] = [];
   let literal = false;
-  return words.map((word) => {
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? '';
     literal ||= word === '--';
     const bare = literal || !word.startsWith('--') ? undefined : own(options, word.slice(2))?.bareValue;
-    return bare === undefined ? word : `${word}=${bare}`;
-  });
+    // No name begins with a digit: what follows `--wait` and does is its value.
+    const follows = words[at + 1];
+    const value = follows !== undefined && /^\d/.test(follows) ? follows : bare;
+    spelled.push(bare === undefined ? word : `${word}=${value}`);
+    if (bare !== undefined && value === follows) at++;
+  }
+  return spelled;
 }
 
 function parseArgsOptions(options: Command['options']) {
@@ -115,7 +122,20 @@ function checkPositionals(command: Command, positionals: readonly string[]): voi
   if (missing?.required === true) throw usage(command, `tunneld ${command.name} needs <${missing.name}>`);
   if (command.positionals.at(-1)?.rest === true) return;
   const extra = positionals[command.positionals.length];
-  if (extra !== undefined) throw usage(command, `tunneld ${command.name} has no use for the word "${extra}"`);
+  if (extra === undefined) return;
+  const error = usage(command, `tunneld ${command.name} has no use for the word "${extra}"`);
+  const option = optionFor(extra, command.options);
+  if (option === undefined) throw error;
+  throw new TunneldError('USAGE', error.message, {
+    remedy: `Did you mean --${option} ${extra}? ${error.remedy}`,
+  });
+}
+
+/** The option that a bare word was probably meant for: a port or a URL says by itself what it is. */
+export function optionFor(word: string, options: Command['options']): 'port' | 'url' | undefined {
+  if (/^\d+$/.test(word)) return own(options, 'port') === undefined ? undefined : 'port';
+  const isUrl = /^https?:\/\//i.test(word) || /^[\w.-]+:\d+(?:\/|$)/.test(word);
+  return isUrl && own(options, 'url') !== undefined ? 'url' : undefined;
 }
 
 async function unknownOption(command: Command, rawName: string): Promise<TunneldError> {

@@ -20,6 +20,10 @@ export async function processIo(): Promise<CliIo> {
     // Home, then erase what is below: what scrolled off the screen is the user's, and stays.
     clear: () => void (interactive && process.stdout.write('\x1b[H\x1b[J')),
     interactive,
+    size: () => ({
+      columns: process.stdout.columns || Number.POSITIVE_INFINITY,
+      rows: process.stdout.rows || Number.POSITIVE_INFINITY,
+    }),
     paint: await chooseColours(interactive && wantsColour(process.env)),
     env,
     clock: cliClock,

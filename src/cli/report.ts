@@ -5,6 +5,7 @@ import { ExitCode } from './command.ts';
 import type { CliIo } from './io.ts';
 import { describeFailure } from './render/failure.ts';
 import { failureLine } from './render/failure-json.ts';
+import { typedRemedy } from './render/remedy.ts';
 import type { Settled } from './settle.ts';
 
 /**
@@ -18,7 +19,8 @@ export function reportUnsettled(all: readonly Settled[], waitMs: number, io: Cli
     settled.outcome === 'serving' ? [] : [failureOf(settled, waitMs)],
   );
   for (const failure of failures) {
-    for (const line of json ? [failureLine(failure)] : describeFailure(failure).lines) io.err(line);
+    for (const line of json ? [failureLine(failure)] : describeFailure(failure, io.size().columns).lines)
+      io.err(line);
   }
   return failures[0]?.exitCode ?? ExitCode.ok;
 }
@@ -42,7 +44,9 @@ function failureOf({ outcome, status }: Settled, waitMs: number): TunneldError {
       ? (lastError.code as ErrorCode)
       : 'TUNNEL_UNHEALTHY';
     const what = status.state === 'failed' ? 'has failed' : 'does not open yet';
-    return new TunneldError(code, `"${name}" ${what}: ${lastError.message}`, { remedy: lastError.remedy });
+    return new TunneldError(code, `"${name}" ${what}: ${lastError.message}`, {
+      remedy: typedRemedy(lastError.remedy, name),
+    });
   }
   return withTrouble('TUNNEL_UNHEALTHY', `"${name}" is kept, but does not serve: ${health.verdict}`, status);
 }
@@ -51,7 +55,7 @@ function withTrouble(code: ErrorCode, message: string, status: TunnelStatus): Tu
   const trouble = troubleOf(status);
   const evidence = [legEvidence('local', status.health.local), legEvidence('public', status.health.public)];
   const cause = [trouble?.why ?? '', ...evidence].filter((line) => line !== '').join('\n');
-  const remedy = trouble?.fix ?? '';
+  const remedy = typedRemedy(trouble?.fix ?? '', status.name);
   return new TunneldError(code, message, {
     ...(cause === '' ? {} : { cause }),
     ...(remedy === '' ? {} : { remedy }),

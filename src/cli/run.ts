@@ -24,7 +24,7 @@ export async function run(words: readonly string[], io: CliIo): Promise<number> 
     }
     // What a right command line does not need, it does not load: here and in the files below.
     const { describeFailure } = await import('./render/failure.ts');
-    const { lines, exitCode } = describeFailure(error);
+    const { lines, exitCode } = describeFailure(error, io.size().columns);
     for (const line of lines) io.err(line);
     return exitCode;
   }

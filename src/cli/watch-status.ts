@@ -32,9 +32,21 @@ export async function watchStatus(
     if (essence !== undefined && essence === shown) continue;
     shown = essence;
     io.clear();
-    for (const line of await statusLines(name, tunnels, io)) io.out(line);
+    for (const line of fitting(await statusLines(name, tunnels, io), io)) io.out(line);
   }
   throw new Error('watching the status ended without a reason');
+}
+
+/** More lines than the terminal has would push the first ones, and the header with them, off its top. */
+function fitting(lines: readonly string[], io: CliIo): readonly string[] {
+  // The cursor stands below the last line.
+  const room = io.size().rows - 1;
+  if (!io.interactive || lines.length <= room) return lines;
+  const shown = lines.slice(0, Math.max(1, room - 1));
+  return [
+    ...shown,
+    `... and ${lines.length - shown.length} more lines: make the terminal higher, or name a tunnel`,
+  ];
 }
 
 function printChanged(tunnel: TunnelStatus, printed: Map<string, string>, io: CliIo): void {

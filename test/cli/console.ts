@@ -37,6 +37,7 @@ export class Console {
   /** How long a daemon may say nothing (milliseconds). */
   silenceMs = 2_000;
   interactive = false;
+  size = { columns: Number.POSITIVE_INFINITY, rows: Number.POSITIVE_INFINITY };
   /** What a verb does on SIGHUP, once it said so. */
   hangup: (() => void) | undefined;
   daemonProgram = '/nonexistent/daemon.js';
@@ -79,6 +80,7 @@ export class Console {
       err: (line) => void this.stderr.push(line),
       clear: () => void (this.interactive && this.stdout.splice(0)),
       interactive: this.interactive,
+      size: () => this.size,
       paint: pc.createColors(this.interactive),
       env: this.env,
       clock: this.clock,

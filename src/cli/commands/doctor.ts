@@ -2,6 +2,8 @@ import { type Command, ExitCode } from '../command.ts';
 import type { CheckReport, CheckResult } from '../doctor/check.ts';
 import type { CliIo, Paint } from '../io.ts';
 import { printable, printableJson, printableLines } from '../render/printable.ts';
+import { typedRemedy } from '../render/remedy.ts';
+import { wrapped } from '../render/wrap.ts';
 
 export const doctor: Command = {
   name: 'doctor',
@@ -44,24 +46,35 @@ function print(
   io: CliIo,
 ): void {
   const { paint } = io;
+  const { columns } = io.size();
   if (first === undefined) io.out(paint.bold('Nothing is wrong.'));
   else {
     const [what = '', ...more] = printableLines(first.detail);
     const lead = first.result === 'bad' ? 'First to mend' : 'Nothing is broken. To know';
-    io.out(paint.bold(`${lead}: ${titleOf(first)}: ${what}`));
+    for (const line of wrapped(`${lead}: ${titleOf(first)}: ${what}`, columns, 2)) io.out(paint.bold(line));
     for (const line of more) io.out(`  ${line}`);
-    io.out(`  -> ${printable(first.remedy)}`);
+    for (const line of wrapped(`  -> ${remedyOf(first)}`, columns, 5)) io.out(line);
   }
   io.out('');
   const width = Math.max(...checks.map((check) => titleOf(check).length));
   const blank = ' '.repeat(width);
   for (const check of checks) {
     const [detail = '', ...more] = printableLines(check.detail);
-    io.out(`${mark(check.result, paint)}  ${titleOf(check).padEnd(width)}  ${detail}`);
-    for (const line of more) io.out(`      ${blank}  ${line}`);
-    if (explain) io.out(`      ${blank}  ${paint.dim(check.about)}`);
-    if (check.remedy !== '') io.out(`      ${blank}  -> ${printable(check.remedy)}`);
+    const hang = width + 8;
+    const [first = '', ...below] = wrapped(`${' '.repeat(hang)}${detail}`, columns, hang);
+    io.out(`${mark(check.result, paint)}  ${titleOf(check).padEnd(width)}  ${first.slice(hang)}`);
+    const rest = [
+      ...below,
+      ...more.flatMap((line) => wrapped(`      ${blank}  ${line}`, columns, hang)),
+      ...(explain ? wrapped(`      ${blank}  ${check.about}`, columns, hang).map(paint.dim) : []),
+      ...(check.remedy === '' ? [] : wrapped(`      ${blank}  -> ${remedyOf(check)}`, columns, hang + 3)),
+    ];
+    for (const line of rest) io.out(line);
   }
+}
+
+function remedyOf({ tunnel, remedy }: CheckReport): string {
+  return printable(tunnel === undefined ? remedy : typedRemedy(remedy, tunnel));
 }
 
 function titleOf({ id, tunnel }: CheckReport): string {

@@ -1,6 +1,7 @@
 import { type Command, ExitCode, type VerbTable } from '../command.ts';
 import { topicLines } from '../help-topics.ts';
 import { commandHelp, groupHelp, overview } from '../render/help.ts';
+import { wrapped } from '../render/wrap.ts';
 import { resolveVerb, verbsOf } from '../resolve-verb.ts';
 
 /** Explains the verbs of `table`; it is given them because it is one of them. */
@@ -20,23 +21,28 @@ export function helpFor(table: VerbTable): Command {
     ],
 
     async run({ positionals }, io) {
-      for (const line of await helpLines(positionals, table)) io.out(line);
+      const { columns } = io.size();
+      for (const line of await helpLines(positionals, table, columns)) io.out(line);
       return ExitCode.ok;
     },
   };
 }
 
 /** @throws {TunneldError} `USAGE` when no verb is called that */
-async function helpLines(words: readonly string[], table: VerbTable): Promise<readonly string[]> {
+async function helpLines(
+  words: readonly string[],
+  table: VerbTable,
+  columns: number,
+): Promise<readonly string[]> {
   const { verbs, aliases } = table;
   const [word = ''] = words;
   const topic = words.length === 1 ? await topicLines(word, verbs) : undefined;
-  if (topic !== undefined) return topic;
-  if (words.length === 0) return overview(await load(Object.keys(verbs), verbs), aliases);
+  if (topic !== undefined) return topic.flatMap((line) => wrapped(line, Math.min(columns, 80), 0));
+  if (words.length === 0) return overview(await load(Object.keys(verbs), verbs), aliases, columns);
   const resolved = await resolveVerb(words, table);
   if ('group' in resolved)
     return groupHelp(resolved.group, await load(verbsOf(resolved.group, verbs), verbs));
-  return commandHelp(await resolved.load(), aliases);
+  return commandHelp(await resolved.load(), aliases, columns);
 }
 
 async function load(names: readonly string[], verbs: VerbTable['verbs']): Promise<readonly Command[]> {

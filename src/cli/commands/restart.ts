@@ -10,7 +10,7 @@ import { WAIT_OPTIONS, waitOf } from '../wait-option.ts';
 export const restart: Command = {
   name: 'restart',
   summary: 'Replace the session of a tunnel now',
-  positionals: [{ name: 'name', required: false }],
+  positionals: [{ name: 'name', required: false, rest: true }],
   options: {
     all: { type: 'boolean', summary: 'Restart every tunnel that is wanted up' },
     ...WAIT_OPTIONS,
@@ -48,11 +48,11 @@ export const restart: Command = {
 };
 
 async function namesToRestart(args: ParsedArgs, io: CliIo): Promise<readonly string[]> {
-  const [name] = args.positionals;
-  if (args.flag('all') === (name !== undefined)) {
+  const names = [...new Set(args.positionals)];
+  if (args.flag('all') === names.length > 0) {
     throw usage(restart, 'tunneld restart needs either the name of a tunnel or --all');
   }
-  if (name !== undefined) return [name];
+  if (names.length > 0) return names;
   const tunnels = await (await io.daemon()).list();
   return tunnels.filter(({ desired }) => desired === 'up').map((tunnel) => tunnel.name);
 }

@@ -6,7 +6,7 @@ import { type Connection, connectOrStart } from '../connect.ts';
 import type { DaemonClient } from '../daemon-client.ts';
 import type { CliIo } from '../io.ts';
 import { inOptionWords } from '../option-words.ts';
-import { usage } from '../parse.ts';
+import { optionFor, usage } from '../parse.ts';
 import { type Arrival, arrivalJson, arrivalLines } from '../render/arrival.ts';
 import { printableJson } from '../render/printable.ts';
 import { reportUnsettled } from '../report.ts';
@@ -42,6 +42,9 @@ export const up: Command = {
     const spec = specOf(args);
     if (name === undefined && spec !== undefined)
       throw usage(up, 'These options describe one tunnel: name it');
+    const option = name === undefined ? undefined : optionFor(name, up.options);
+    if (option !== undefined)
+      throw usage(up, `"${name}" is no name: did you mean \`tunneld up <name> --${option} ${name}\`?`);
     if (name !== undefined) await checkPart(name, spec, 'up');
     const io = withConfigOption(args, outer);
     const connection = await connectOrStart(io);

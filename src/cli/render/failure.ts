@@ -1,5 +1,6 @@
 import { TunneldError } from '../../core/errors.ts';
 import { printable, printableLines } from './printable.ts';
+import { wrapped } from './wrap.ts';
 
 export interface Failure {
   readonly lines: readonly string[];
@@ -10,18 +11,21 @@ export interface Failure {
  * What is printed when a verb failed. Expected failures say what happened, why, and what to do;
  * anything else is a mistake of ours, and is shown with its stack so that it can be reported.
  */
-export function describeFailure(error: unknown): Failure {
+export function describeFailure(error: unknown, columns = Number.POSITIVE_INFINITY): Failure {
   if (!(error instanceof TunneldError)) return { lines: bugReport(error), exitCode: 1 };
   const [first = '', ...rest] = printableLines(error.message);
   const lines = [
-    `tunneld: ${error.code}: ${first}`,
-    ...rest.map((line) => `  ${line.trimStart()}`),
-    ...causeLines(error),
-    `  fix     ${printable(error.remedy)}`,
+    ...wrapped(`tunneld: ${error.code}: ${first}`, columns, 'tunneld: '.length),
+    ...rest.flatMap((line) => wrapped(`  ${line.trimStart()}`, columns, 2)),
+    ...causeLines(error).flatMap((line) => wrapped(line, columns, LABEL)),
+    ...wrapped(`  fix     ${printable(error.remedy)}`, columns, LABEL),
     `  more    tunneld help ${error.code}`,
   ];
   return { lines, exitCode: error.exitCode };
 }
+
+/** Where the text begins behind `  cause   `. */
+const LABEL = 10;
 
 /** A cause that only repeats the message tells nothing new. */
 function causeLines(error: TunneldError): readonly string[] {

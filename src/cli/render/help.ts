@@ -1,11 +1,13 @@
 import type { Command, Option } from '../command.ts';
 import { usageOf } from '../parse.ts';
 import { table } from './table.ts';
+import { wrapped } from './wrap.ts';
 
 /** `tunneld help`: all verbs by what they are about. */
 export function overview(
   commands: readonly Command[],
   aliases: Readonly<Record<string, string>>,
+  columns: number,
 ): readonly string[] {
   const byName = new Map(commands.map((command) => [command.name, command]));
   const rows = SECTIONS.map(({ title, verbs }) => ({
@@ -15,25 +17,32 @@ export function overview(
       return command === undefined ? [] : [[`  ${namesOf(verb, aliases)}`, command.summary]];
     }),
   }));
-  const padded = [...table(rows.flatMap((section) => section.rows))];
+  const flat = rows.flatMap((section) => section.rows);
+  const lines = table(flat).map((line) => wrapped(line, columns, widthOf(flat)));
+  const padded = [...lines];
   return [
     'tunneld keeps a public URL in front of your local MCP server, and keeps it working.',
     '',
     'Usage: tunneld <verb> [options]',
-    ...rows.flatMap((section) => ['', `${section.title}:`, ...padded.splice(0, section.rows.length)]),
+    ...rows.flatMap((section) => ['', `${section.title}:`, ...padded.splice(0, section.rows.length).flat()]),
     '',
     '`tunneld help <verb>` or `tunneld <verb> --help` explains a verb. Start with:',
     '',
     '  tunneld up figma --port 3845',
-  ];
+  ].flatMap((line) => wrapped(line, columns, 0));
 }
 
 /** `tunneld <verb> --help`. */
-export function commandHelp(command: Command, aliases: Readonly<Record<string, string>>): readonly string[] {
+export function commandHelp(
+  command: Command,
+  aliases: Readonly<Record<string, string>>,
+  columns: number,
+): readonly string[] {
   const options = Object.entries(command.options).map(([name, option]) => [
     `  ${spelling(name, option)}`,
     option.multiple === true ? `${option.summary} (repeatable)` : option.summary,
   ]);
+  const rows = [...options, ['  -h, --help', 'Show this help']];
   const alias = Object.keys(aliases).filter((name) => aliases[name] === command.name);
   return [
     `${command.summary}.`,
@@ -42,11 +51,12 @@ export function commandHelp(command: Command, aliases: Readonly<Record<string, s
     ...alias.map((name) => `       tunneld ${name} is the same`),
     '',
     'Options:',
-    ...table([...options, ['  -h, --help', 'Show this help']]),
+    ...table(rows).flatMap((line) => wrapped(line, columns, widthOf(rows))),
     '',
     'Examples:',
-    ...command.examples.flatMap(([line, effect]) => [`  ${line}`, `      ${effect}`]),
-    ...(command.notes ?? []).flatMap((note) => ['', ...wrapped(note)]),
+    ...command.examples.flatMap(([line, effect]) => [`  ${line}`, ...wrapped(`      ${effect}`, columns, 6)]),
+    // A terminal of 80 columns is still the common one, and wider lines are hard to read.
+    ...(command.notes ?? []).flatMap((note) => ['', ...wrapped(note, Math.min(columns, 80), 0)]),
   ];
 }
 
@@ -110,15 +120,7 @@ function namesOf(verb: string, aliases: Readonly<Record<string, string>>): strin
   return [verb, ...Object.keys(aliases).filter((alias) => aliases[alias] === verb)].join(', ');
 }
 
-/** Notes are written as long lines; a terminal of 80 columns is still the common one. */
-function wrapped(text: string): readonly string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > 80) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
+/** Where the second of two columns begins. */
+function widthOf(rows: readonly (readonly string[])[]): number {
+  return Math.max(...rows.map(([first = '']) => first.length)) + 2;
 }

@@ -2,11 +2,15 @@ import { stateWord } from '../../core/readiness.ts';
 import type { LegReport, TunnelStatus } from '../../core/status.ts';
 import type { Paint } from '../io.ts';
 import { age } from './age.ts';
-import { printable } from './printable.ts';
-import { remarks } from './status-table.ts';
+import { remarkLines, remarks } from './status-table.ts';
 
 /** `tunneld status <name>`: everything the daemon knows of one tunnel, both legs included. */
-export function statusDetail(status: TunnelStatus, now: number, paint: Paint): readonly string[] {
+export function statusDetail(
+  status: TunnelStatus,
+  now: number,
+  paint: Paint,
+  columns: number,
+): readonly string[] {
   const { health, session, requests } = status;
   const since = age(status.state === 'up' ? health.since : status.since, now);
   const facts: (readonly [label: string, text: string | undefined])[] = [
@@ -19,19 +23,16 @@ export function statusDetail(status: TunnelStatus, now: number, paint: Paint): r
     ['local', legText(health.local, now)],
     ['public', legText(health.public, now)],
     ['session', session === undefined ? undefined : sessionText(session, now)],
-    ...(session?.notes ?? []).map((note) => ['note', note] as const),
     ['requests', `${requests.total} so far, ${requests.active} in flight`],
     [
       'replaced',
       status.replacements === 0 ? undefined : `${status.replacements} times since the daemon started`,
     ],
-    ...remarks(status, now),
   ];
+  const known = facts.flatMap(([label, text]) => (text === undefined ? [] : [{ label, text }]));
   return [
     `${paint.bold(status.name)}  ${stateWord(status)} (${since})`,
-    ...facts.flatMap(([label, text]) =>
-      text === undefined ? [] : [`  ${paint.dim(label.padEnd(9))} ${printable(text)}`],
-    ),
+    ...[...known, ...remarks(status, now)].flatMap((remark) => remarkLines(remark, 9, paint, columns)),
   ];
 }
 

@@ -5,13 +5,14 @@ import type { CliIo } from '../io.ts';
 export async function statusLines(
   name: string | undefined,
   tunnels: readonly TunnelStatus[],
-  io: Pick<CliIo, 'clock' | 'paint'>,
+  io: Pick<CliIo, 'clock' | 'paint' | 'size'>,
 ): Promise<readonly string[]> {
   const [only] = tunnels;
   const now = io.clock.now();
+  const { columns } = io.size();
   return name === undefined || only === undefined
-    ? (await import('./status-table.ts')).statusTable(tunnels, now, io.paint)
-    : (await import('./status-detail.ts')).statusDetail(only, now, io.paint);
+    ? (await import('./status-table.ts')).statusTable(tunnels, now, io.paint, columns)
+    : (await import('./status-detail.ts')).statusDetail(only, now, io.paint, columns);
 }
 
 /** Loads what `statusLines` will need, for whoever has time for it before there is something to show. */
