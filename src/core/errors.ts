@@ -196,6 +196,13 @@ export const ERROR_CATALOGUE = {
     summary: 'The certificate of the relay is not accepted.',
     remedy: 'Check the certificate of the relay and the clock of this machine; tunneld keeps trying.',
   },
+  RELAY_PROXY: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The proxy on the way to the relay opens no way.',
+    remedy:
+      'Check HTTPS_PROXY and HTTP_PROXY of the daemon, or list the relay in NO_PROXY and restart it; tunneld keeps trying.',
+  },
   NOT_A_RELAY: {
     retryable: true,
     exitCode: 1,

@@ -37,6 +37,7 @@ const FACTORIES: ReadonlyMap<string, Factory> = new Map<string, Factory>([
         relayUrl: () => deps.relayUrl(),
         token: deps.relayToken,
         clock: deps.clock,
+        env: deps.env,
         ...(deps.relayName === undefined ? {} : { name: deps.relayName }),
         ...(deps.relayPublicHosts === undefined ? {} : { publicHosts: deps.relayPublicHosts }),
         ...(deps.relayLinks === undefined ? {} : { links: deps.relayLinks }),

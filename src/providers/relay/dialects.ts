@@ -14,6 +14,10 @@ export type Openers = Readonly<Record<Dialect, () => Promise<TunnelSession>>>;
  */
 export class Dialects {
   #last: Dialect = 'tunneld';
+  /** The last one was spoken with it. */
+  #spoken = false;
+  /** In a row, of a relay that was spoken with before. */
+  #silences = 0;
 
   /** @throws whatever the opener of the dialect that was understood throws, or `RELAY_UNREACHABLE`, `NOT_A_RELAY` */
   async open(openers: Openers): Promise<TunnelSession> {
@@ -22,16 +26,26 @@ export class Dialects {
       try {
         const session = await openers[dialect]();
         this.#last = dialect;
+        this.#spoken = true;
+        this.#silences = 0;
         return session;
       } catch (error) {
         if (!(error instanceof ForeignEndpointError)) throw error;
         refusals.push(error);
+        // A relay that is busy (all its agents are back at once) is silent in any protocol.
+        if (error.silent && this.#spoken && dialect === this.#last && this.#silences++ < MOST_SILENCES) {
+          throw noDialect(refusals);
+        }
       }
     }
     this.#last = 'tunneld';
+    this.#spoken = false;
     throw noDialect(refusals);
   }
 }
+
+/** After so many the relay may have been replaced by one of the other kind. */
+const MOST_SILENCES = 3;
 
 const OURS_FIRST = ['tunneld', 'mcp-tunnel'] as const;
 const OTHERS_FIRST = ['mcp-tunnel', 'tunneld'] as const;

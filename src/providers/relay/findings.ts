@@ -6,6 +6,7 @@ import { lookUp } from '../../core/name-lookup.ts';
 import type { Finding } from '../../core/status.ts';
 import { dialWebSocket } from '../../relay/agent/agent-dial.ts';
 import { ForeignEndpointError } from '../../relay/agent/foreign-endpoint.ts';
+import { type ProxyRoute, proxyFor } from '../../relay/agent/proxy-route.ts';
 import { LINK_ENDPOINT, type LinkEndpoint } from '../../relay/link/websocket-handshake.ts';
 import { REGISTER_ENDPOINT } from '../../relay/mcp-tunnel/agent/dialled-link.ts';
 import { clearNotes } from './session-notes.ts';
@@ -15,6 +16,8 @@ const LINK_MS = 5_000;
 
 export interface Subject {
   readonly relayUrl: URL;
+  /** Names the proxy that leads to the relay, if one does. */
+  readonly env: NodeJS.ProcessEnv;
   /** The name that is asked for there. */
   readonly name: string;
   /** A session is open now: whatever is seen from outside, links work. */
@@ -33,18 +36,35 @@ export interface Subject {
  * session that is there.
  */
 export async function findings(subject: Subject): Promise<readonly Finding[]> {
-  const { relayUrl, open, publicUrl, clock } = subject;
+  const { relayUrl, env, open, publicUrl, clock } = subject;
+  const proxy = proxyOf(relayUrl, env);
+  if (proxy instanceof TunneldError) return [bad('proxy', proxy)];
   const host = relayUrl.hostname.replace(/^\[|\]$/g, '');
-  const resolved = isIP(host) === 0 ? [await resolves(host, clock)] : [];
+  // Behind a proxy the name is for the proxy to resolve.
+  const resolved =
+    proxy !== undefined
+      ? [good('proxy', `the way to ${relayUrl.host} leads through ${proxy.url.host} (${proxy.variable})`)]
+      : isIP(host) === 0
+        ? [await resolves(host, clock)]
+        : [];
   const clear = clearNotes(open ? publicUrl : undefined, relayUrl).map(inClear);
   if (open) {
     const link = good('link', `a link to ${relayUrl.host} is open`);
-    return [...resolved, link, ...(await certificate(relayUrl, clock)), ...clear];
+    return [...resolved, link, ...(await certificate(relayUrl, proxy, clock)), ...clear];
   }
   if (resolved.some(({ ok }) => !ok)) return resolved;
-  const link = await opensLink(relayUrl, clock);
+  const link = await opensLink(relayUrl, proxy, clock);
   if (!link.ok) return [...resolved, link];
   return [...resolved, link, ...registration(subject.name, subject.refusal), ...clear];
+}
+
+function proxyOf(relayUrl: URL, env: NodeJS.ProcessEnv): ProxyRoute | TunneldError | undefined {
+  try {
+    return proxyFor(relayUrl, env);
+  } catch (error) {
+    if (error instanceof TunneldError) return error;
+    throw error;
+  }
 }
 
 function inClear(note: string): Finding {
@@ -67,19 +87,23 @@ async function resolves(host: string, clock: Clock): Promise<Finding> {
  * Whether what is there opens links, of either kind. A relay of the other kind may answer our own
  * question with anything, also with the error page of a tunnel: its own way is asked for then.
  */
-async function opensLink(relayUrl: URL, clock: Clock): Promise<Finding> {
-  const ours = await shakeHands(relayUrl, LINK_ENDPOINT, clock);
+async function opensLink(relayUrl: URL, proxy: ProxyRoute | undefined, clock: Clock): Promise<Finding> {
+  const ours = await shakeHands(relayUrl, LINK_ENDPOINT, proxy, clock);
   if (typeof ours === 'string') return good('link', `${relayUrl.host} opens links${ours}`);
-  if (!(ours instanceof ForeignEndpointError)) return bad('link', ours);
-  const theirs = await shakeHands(relayUrl, REGISTER_ENDPOINT, clock);
+  if (!(ours instanceof ForeignEndpointError)) return bad(placeOf(ours), ours);
+  const theirs = await shakeHands(relayUrl, REGISTER_ENDPOINT, proxy, clock);
   if (typeof theirs !== 'string') return bad('link', ours);
   return good('link', `${relayUrl.host} opens links of the mcp-tunnel protocol${theirs}`);
 }
 
 /** The session shows that links work; its certificate is what the next one meets. */
-async function certificate(relayUrl: URL, clock: Clock): Promise<readonly Finding[]> {
+async function certificate(
+  relayUrl: URL,
+  proxy: ProxyRoute | undefined,
+  clock: Clock,
+): Promise<readonly Finding[]> {
   if (relayUrl.protocol !== 'https:') return [];
-  const shaken = await shakeHands(relayUrl, LINK_ENDPOINT, clock);
+  const shaken = await shakeHands(relayUrl, LINK_ENDPOINT, proxy, clock);
   if (typeof shaken === 'string')
     return [good('certificate', `${relayUrl.host}${shaken.replace('; its', ': the')}`)];
   return shaken.code === 'RELAY_CERTIFICATE' ? [bad('certificate', shaken)] : [];
@@ -90,7 +114,12 @@ async function certificate(relayUrl: URL, clock: Clock): Promise<readonly Findin
  *
  * @returns what there is to say of the certificate, or why it failed
  */
-function shakeHands(relayUrl: URL, endpoint: LinkEndpoint, clock: Clock): Promise<string | TunneldError> {
+function shakeHands(
+  relayUrl: URL,
+  endpoint: LinkEndpoint,
+  proxy: ProxyRoute | undefined,
+  clock: Clock,
+): Promise<string | TunneldError> {
   return new Promise((resolve) => {
     const settle = (outcome: string | TunneldError) => {
       timer.cancel();
@@ -104,6 +133,7 @@ function shakeHands(relayUrl: URL, endpoint: LinkEndpoint, clock: Clock): Promis
     const socket = dialWebSocket({
       relayUrl,
       endpoint,
+      proxy,
       clock,
       wire: () => ({ receive: () => {} }),
       onOpen: () => settle(certificateOf(socket)),
@@ -123,6 +153,11 @@ function registration(name: string, refusal: TunneldError | undefined): readonly
   const { code, message, remedy } = refusal;
   const about = code === 'CREDENTIAL_REJECTED' ? 'token' : 'name';
   return [{ name: about, ok: false, detail: `${code} for "${name}": ${message}`, remedy }];
+}
+
+/** A proxy that opens no way is what is to be mended. */
+function placeOf({ code }: TunneldError): string {
+  return code === 'RELAY_PROXY' ? 'proxy' : 'link';
 }
 
 function bad(name: string, { code, message, remedy }: TunneldError): Finding {

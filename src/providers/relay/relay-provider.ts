@@ -4,6 +4,7 @@ import type { Secret } from '../../core/secret.ts';
 import type { SessionEnd } from '../../core/session-end.ts';
 import type { Finding } from '../../core/status.ts';
 import { type LastingLink, openLastingLink } from '../../relay/agent/lasting-link.ts';
+import { type ProxyRoute, proxyFor } from '../../relay/agent/proxy-route.ts';
 import { openMcpTunnelLink } from '../../relay/mcp-tunnel/agent/dialled-link.ts';
 import type { OpenContext, OpenRequest, TunnelProvider, TunnelSession } from '../provider.ts';
 import { answers, isUnconnected } from './dial-again.ts';
@@ -19,6 +20,8 @@ export interface RelayProviderOptions {
   readonly name?: string;
   /** Hosts besides the relay's own that its public URL may have. */
   readonly publicHosts?: readonly string[];
+  /** Names the proxy that leads to the relay, if one does. */
+  readonly env?: NodeJS.ProcessEnv;
   /** Links to hold at once; 1 by default. */
   readonly links?: 1 | 2;
   readonly clock: Clock;
@@ -80,7 +83,8 @@ export class RelayProvider implements TunnelProvider {
   /** A name server that answers, a port that takes connections: all that can be seen from outside. */
   async mended(): Promise<boolean> {
     const { relayUrl, clock } = this.#options;
-    return isUnconnected(this.#failure) && (await answers(relayUrl(), clock));
+    // What is behind a proxy is for the proxy to see.
+    return isUnconnected(this.#failure) && (await answers(this.#proxy?.url ?? relayUrl(), clock));
   }
 
   #ended(session: TunnelSession, end: SessionEnd): void {
@@ -96,6 +100,7 @@ export class RelayProvider implements TunnelProvider {
       name: this.#options.name ?? request.name,
       token: this.#options.token,
       publicHosts: this.#options.publicHosts ?? [],
+      proxy: this.#proxy,
       accept: (exchange) => request.accept(exchange),
       announce: (publicUrl) => request.announce?.(publicUrl),
       signal: context.signal,
@@ -134,6 +139,7 @@ export class RelayProvider implements TunnelProvider {
         name: name ?? request.name,
         token,
         publicHosts,
+        proxy: this.#proxy,
         accept: (exchange) => request.accept(exchange),
         announce: (publicUrl) => request.announce?.(publicUrl),
         probeHeaders: (nonce) => request.probeHeaders?.(nonce) ?? [],
@@ -154,6 +160,11 @@ export class RelayProvider implements TunnelProvider {
     return sessionOf(link, this.#notesOf(link.publicUrl, request.name));
   }
 
+  /** @throws {TunneldError} `RELAY_PROXY` */
+  get #proxy(): ProxyRoute | undefined {
+    return proxyFor(this.#options.relayUrl(), this.#options.env ?? {});
+  }
+
   #notesOf(publicUrl: URL, name: string): readonly string[] {
     return sessionNotes(publicUrl, this.#options.relayUrl(), this.#options.name ?? name);
   }
@@ -162,6 +173,7 @@ export class RelayProvider implements TunnelProvider {
     const { clock } = this.#options;
     return await findings({
       relayUrl: this.#options.relayUrl(),
+      env: this.#options.env ?? {},
       name: this.#options.name ?? name,
       open: this.#open.size > 0,
       publicUrl: this.#newest?.publicUrl,

@@ -13,7 +13,10 @@ import {
   upgradeRequest,
 } from '../link/websocket-handshake.ts';
 import { dialFailure } from './dial-failure.ts';
-import { ForeignEndpointError } from './foreign-endpoint.ts';
+import { ForeignEndpointError, SILENT } from './foreign-endpoint.ts';
+import { setPatientTimer } from './patient-timer.ts';
+import { connectThrough } from './proxy-connect.ts';
+import type { ProxyRoute } from './proxy-route.ts';
 
 /** One buffer is read into over and over; it is replaced only when somebody kept a piece of it. */
 const READ_BUFFER_BYTES = 65_536;
@@ -28,6 +31,7 @@ const HEAD_END = '\r\n\r\n';
 export interface DialOptions {
   readonly relayUrl: URL;
   readonly clock: Clock;
+  readonly proxy?: ProxyRoute | undefined;
   /** Takes the frames that follow the handshake. */
   readonly receiver: FrameReceiver;
   /** The handshake succeeded. Called before any frame is delivered. */
@@ -37,9 +41,10 @@ export interface DialOptions {
 }
 
 /** Connects to a relay and shakes hands. The socket is the caller's to destroy. */
-export function dial({ relayUrl, clock, receiver, onOpen, onFailed }: DialOptions): Socket {
+export function dial({ relayUrl, clock, proxy, receiver, onOpen, onFailed }: DialOptions): Socket {
   return dialWebSocket({
     relayUrl,
+    proxy,
     endpoint: LINK_ENDPOINT,
     clock,
     wire: (socket, masking) => new LinkSocket(socket, masking, clock, receiver),
@@ -59,6 +64,8 @@ export interface WebSocketDialOptions<Wire extends WireReader> {
   readonly relayUrl: URL;
   readonly endpoint: LinkEndpoint;
   readonly clock: Clock;
+  /** The way to the relay leads through it. */
+  readonly proxy?: ProxyRoute | undefined;
   /** Called once the handshake succeeded. */
   wire(socket: Socket, masking: Masking): Wire;
   /** Says of an answer that it is of a relay better spoken to in another protocol. */
@@ -81,10 +88,13 @@ export function dialWebSocket<Wire extends WireReader>(options: WebSocketDialOpt
   let answer = '';
   let over = false;
   let silence: Timer | undefined;
+  /** What the WebSocket is spoken over. */
+  let spoken: Socket | undefined;
   const fail = (error: TunneldError) => {
     if (over) return;
     over = true;
     silence?.cancel();
+    spoken?.destroy();
     socket.destroy();
     options.onFailed(error);
   };
@@ -113,7 +123,7 @@ export function dialWebSocket<Wire extends WireReader>(options: WebSocketDialOpt
       return;
     }
     over = true;
-    wire = options.wire(socket, secure ? 'zero' : 'random');
+    wire = options.wire(spoken ?? socket, secure ? 'zero' : 'random');
     options.onOpen(wire);
     const rest = bytes.subarray(end + HEAD_END.length - scannedFrom);
     if (rest.length > 0) wire.receive(rest);
@@ -130,21 +140,41 @@ export function dialWebSocket<Wire extends WireReader>(options: WebSocketDialOpt
       return true;
     },
   };
-  const target = { host, port, onread };
-  const socket = secure
-    ? connectTls({ ...target, ...(/[a-z]/i.test(host) ? { servername: host } : {}) })
-    : connect(target);
-  socket.setNoDelay(true);
-  socket.once(secure ? 'secureConnect' : 'connect', () => {
-    socket.write(upgradeRequest(relayUrl, key, endpoint), 'latin1');
+  const tls = /[a-z]/i.test(host) ? { servername: host } : {};
+  const speakOver = (peer: Socket) => {
+    spoken = peer;
+    peer.setNoDelay(true);
+    peer.once(secure ? 'secureConnect' : 'connect', ask);
+    peer.on('error', (cause: NodeJS.ErrnoException) => fail(dialFailure(relayUrl, cause)));
+    peer.on('close', () => {
+      silence?.cancel();
+      fail(new TunneldError('RELAY_UNREACHABLE', `The relay ${relayUrl.host} closed the connection`));
+    });
+    return peer;
+  };
+  function ask(): void {
+    spoken?.write(upgradeRequest(relayUrl, key, endpoint), 'latin1');
     const silent = `no answer within ${SILENT_AFTER_MS / 1_000} s`;
-    silence = options.clock.setTimer(() => fail(foreign(504, silent)), SILENT_AFTER_MS);
-  });
-  socket.on('error', (cause: NodeJS.ErrnoException) => fail(dialFailure(relayUrl, cause)));
-  socket.on('close', () => {
-    silence?.cancel();
-    fail(new TunneldError('RELAY_UNREACHABLE', `The relay ${relayUrl.host} closed the connection`));
-  });
+    silence = setPatientTimer(options.clock, () => fail(foreign(SILENT, silent)), SILENT_AFTER_MS);
+  }
+  let socket: Socket;
+  if (options.proxy === undefined) {
+    const target = { host, port, onread };
+    socket = speakOver(secure ? connectTls({ ...target, ...tls }) : connect(target));
+  } else {
+    // Sockets that others made cannot read into a buffer of ours.
+    const onOpen = (way: Socket) => {
+      const peer = speakOver(secure ? connectTls({ socket: way, ...tls }) : way);
+      peer.on('data', (bytes: Buffer) => {
+        if (wire !== undefined || !over) receive(bytes);
+      });
+      if (!secure) {
+        ask();
+        way.resume();
+      }
+    };
+    socket = connectThrough(options.proxy, { host, port, onOpen, onFailed: fail });
+  }
   return socket;
 }
 

@@ -10,12 +10,19 @@ export class ForeignEndpointError extends TunneldError {
   /** `tunnel.example.com:8080` */
   readonly host: string;
 
-  /** @param status of the HTTP answer; 0 when it was none */
+  /** There was no answer at all. */
+  readonly silent: boolean;
+
+  /** @param status of the HTTP answer; 0 when it was none, `SILENT` when nothing came */
   constructor(relayUrl: URL, path: string, status: number, refusal: string) {
     // Overloaded, restarting, or a proxy that does not reach it: worth another try.
     const code = status >= 500 || status === 429 ? 'RELAY_UNREACHABLE' : 'NOT_A_RELAY';
     super(code, `${relayUrl.host} did not open a link: ${refusal}`);
+    this.silent = status === SILENT;
     this.host = relayUrl.host;
     this.detail = `${path}: ${refusal}`;
   }
 }
+
+/** Stands for the status of no answer in time: no server sends it. */
+export const SILENT = 599;

@@ -2,6 +2,8 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
 import { withResolvers } from '../../core/with-resolvers.ts';
+import { enterGate } from './dial-gate.ts';
+import { setPatientTimer } from './patient-timer.ts';
 
 /** From the first SYN to the public URL. */
 const OPEN_TIMEOUT_MS = 10_000;
@@ -29,6 +31,7 @@ export async function openInTime<Link>(
   dial: (outcome: OpenOutcome<Link>) => Socket,
 ): Promise<Link> {
   signal.throwIfAborted();
+  const leave = await enterGate(relayUrl, signal);
   const { promise, resolve, reject } = withResolvers<Link>();
   let socket: Socket | undefined;
   const outcome = {
@@ -45,11 +48,12 @@ export async function openInTime<Link>(
       socket?.destroy();
     },
   };
-  const timer = clock.setTimer(() => {
-    outcome.fail(
-      new TunneldError('TUNNEL_OPEN_TIMEOUT', `The relay ${relayUrl.host} gave no public URL in time`),
-    );
-  }, OPEN_TIMEOUT_MS);
+  const late = `The relay ${relayUrl.host} gave no public URL in time`;
+  const timer = setPatientTimer(
+    clock,
+    () => outcome.fail(new TunneldError('TUNNEL_OPEN_TIMEOUT', late)),
+    OPEN_TIMEOUT_MS,
+  );
   const onAbort = () => outcome.fail(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
   try {
@@ -59,6 +63,7 @@ export async function openInTime<Link>(
     if (socket !== undefined) await released(socket);
     throw error;
   } finally {
+    leave();
     timer.cancel();
     signal.removeEventListener('abort', onAbort);
   }

@@ -21,6 +21,7 @@ import { dial } from './agent-dial.ts';
 import { AgentExchange } from './agent-exchange.ts';
 import { type LinkCheck, LinkChecks } from './link-checks.ts';
 import { type OpenOutcome, openInTime } from './open-in-time.ts';
+import type { ProxyRoute } from './proxy-route.ts';
 import { assertPublicUrl } from './public-url-policy.ts';
 
 /** A request that left before the relay knew of the next link is still taken by the old one. */
@@ -43,6 +44,8 @@ export interface RelayLinkOptions {
   readonly publicHosts?: readonly string[];
   /** Links that give the same group serve the name together, where the relay can do that. */
   readonly group?: string;
+  /** The way to the relay leads through it. */
+  readonly proxy?: ProxyRoute | undefined;
   /** Does not take the name over from another agent with the same token, where the relay knows that. */
   readonly yields?: boolean;
   /** The relay wants the agent to dial again; this link goes on until it ends. */
@@ -102,6 +105,7 @@ class LinkAttempt {
     this.socket = dial({
       relayUrl: options.relayUrl,
       clock: options.clock,
+      proxy: options.proxy,
       receiver: {
         frame: (type, _id, payload) => this.#onFrame(type, payload),
         data: () => {

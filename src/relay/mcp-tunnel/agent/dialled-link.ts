@@ -8,6 +8,7 @@ import type { Secret } from '../../../core/secret.ts';
 import type { SessionEnd } from '../../../core/session-end.ts';
 import { dialWebSocket } from '../../agent/agent-dial.ts';
 import { type OpenOutcome, openInTime } from '../../agent/open-in-time.ts';
+import type { ProxyRoute } from '../../agent/proxy-route.ts';
 import { assertPublicUrl } from '../../agent/public-url-policy.ts';
 import { TextSocket } from '../../link/websocket-text.ts';
 import { encodeRegisterRequest, type RegisterAck } from '../messages.ts';
@@ -31,6 +32,8 @@ export interface McpTunnelLinkOptions {
   accept(exchange: Exchange): void;
   /** Told the public URL before the first `accept`. */
   announce?(publicUrl: URL): void;
+  /** The way to the relay leads through it. */
+  readonly proxy?: ProxyRoute | undefined;
   /** Gives up the attempt; of no effect once the link is open. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
@@ -76,6 +79,7 @@ class RegistrationAttempt {
     this.socket = dialWebSocket({
       relayUrl: options.relayUrl,
       endpoint: REGISTER_ENDPOINT,
+      proxy: options.proxy,
       clock: options.clock,
       wire: (socket, masking) => new TextSocket(socket, masking, options.clock),
       misplaced: ({ ours }) => (ours ? 'it is a tunneld relay' : undefined),
