@@ -1,22 +1,8 @@
-import { readFileSync } from 'node:fs';
 import semver from 'semver';
 import { expect, it } from 'vitest';
+import { locked, manifest, pathOf } from './tree.ts';
 
-interface Entry {
-  readonly version: string;
-  readonly resolved?: string;
-  readonly integrity?: string;
-  readonly libc?: readonly string[];
-  readonly optional?: boolean;
-  readonly engines?: { readonly node?: string };
-  readonly optionalDependencies?: Readonly<Record<string, string>>;
-}
-
-const readJson = (file: string) =>
-  JSON.parse(readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'));
-const { packages } = readJson('package-lock.json') as { packages: Readonly<Record<string, Entry>> };
-const installed = Object.entries(packages).filter(([path]) => path !== '');
-const manifest = readJson('package.json') as { engines: { node: string } };
+const installed = Object.entries(locked).filter(([path]) => path !== '');
 
 it('every package runs on the oldest Node that we promise, and on the newest that we test', () => {
   const nodes = [semver.minVersion(manifest.engines.node)?.version ?? 'none', '24.0.0'];
@@ -42,14 +28,8 @@ it('holds nothing that another npm would take out', () => {
 it('holds the packages of every platform', () => {
   const missing = installed.flatMap(([path, { optionalDependencies = {} }]) =>
     Object.keys(optionalDependencies)
-      .filter((name) => !folders(path).some((folder) => `${folder}node_modules/${name}` in packages))
+      .filter((name) => pathOf(path, name) === undefined)
       .map((name) => `${name} of ${path}`),
   );
   expect(missing).toEqual([]);
 });
-
-/** The folders in which Node looks for what the package at `path` requires: its own, and those above. */
-function folders(path: string): string[] {
-  const parts = path.split(/(?<=^|\/)(?=node_modules\/)/);
-  return parts.map((_, index) => parts.slice(0, index).join('')).concat(`${path}/`);
-}

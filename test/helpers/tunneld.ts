@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { DaemonInfo } from '../../src/control/api.ts';
 import type { TunnelStatus } from '../../src/core/status.ts';
 import { freePort } from './free-port.ts';
+import { processes } from './processes.ts';
 import { type WaitOptions, waitFor } from './wait-for.ts';
 
 /** How one run of the command line ended. */
@@ -159,18 +160,40 @@ export class Tunneld implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const pid of this.#pids) {
-      if (!isAlive(pid)) continue;
-      process.kill(pid, 'SIGTERM');
-      const gone = waitFor(() => !isAlive(pid), { timeoutMs: 5_000 });
-      await gone.catch(() => process.kill(pid, 'SIGKILL'));
-    }
+    const pids = new Set([...this.#pids, ...(await this.#processes())]);
+    await Promise.all([...pids].map(end));
     await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /**
+   * What runs in this home, known of or not: a command that failed, or ran out of time, may have
+   * started a daemon nevertheless.
+   */
+  async #processes(): Promise<number[]> {
+    if (process.platform !== 'linux') return [];
+    const own = `TUNNELD_STATE_DIR=${this.stateDir}`;
+    const found = await processes();
+    return found.filter(({ environment }) => environment.split('\n').includes(own)).map(({ pid }) => pid);
   }
 
   async #noteDaemon(): Promise<void> {
     const { code, stdout } = await this.spawn(['daemon', 'status', '--json']);
     if (code === 0) this.#pids.add((JSON.parse(stdout) as DaemonInfo).pid);
+  }
+}
+
+async function end(pid: number): Promise<void> {
+  if (!signal(pid, 'SIGTERM')) return;
+  await waitFor(() => !isAlive(pid), { timeoutMs: 5_000 }).catch(() => signal(pid, 'SIGKILL'));
+}
+
+/** @returns whether there was such a process */
+function signal(pid: number, name: 'SIGTERM' | 'SIGKILL'): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    return false;
   }
 }
 

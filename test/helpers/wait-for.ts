@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface WaitOptions {
-  /** How long to wait at most (milliseconds). */
+  /** How long to wait at most (milliseconds). Long: a busy machine is no failure. */
   readonly timeoutMs?: number;
   /** What was waited for: the message of the failure. */
   readonly what?: string;
@@ -13,7 +13,7 @@ export interface WaitOptions {
  */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
-  { timeoutMs = 5_000, what = 'the condition' }: WaitOptions = {},
+  { timeoutMs = 20_000, what = 'the condition' }: WaitOptions = {},
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + timeoutMs;
   let failure: unknown;

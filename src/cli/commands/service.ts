@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { resolvePaths } from '../../config/paths.ts';
 import { ControlClient } from '../../control/client.ts';
@@ -135,13 +134,17 @@ export const serviceLogs: Command = {
     const lines = Number(args.text('lines') ?? DEFAULT_LINES);
     if (!Number.isInteger(lines) || lines < 0) throw usage(serviceLogs, '--lines needs a count');
     const [program, ...words] = serviceOf(args, io).logsCommand({ lines, follow: args.flag('follow') });
-    return await new Promise<number>((resolve, reject) => {
-      const child = spawn(program, words, { stdio: 'inherit', env: io.env });
-      child.on('error', (cause) =>
-        reject(new TunneldError('SERVICE_FAILED', `${program}: ${cause.message}`, { cause })),
-      );
-      child.on('exit', (code) => resolve(code ?? ExitCode.no));
+    const { execa } = await import('execa');
+    const ended = await execa(program, words, {
+      stdio: 'inherit',
+      env: io.env,
+      extendEnv: false,
+      reject: false,
     });
+    const { exitCode, isTerminated, cause, shortMessage } = ended;
+    if (exitCode !== undefined) return exitCode;
+    if (isTerminated) return ExitCode.no;
+    throw new TunneldError('SERVICE_FAILED', shortMessage ?? `${program} could not be run`, { cause });
   },
 };
 

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -36,8 +36,13 @@ export class DemoStage {
   /** @returns the port of the sample server */
   async startServer(): Promise<number> {
     // Not in our process group: Ctrl-C must reach it through `strike`, in its turn.
-    const child = spawn(process.execPath, [SERVER_PROGRAM], {
-      stdio: ['pipe', 'pipe', 'inherit'],
+    const { execa } = await import('execa');
+    const child = execa(process.execPath, [SERVER_PROGRAM], {
+      stdin: 'pipe',
+      stdout: 'pipe',
+      stderr: 'inherit',
+      buffer: false,
+      reject: false,
       detached: true,
     });
     this.#server = child;
