@@ -10,19 +10,27 @@ const SRC = join(ROOT, 'src');
 /** Who may import whom. A folder may always import itself and `core`. ARCHITECTURE.md prints it. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
-  config: [],
+  'config/fields': [],
+  config: ['config/fields', 'providers/kinds'],
   http1: [],
   health: ['http1'],
   control: [],
   gateway: ['http1'],
   relay: ['http1'],
-  providers: ['relay'],
+  'providers/kinds': ['config/fields', 'providers', 'relay'],
+  providers: ['config/fields', 'providers/kinds', 'relay'],
   relayd: ['http1', 'relay'],
   service: ['config'],
-  cli: ['config', 'control', 'relayd', 'service'],
+  cli: ['config', 'config/fields', 'control', 'providers/kinds', 'relayd', 'service'],
   demo: [],
-  daemon: ['config', 'control', 'gateway', 'health', 'providers', 'relay'],
+  daemon: ['config', 'config/fields', 'control', 'gateway', 'health', 'providers/kinds', 'relay'],
 };
+
+/** Parts of a folder with rules of their own: what others may know of it. */
+const ROOMS: readonly (readonly [room: string, files: RegExp])[] = [
+  ['config/fields', /^config\/(?:fields|secret-fields|access-token)\.ts$/],
+  ['providers/kinds', /^providers\/(?:kinds?|provider|[^/]+\/kind)\.ts$/],
+];
 
 /** Everything a module names in an import or export, types included. */
 function importsOf(source: string): string[] {
@@ -46,7 +54,10 @@ function strays(file: string, source: string): string[] {
     .map((target) => relative(SRC, target));
 }
 
-const layerOf = (file: string) => relative(SRC, file).split(sep)[0] ?? '';
+function layerOf(file: string): string {
+  const path = relative(SRC, file).split(sep).join('/');
+  return ROOMS.find(([, files]) => files.test(path))?.[0] ?? path.split('/')[0] ?? '';
+}
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts'))
@@ -88,7 +99,8 @@ describe('the layers', () => {
 
   it('are all in the table, and no more than there are', () => {
     const folders = readdirSync(SRC, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-    expect(folders.map(({ name }) => name).sort()).toEqual(Object.keys(MAY_IMPORT).sort());
+    const rooms = ROOMS.map(([room]) => room);
+    expect([...folders.map(({ name }) => name), ...rooms].sort()).toEqual(Object.keys(MAY_IMPORT).sort());
   });
 });
 
@@ -120,6 +132,10 @@ describe('what every command loads', () => {
     for (const entry of ['cli/main.ts', 'cli/commands/status.ts', 'cli/commands/url.ts']) {
       expect(['picocolors', 'ms']).toEqual(expect.arrayContaining(packagesBehind(entry)));
     }
+  });
+
+  it('of everything that is known of providers is light: they are loaded by the tunnels that use them', () => {
+    expect(packagesBehind('providers/kinds.ts').sort()).toEqual(['ms', 'node-cron', 'zod']);
   });
 
   it('would be noticed if it grew', () => {

@@ -1,7 +1,6 @@
 import { parse } from 'yaml';
 import { tunnelSchema } from '../config/schema.ts';
-import { secretsIn } from '../config/secret-fields.ts';
-import { isReference } from '../config/secrets.ts';
+import { isLiteral, secretsIn } from '../config/secret-fields.ts';
 import { usage } from './parse.ts';
 import type { PartOfSpec } from './tunnel-options.ts';
 
@@ -23,9 +22,7 @@ export function readAssignments(words: readonly string[]): PartOfSpec {
 
 /** @throws {TunneldError} `USAGE`: on a command line everybody on this machine can read it */
 export function assertNoLiteralSecret(part: PartOfSpec): void {
-  const literal = secretsIn(tunnelSchema, part).find(
-    ({ text, part: { start } }) => !isReference(text.slice(start)),
-  );
+  const literal = secretsIn(tunnelSchema, part).find(isLiteral);
   if (literal === undefined) return;
   throw usage(
     { name: 'set' },

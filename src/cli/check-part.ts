@@ -1,4 +1,5 @@
 import { TunneldError } from '../core/errors.ts';
+import { KINDS } from '../providers/kinds.ts';
 import { inOptionWords } from './option-words.ts';
 import { usage } from './parse.ts';
 import type { PartOfSpec } from './tunnel-options.ts';
@@ -34,8 +35,8 @@ function assertScheme(url: unknown, verb: string): void {
 /** With a server, and the provider whose settings are given: both may be known already. */
 function completed(part: PartOfSpec): PartOfSpec {
   const server = part['port'] === undefined && part['url'] === undefined ? { port: 1 } : {};
-  const kind = ['pinggy', 'ngrok'].find((name) => part[name] !== undefined);
-  const provider = part['provider'] === undefined && kind !== undefined ? { provider: kind } : {};
+  const kind = KINDS.find(({ name }) => part[name] !== undefined);
+  const provider = part['provider'] === undefined && kind !== undefined ? { provider: kind.name } : {};
   return { ...server, ...provider, ...part };
 }
 

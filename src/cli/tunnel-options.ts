@@ -1,7 +1,7 @@
+import { DEFAULT_PROVIDER } from '../providers/kinds.ts';
 import type { Command, ParsedArgs } from './command.ts';
-import { NGROK_OPTIONS, ngrokSpecOf } from './ngrok-spec.ts';
 import { usage } from './parse.ts';
-import { PINGGY_OPTIONS, pinggySpecOf } from './pinggy-spec.ts';
+import { PROVIDER_OPTIONS, providerSpecOf } from './provider-options.ts';
 
 /** The options of `up` that describe a tunnel, as the config file would. */
 export const SPEC_OPTIONS = {
@@ -17,38 +17,7 @@ export const SPEC_OPTIONS = {
     key: 'provider',
     type: 'string',
     value: 'name',
-    summary: 'Who carries the traffic; default: relay',
-  },
-  relay: {
-    key: 'relay.url',
-    type: 'string',
-    value: 'url',
-    summary: 'Relay on another machine: https://tunnel.example.com',
-  },
-  'relay-token': {
-    key: 'relay.token',
-    type: 'string',
-    value: 'reference',
-    summary: 'Its token for us: env:VARIABLE or file:PATH',
-  },
-  'relay-public-host': {
-    key: 'relay.publicHosts',
-    type: 'string',
-    value: 'host',
-    multiple: true,
-    summary: "Host its public URLs may have besides the relay's own",
-  },
-  'relay-links': {
-    key: 'relay.links',
-    type: 'string',
-    value: 'number',
-    summary: 'Connections to it at once, 1 or 2; default: 1',
-  },
-  name: {
-    key: 'relay.name',
-    type: 'string',
-    value: 'name',
-    summary: "Name to ask for there; default: the tunnel's",
+    summary: `Who carries the traffic; default: ${DEFAULT_PROVIDER}`,
   },
   'host-header': {
     key: 'hostHeader',
@@ -92,8 +61,7 @@ export const SPEC_OPTIONS = {
     value: 'cron',
     summary: 'When to probe; default: "*/30 * * * * *" (with seconds)',
   },
-  ...PINGGY_OPTIONS,
-  ...NGROK_OPTIONS,
+  ...PROVIDER_OPTIONS,
 } as const satisfies Command['options'];
 
 /**
@@ -111,23 +79,13 @@ export function specOf(args: ParsedArgs): PartOfSpec | undefined {
     ...(args.flag('query-token') ? { queryToken: true } : {}),
     ...(origins.length > 0 ? { origins: [...origins] } : {}),
   };
-  const publicHosts = args.list('relay-public-host');
-  const relay = {
-    ...textOf(args, 'relay', 'url'),
-    ...relayTokenOf(args.text('relay-token')),
-    ...textOf(args, 'name', 'name'),
-    ...(publicHosts.length > 0 ? { publicHosts: [...publicHosts] } : {}),
-    ...linksOf(args.text('relay-links')),
-  };
   const health = { ...textOf(args, 'probe', 'probe'), ...textOf(args, 'schedule', 'schedule') };
   return {
     ...portOf(args.text('port')),
     ...textOf(args, 'url', 'url'),
     ...textOf(args, 'path', 'path'),
     ...textOf(args, 'provider', 'provider'),
-    ...section('relay', relay),
-    ...pinggySpecOf(args),
-    ...ngrokSpecOf(args),
+    ...providerSpecOf(args),
     ...textOf(args, 'host-header', 'hostHeader'),
     ...(args.flag('allow-remote-upstream') ? { allowRemoteUpstream: true } : {}),
     ...textOf(args, 'sse-keep-alive', 'sseKeepAlive'),
@@ -138,19 +96,6 @@ export function specOf(args: ParsedArgs): PartOfSpec | undefined {
 
 /** Keys of a tunnel, nested as in the config file; not a whole one, and not checked yet. */
 export type PartOfSpec = Readonly<Record<string, unknown>>;
-
-/** @throws {TunneldError} `USAGE`: on a command line everybody on this machine can read it */
-function relayTokenOf(token: string | undefined): { token?: string } {
-  if (token === undefined) return {};
-  if (/^(?:env|file):./.test(token)) return { token };
-  throw usage({ name: 'up' }, '--relay-token takes env:VARIABLE or file:PATH, not the token itself');
-}
-
-function linksOf(text: string | undefined): { links?: 1 | 2 } {
-  if (text === undefined) return {};
-  if (text !== '1' && text !== '2') throw usage({ name: 'up' }, `--relay-links=${text} is neither 1 nor 2`);
-  return { links: text === '1' ? 1 : 2 };
-}
 
 function portOf(text: string | undefined): { port?: number } {
   if (text === undefined) return {};

@@ -1,5 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { ProviderKind } from '../providers/kind.ts';
+import { DEFAULT_PROVIDER, KINDS } from '../providers/kinds.ts';
 import type { TunnelSpec } from './schema.ts';
+import { secretFieldsOf } from './secret-fields.ts';
 import { pathInUrl } from './upstream-url.ts';
 
 /** What somebody wants to be different about a tunnel; everything else stays as it is. */
@@ -22,7 +25,7 @@ export function amendSpec(before: TunnelSpec, { set = {}, unset = [] }: Amendmen
   const given = structuredClone(set) as Keys;
   moveUpstream(spec, given);
   leaveProvider(spec, given);
-  leaveRelay(spec, given);
+  leaveAddress(spec, given);
   merge(spec, given);
   for (const key of unset) remove(spec, key.split('.'));
   return spec as TunnelSpec;
@@ -76,16 +79,19 @@ function moveUpstream(spec: Keys, given: Keys): void {
 
 /** The settings of the provider that was left mean nothing to the next one. */
 function leaveProvider(spec: Keys, given: Keys): void {
-  const [before, after] = [spec['provider'] ?? 'relay', given['provider']];
+  const [before, after] = [spec['provider'] ?? DEFAULT_PROVIDER, given['provider']];
   if (after === undefined || after === before) return;
   delete spec[String(before)];
 }
 
-/** A relay token is for the relay that gave it. */
-function leaveRelay(spec: Keys, given: Keys): void {
-  const [before, after] = [spec['relay'], given['relay']];
-  if (!isKeys(before) || !isKeys(after) || after['url'] === undefined) return;
-  if (after['url'] !== before['url']) delete before['token'];
+/** A relay's token is for the relay that gave it. */
+function leaveAddress(spec: Keys, given: Keys): void {
+  for (const { name, schema, addressKey } of KINDS as readonly ProviderKind[]) {
+    const [before, after] = [spec[name], given[name]];
+    if (addressKey === undefined || !isKeys(before) || !isKeys(after)) continue;
+    if (after[addressKey] === undefined || after[addressKey] === before[addressKey]) continue;
+    for (const { path } of secretFieldsOf(schema)) delete before[path[0] ?? ''];
+  }
 }
 
 function merge(into: Keys, given: Keys): void {

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { type KeyMistake, TunneldError } from '../core/errors.ts';
+import { findKind, KINDS } from '../providers/kinds.ts';
 import type { Environment } from './paths.ts';
-import { configSchema, PROVIDERS } from './schema.ts';
-import { secretsIn } from './secret-fields.ts';
-import { isReference, resolveSecret } from './secrets.ts';
+import { configSchema } from './schema.ts';
+import { isReference, secretsIn } from './secret-fields.ts';
+import { resolveSecret } from './secrets.ts';
 import { YamlText } from './yaml-text.ts';
 
 /**
@@ -48,8 +49,9 @@ function unknownProviders(value: unknown): readonly Mistake[] {
   if (typeof tunnels !== 'object' || tunnels === null) return [];
   return Object.entries(tunnels).flatMap(([name, tunnel]) => {
     const provider: unknown = (tunnel as { provider?: unknown } | null)?.provider;
-    if (typeof provider !== 'string' || (PROVIDERS as readonly string[]).includes(provider)) return [];
-    const what = `No provider is called "${provider}"; there are ${PROVIDERS.join(', ')}`;
+    if (typeof provider !== 'string' || findKind(provider) !== undefined) return [];
+    const known = KINDS.map((kind) => kind.name).join(', ');
+    const what = `No provider is called "${provider}"; there are ${known}`;
     return [{ path: ['tunnels', name, 'provider'], what }];
   });
 }

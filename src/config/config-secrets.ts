@@ -2,8 +2,8 @@ import type { z } from 'zod';
 import { Secret } from '../core/secret.ts';
 import type { Environment } from './paths.ts';
 import { configSchema, type TunnelConfig, tunnelSchema } from './schema.ts';
-import { type FoundSecret, replaceSecrets, secretsIn } from './secret-fields.ts';
-import { isReference, resolveSecret } from './secrets.ts';
+import { type FoundSecret, isLiteral, isReference, replaceSecrets, secretsIn } from './secret-fields.ts';
+import { resolveSecret } from './secrets.ts';
 
 /** What is done with every secret key there is, whoever defined it. */
 
@@ -45,9 +45,4 @@ function valuesOf(found: FoundSecret, env: Environment): Secret[] {
   } catch {
     return [];
   }
-}
-
-function isLiteral({ text, part }: FoundSecret): boolean {
-  const written = text.slice(part.start);
-  return written !== '' && !isReference(written);
 }

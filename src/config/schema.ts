@@ -1,15 +1,6 @@
 import { z } from 'zod';
-import {
-  accessToken,
-  cronExpression,
-  duration,
-  listenPort,
-  origin,
-  port,
-  secretReference,
-} from './fields.ts';
-import { ngrokSchema } from './ngrok-schema.ts';
-import { pinggySchema } from './pinggy-schema.ts';
+import { DEFAULT_PROVIDER, KINDS } from '../providers/kinds.ts';
+import { accessToken, cronExpression, duration, listenPort, origin, port } from './fields.ts';
 import { secret } from './secret-fields.ts';
 import { faultOfUrl, isLoopbackUrl, pathInUrl } from './upstream-url.ts';
 
@@ -85,47 +76,16 @@ const limitsSchema = z.strictObject({
     .describe('A body may be silent this long. SSE streams are exempt.'),
 });
 
-const relaySchema = z.strictObject({
-  url: z
-    .string()
-    .refine((text) => URL.canParse(text) && /^https?:\/\/[^/?#@]+\/?$/.test(text), {
-      message: 'Expected the address of a relay, such as `https://tunnel.example.com`',
-    })
-    .describe('Address of the relay. With `https:` its certificate is checked.'),
-  token: secretReference
-    .optional()
-    .describe(
-      'What the relay asks of agents: `env:NAME`, `file:PATH`, or a literal. Made by tunneld when absent.',
-    ),
-  name: z
-    .string()
-    .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'Use 1 to 63 of a-z, 0-9 and -')
-    .optional()
-    .describe("Name to ask for there. The tunnel's own when absent."),
-  publicHosts: z
-    .array(
-      z
-        .string()
-        .regex(
-          /^(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/,
-          'Expected a host, such as `tunnel.example.com`',
-        ),
-    )
-    .default([])
-    .describe(
-      "Hosts that the relay's public URLs may have besides its own, each with what is below it: a relay that names another is refused. `host:port` allows that port only.",
-    ),
-  links: z
-    .union([z.literal(1), z.literal(2)])
-    .default(1)
-    .describe('Connections to the relay at once. With 2, visitors do not notice when one breaks.'),
-});
+type Kind = (typeof KINDS)[number];
+type ProviderKeys = { [K in Kind as K['name']]: z.ZodOptional<K['schema']> };
+
+/** What is below the name of each provider: its own options. */
+const providerKeys = Object.fromEntries(
+  KINDS.map(({ name, schema, description }) => [name, schema.optional().describe(description)]),
+) as ProviderKeys;
 
 /** Runs a rule over the whole tunnel even when single keys have mistakes: all are reported at once. */
 const always = { when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null };
-
-/** Those that exist. Each has the settings below the key of its name. */
-export const PROVIDERS = ['relay', 'pinggy', 'ngrok'] as const;
 
 export const tunnelSchema = z
   .strictObject({
@@ -143,12 +103,8 @@ export const tunnelSchema = z
       .regex(/^\/[^\s?#]*$/, 'Expected a path that starts with / and has no query')
       .optional()
       .describe('Path of the MCP endpoint. `/mcp` unless `url` has one.'),
-    provider: z.string().min(1).default('relay').describe('Who carries the traffic.'),
-    relay: relaySchema
-      .optional()
-      .describe('A relay on another machine, for the provider `relay`. The one in the daemon when absent.'),
-    pinggy: pinggySchema.optional().describe('For `provider: pinggy`: how it is used.'),
-    ngrok: ngrokSchema.optional().describe('For `provider: ngrok`: how it is used.'),
+    provider: z.string().min(1).default(DEFAULT_PROVIDER).describe('Who carries the traffic.'),
+    ...providerKeys,
     enabled: z.boolean().default(true).describe('`false`: known, but not brought up by `tunneld up`.'),
     hostHeader: z
       .string()
@@ -187,10 +143,10 @@ export const tunnelSchema = z
     message: 'The server is not on this machine; `allowRemoteUpstream: true` allows that',
   })
   .superRefine((tunnel, context) => {
-    for (const kind of PROVIDERS) {
-      if (tunnel[kind] === undefined || (tunnel.provider ?? 'relay') === kind) continue;
-      const message = `This has an effect only with \`provider: ${kind}\``;
-      context.addIssue({ code: 'custom', path: [kind], message });
+    for (const { name } of KINDS) {
+      if (tunnel[name] === undefined || (tunnel.provider ?? DEFAULT_PROVIDER) === name) continue;
+      const message = `This has an effect only with \`provider: ${name}\``;
+      context.addIssue({ code: 'custom', path: [name], message });
     }
   }, always)
   .refine((tunnel) => tunnel.access?.insecurePublic !== true || tunnel.access.token === undefined, {

@@ -39,6 +39,11 @@ export function afterColon(text: string): SecretPart {
   return { start: name.length };
 }
 
+/** Whether a secret is written elsewhere: `env:NAME` or `file:PATH`. */
+export function isReference(text: string): boolean {
+  return /^(?:env|file):/.test(text);
+}
+
 function whole(): SecretPart {
   return { start: 0 };
 }
@@ -156,4 +161,10 @@ function mapEntries(value: unknown, change: (entry: unknown, key: string) => unk
   if (Array.isArray(value)) return value.map((entry, index) => change(entry, String(index)));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, change(entry, key)]));
+}
+
+/** Whether the secret itself is written there, and not where it is. */
+export function isLiteral({ text, part }: FoundSecret): boolean {
+  const written = text.slice(part.start);
+  return written !== '' && !isReference(written);
 }

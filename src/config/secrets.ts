@@ -5,6 +5,7 @@ import { isUsableToken, WEAK_TOKEN } from './access-token.ts';
 import type { Environment } from './paths.ts';
 import { closeFile, reasonOf } from './private-files.ts';
 import { readRegularFile } from './regular-file.ts';
+import { isReference } from './secret-fields.ts';
 
 /** No credential is longer; a file that is was named by mistake. */
 const MAX_SECRET_BYTES = 65_536;
@@ -51,10 +52,6 @@ export function resolveAuthorization(reference: string, env: Environment): Secre
   throw new TunneldError('SECRET_UNAVAILABLE', `What ${sourceOf(reference)} holds is no value of a header`, {
     remedy: 'Give what follows `Authorization: `, in one line, such as `Bearer` and a token.',
   });
-}
-
-export function isReference(value: string): boolean {
-  return /^(?:env|file):/.test(value);
 }
 
 function fromVariable(name: string, env: Environment): Secret {

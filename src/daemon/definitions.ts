@@ -1,6 +1,6 @@
 import { newAccessToken } from '../config/access-token.ts';
 import type { TunnelConfig, TunnelSpec } from '../config/schema.ts';
-import { resolveAccessToken, resolveSecret } from '../config/secrets.ts';
+import { resolveAccessToken } from '../config/secrets.ts';
 import type { StateStore } from '../config/state.ts';
 import type { StoredToken, StoredTunnel } from '../config/state-schema.ts';
 import { parseTunnelSpec } from '../config/tunnel-spec.ts';
@@ -8,11 +8,8 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { Redactor } from '../core/redact.ts';
-import { assertNgrokOptions } from '../providers/ngrok/option-rules.ts';
-import { assertPinggyOptions } from '../providers/pinggy/arguments.ts';
-import { PROVIDER_KINDS } from '../providers/registry.ts';
-import { ngrokOptions } from './ngrok-options.ts';
-import { pinggyOptions } from './pinggy-options.ts';
+import { kindOf } from '../providers/kinds.ts';
+import { providerInput } from './provider-setup.ts';
 import { made, usable } from './tokens.ts';
 import type { TunnelDefinition } from './tunnel-definition.ts';
 
@@ -41,18 +38,11 @@ export class Definitions {
 
   /** Finds out before anything is changed what would stop the tunnel from being set up. */
   assertUsable(config: TunnelConfig): void {
-    if (!PROVIDER_KINDS.includes(config.provider)) {
-      throw new TunneldError('PROVIDER_UNKNOWN', `No provider is called "${config.provider}".`, {
-        remedy: `Use one of: ${PROVIDER_KINDS.join(', ')}.`,
-      });
-    }
-    if (config.provider === 'ngrok') assertNgrokOptions(ngrokOptions(config, this.#options.env));
-    if (config.provider === 'pinggy') assertPinggyOptions(pinggyOptions(config, this.#options.env));
+    const { env, onNote } = this.#options;
+    const kind = kindOf(config.provider);
+    kind.assertUsable(providerInput(kind, config, env, onNote));
     const { token } = config.access;
-    if (config.relay?.token !== undefined)
-      resolveSecret(config.relay.token, this.#options.env, (note) => this.#options.onNote(note));
-    if (token !== undefined)
-      resolveAccessToken(token, this.#options.env, (note) => this.#options.onNote(note));
+    if (token !== undefined) resolveAccessToken(token, env, onNote);
   }
 
   /** Every tunnel that needs a token has one. The same definition when nothing was made. */

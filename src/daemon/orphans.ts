@@ -1,7 +1,8 @@
-import { homedir } from 'node:os';
 import type { StateStore } from '../config/state.ts';
 import type { Logger } from '../core/log.ts';
 import type { TunnelStatus } from '../core/status.ts';
+import type { ProviderKind } from '../providers/kind.ts';
+import { KINDS } from '../providers/kinds.ts';
 
 export interface OrphanOptions {
   readonly store: StateStore;
@@ -11,28 +12,32 @@ export interface OrphanOptions {
 }
 
 /**
- * Removes containers that a killed daemon left for tunnels nobody will open again: taken out of the
- * config file, or given another provider, while no daemon ran. Asks no engine where none can be.
+ * Removes what a killed daemon left outside its process for tunnels nobody will open again: taken
+ * out of the config file, or given another provider, while no daemon ran. Looks nowhere where
+ * nothing can be.
  */
-export async function removeOrphans({ store, env, log, tunnels }: OrphanOptions): Promise<void> {
+export async function removeOrphans(options: OrphanOptions): Promise<void> {
+  for (const kind of KINDS as readonly ProviderKind[]) await removeOrphansOf(kind, options);
+}
+
+async function removeOrphansOf(
+  kind: ProviderKind,
+  { store, env, log, tunnels }: OrphanOptions,
+): Promise<void> {
+  if (kind.removeLeftovers === undefined) return;
   const isWanted = (name: string) =>
     tunnels().some(
-      (tunnel) => tunnel.name === name && tunnel.desired === 'up' && tunnel.provider === 'pinggy',
+      (tunnel) => tunnel.name === name && tunnel.desired === 'up' && tunnel.provider === kind.name,
     );
   // Only a provider outside this process needs the gateway's port, and so has it remembered.
   const suspects = [...store.tunnels].filter(
     ([name, { gatewayPort }]) => gatewayPort !== undefined && !isWanted(name),
   );
   if (suspects.length === 0) return;
-  const [{ Engine }, leftovers] = await Promise.all([
-    import('../providers/pinggy/engine.ts'),
-    import('../providers/pinggy/leftovers.ts'),
-  ]);
   try {
-    const engine = await Engine.connect({ env, home: homedir(), platform: process.platform });
-    await leftovers.removeOrphans(engine, store.instance, isWanted, log);
+    await kind.removeLeftovers({ env, instance: store.instance, isWanted, log });
   } catch (error) {
-    log.info({ err: error }, 'nothing could be found out about containers left behind');
+    log.info({ err: error, provider: kind.name }, 'nothing could be found out about what was left behind');
     return;
   }
   for (const [name] of suspects) {

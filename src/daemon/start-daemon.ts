@@ -10,17 +10,15 @@ import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import { Redactor } from '../core/redact.ts';
 import { VERSION } from '../core/version.ts';
-import { createProvider } from '../providers/registry.ts';
+import { findKind, kindOf } from '../providers/kinds.ts';
 import { Daemon } from './daemon.ts';
 import { startHealthEndpoint } from './health-endpoint.ts';
 import { acquireLock } from './lock.ts';
 import { LogBook } from './log-book.ts';
-import { ngrokOptions } from './ngrok-options.ts';
 import { isOnline } from './online.ts';
 import { removeOrphans } from './orphans.ts';
-import { pinggyOptions } from './pinggy-options.ts';
+import { ownOptions, providerInput } from './provider-setup.ts';
 import { startEmbeddedRelay } from './relay-embed.ts';
-import { isOnThisMachine, relayTargetOf } from './relay-target.ts';
 import { detectWake } from './wake-detector.ts';
 
 /** What the gateways finished is still on its way to the callers; it gets this long (milliseconds). */
@@ -112,17 +110,20 @@ async function assemble(
     relayUrl: relay.url,
     healthUrl: () => healthUrl,
     provider: async (config) => {
-      const target = relayTargetOf(config, env, { url: relay.url, secret: store.relaySecret });
-      redactor.add(target.relayToken);
-      return await createProvider(config.provider, {
+      const kind = kindOf(config.provider);
+      const { create } = await kind.load();
+      return create({
+        ...providerInput(kind, config, env),
         clock,
         env,
-        ...target,
-        pinggy: () => pinggyOptions(config, env),
-        ngrok: () => ngrokOptions(config, env),
+        embeddedRelay: { url: relay.url, secret: store.relaySecret },
+        onSecret: (secret) => redactor.add(secret),
       });
     },
-    online: (config) => isOnThisMachine(config) || isOnline(),
+    online: (config) => {
+      const kind = findKind(config.provider);
+      return kind?.needsNetwork(ownOptions(kind.name, config)) === false || isOnline();
+    },
     onStop,
   });
   const health = await startHealthEndpoint({
@@ -139,7 +140,7 @@ async function assemble(
   onStep('bringing its tunnels back');
   await daemon.start();
   void removeOrphans({ store, env, log, tunnels: () => daemon.list() }).catch((error: unknown) => {
-    log.error({ err: error }, 'looking for containers left behind failed');
+    log.error({ err: error }, 'looking for what was left behind failed');
   });
   onStep('opening its control socket');
   control = await startControlServer({

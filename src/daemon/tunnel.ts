@@ -9,9 +9,11 @@ import type { Logger } from '../core/log.ts';
 import type { RequestEvent } from '../core/request-event.ts';
 import type { Secret } from '../core/secret.ts';
 import type { HealthReport, ReportedError, TunnelStatus } from '../core/status.ts';
+import { kindOf } from '../providers/kinds.ts';
 import type { OpenRequest, TunnelProvider } from '../providers/provider.ts';
 import { absenceOf } from './absence.ts';
 import { healthFindings } from './diagnosis.ts';
+import { providerFacts } from './provider-setup.ts';
 import { type StateChange, Supervisor } from './supervisor.ts';
 import { edgeAccessOf, hashed, made, usable } from './tokens.ts';
 import { Traffic } from './traffic.ts';
@@ -57,7 +59,7 @@ export class Tunnel {
   /** Ids of the tokens the provider was last given. */
   #toldToProvider: readonly string[] = [];
   /** What the provider was made from. */
-  #providerConfig: unknown;
+  #providerFacts: unknown;
   /** What was resolved from the configuration when the tunnel was brought up. */
   #configuredToken: StoredToken | undefined;
   /** Why the tunnel could not even be set up. */
@@ -191,9 +193,8 @@ export class Tunnel {
     const { config } = this.#definition;
     for (const secret of secretValuesOf(config, this.#deps.env)) this.#deps.onSecret(secret);
     this.#configuredToken = this.#resolveToken(config);
-    const sameProvider = this.#provider?.kind === config.provider;
-    if (!sameProvider || !isDeepStrictEqual(this.#providerConfig, providerConfigOf(config)))
-      await this.#setProvider(config);
+    const facts = providerFacts(kindOf(config.provider), config);
+    if (!isDeepStrictEqual(this.#providerFacts, facts)) await this.#setProvider(config);
     if (this.#side === undefined || !isDeepStrictEqual(this.#sideConfig, config)) await this.#setSide(config);
     this.#side?.setTokens(this.tokens.map(hashed));
     this.#tellAccess();
@@ -215,7 +216,7 @@ export class Tunnel {
     await this.#supervisor?.stop('the provider changed');
     await this.#provider?.dispose?.();
     this.#provider = provider;
-    this.#providerConfig = providerConfigOf(config);
+    this.#providerFacts = providerFacts(kindOf(config.provider), config);
     this.#supervisor = new Supervisor({
       provider,
       request: this.#request(),
@@ -387,12 +388,3 @@ export class Tunnel {
 
 /** Changes that are no failure of the session before. */
 const PLANNED: ReadonlySet<StateChange['event']> = new Set(['start', 'restart', 'expiring', 'stop']);
-
-/** The part of the configuration a provider is made from: when it changes, another is needed. */
-function providerConfigOf(config: TunnelConfig): unknown {
-  const { provider, access, relay } = config;
-  if (provider === 'relay') return relay;
-  if (provider !== 'pinggy' && provider !== 'ngrok') return undefined;
-  // Where pages may call, the edge has to let their preflights through.
-  return { ...config[provider], pages: access.origins.length > 0 };
-}

@@ -50,7 +50,7 @@ it('sets back options and keys', async () => {
     '--relay-token',
   );
   expect(daemon.asked).toEqual([
-    ['change', 'figma', { unset: ['health.timeout', 'relay', 'relay.token', 'access.insecurePublic'] }],
+    ['change', 'figma', { unset: ['health.timeout', 'access.insecurePublic', 'relay', 'relay.token'] }],
   ]);
   expect(stdout).toBe('figma is so already, and down; `tunneld up figma` brings it up so');
 });

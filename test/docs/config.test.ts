@@ -4,40 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { parseDocument } from 'yaml';
 import { configJsonSchema } from '../../src/config/json-schema.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import { documentedKeys } from './documented-keys.ts';
 
 const DOCS = join(import.meta.dirname, '../../docs');
 const page = readFileSync(join(DOCS, 'config.md'), 'utf8');
 
-interface Node {
-  readonly properties?: Readonly<Record<string, Node>>;
-  readonly additionalProperties?: Node | false;
-  readonly default?: unknown;
-  readonly description?: string;
-}
-
-interface Key {
-  /** As the page writes it: keys of a tunnel without `tunnels.<name>.` before them. */
-  readonly path: string;
-  readonly default: string;
-  readonly description: string;
-}
-
-/** Every key of the schema that holds a value. */
-function keysOf(node: Node, prefix: string): Key[] {
-  return Object.entries(node.properties ?? {}).flatMap(([name, child]) => {
-    const path = `${prefix}${name}`;
-    if (child.properties !== undefined) return keysOf(child, `${path}.`);
-    if (child.additionalProperties) return keysOf(child.additionalProperties, '');
-    return [{ path, default: shown(child.default), description: child.description ?? '' }];
-  });
-}
-
-function shown(value: unknown): string {
-  if (value === undefined) return '';
-  return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
-}
-
-const keys = keysOf(configJsonSchema(), '').filter(({ path }) => path !== '$schema');
+const keys = documentedKeys(configJsonSchema());
 
 describe('docs/config.md', () => {
   it('explains every key, with its default, in the words of the schema', () => {

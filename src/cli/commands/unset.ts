@@ -1,3 +1,5 @@
+import type { ProviderKind } from '../../providers/kind.ts';
+import { KINDS } from '../../providers/kinds.ts';
 import { changeTunnel } from '../change-tunnel.ts';
 import type { Command, Option } from '../command.ts';
 import { usage } from '../parse.ts';
@@ -49,7 +51,9 @@ export const unset: Command = {
 
 /** `insecure-public` → `access.insecurePublic` */
 function keyOf(name: string): string {
-  const option: Option | undefined = SPEC_OPTIONS[name as keyof typeof SPEC_OPTIONS];
-  // Without its URL nothing else about a relay has a meaning.
-  return name === 'relay' ? 'relay' : (option?.key ?? name);
+  const option: Option | undefined = (SPEC_OPTIONS as Command['options'])[name];
+  const key = option?.key ?? name;
+  // Without its address nothing else about a relay has a meaning.
+  const whole = (KINDS as readonly ProviderKind[]).find((kind) => key === `${kind.name}.${kind.addressKey}`);
+  return whole?.name ?? key;
 }

@@ -7,6 +7,7 @@ import { TunneldError } from '../../core/errors.ts';
 import { Redactor } from '../../core/redact.ts';
 import { Secret } from '../../core/secret.ts';
 import type { TunnelStatus } from '../../core/status.ts';
+import { findKind } from '../../providers/kinds.ts';
 import type { CliIo } from '../io.ts';
 import { type CheckReport, runChecks } from './check.ts';
 import { machineChecks } from './machine-checks.ts';
@@ -126,14 +127,17 @@ type Asked = Pick<LiveTunnel, 'client' | 'clock'>;
 async function liveTunnel(status: TunnelStatus, asked: Asked): Promise<LiveTunnel> {
   const { client } = asked;
   const { gatewayUrl, config } = await client.inspect(status.name);
-  const { relay, url } = config as { readonly relay?: { readonly url: string }; readonly url?: string };
+  const { url, [status.provider]: own } = config as Readonly<Record<string, unknown>>;
+  const kind = findKind(status.provider);
   const host = hostOf(new URL(status.upstream));
   const shown = status.insecurePublic ? undefined : await expected(client.showToken(status.name));
   const secrets = shown === undefined || shown instanceof TunneldError ? undefined : shown;
   const token = secrets === undefined ? {} : { token: new Secret(secrets.token) };
   const probeKey = secrets?.probeKey === undefined ? {} : { probeKey: new Secret(secrets.probeKey) };
-  const relayUrl = relay === undefined ? {} : { relayUrl: new URL(relay.url) };
+  const address = (own as Readonly<Record<string, string>> | undefined)?.[kind?.addressKey ?? ''];
+  const edgeUrl = address === undefined ? {} : { edgeUrl: new URL(address) };
+  const needsNetwork = kind?.needsNetwork(own) !== false;
   const gateway = gatewayUrl === '' ? {} : { gatewayUrl: new URL(gatewayUrl) };
   const hosts = url === undefined ? [host, '::1'] : [host];
-  return { status, hosts, ...asked, ...gateway, ...relayUrl, ...token, ...probeKey };
+  return { status, hosts, needsNetwork, ...asked, ...gateway, ...edgeUrl, ...token, ...probeKey };
 }

@@ -31,8 +31,10 @@ export interface LiveTunnel {
   readonly clock: Clock;
   /** Absent while it does not run. */
   readonly gatewayUrl?: URL;
-  /** Of a relay that is not the daemon's own. */
-  readonly relayUrl?: URL;
+  /** Whom its provider dials, where the configuration says so. */
+  readonly edgeUrl?: URL;
+  /** Its sessions lead away from this machine. */
+  readonly needsNetwork: boolean;
   /** Absent for a tunnel that is public on purpose. */
   readonly token?: Secret;
   /** Says to the gateway that it is one of our checks, and no stranger, who asks without the token. */
@@ -179,7 +181,7 @@ async function publicUrl(live: LiveTunnel): Promise<Outcome> {
 }
 
 async function clockSkew(live: LiveTunnel): Promise<Outcome> {
-  const edge = live.status.publicUrl ?? live.relayUrl;
+  const edge = live.status.publicUrl ?? live.edgeUrl;
   if (edge === undefined) return skipped('there is no public URL yet');
   const trusted = await askAnonymously(live);
   // With a wrong clock no certificate is valid: asked again whoever it is, who is told nothing then.
@@ -233,9 +235,9 @@ function bearer(token: Secret | undefined): Record<string, string> {
   return token === undefined ? {} : { authorization: `Bearer ${token.reveal()}` };
 }
 
-function isLocal({ status: { provider: kind, publicUrl }, relayUrl }: LiveTunnel): boolean {
-  const url = relayUrl ?? publicUrl;
-  if (url === undefined) return kind === 'relay';
+function isLocal({ status: { publicUrl }, edgeUrl, needsNetwork }: LiveTunnel): boolean {
+  const url = edgeUrl ?? publicUrl;
+  if (url === undefined) return !needsNetwork;
   return isLoopbackHost(new URL(url).hostname);
 }
 

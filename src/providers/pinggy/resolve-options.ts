@@ -1,28 +1,18 @@
-import { type PinggyConfig, pinggySchema } from '../config/pinggy-schema.ts';
-import type { TunnelConfig } from '../config/schema.ts';
-import { resolveSecret } from '../config/secrets.ts';
-import type { Secret } from '../core/secret.ts';
-import type { PinggyOptions } from '../providers/pinggy/options.ts';
+import type { ProviderInput } from '../kind.ts';
+import type { PinggyOptions } from './options.ts';
+import { type PinggyConfig, pinggySchema } from './schema.ts';
 
 /** How often a session is asked whether it lives, and how long an answer may take (milliseconds). */
 const LIVENESS = { livenessIntervalMs: 10_000, livenessTimeoutMs: 5_000 };
 
-/**
- * What the `pinggy` keys of a tunnel mean, references resolved.
- *
- * @throws {TunneldError} `SECRET_UNAVAILABLE`
- */
-export function pinggyOptions(
-  { pinggy = pinggySchema.parse({}), access }: TunnelConfig,
-  env: NodeJS.ProcessEnv,
-): PinggyOptions {
-  const secret = (reference: string): Secret => resolveSecret(reference, env);
-  const { token, keys, basicAuth, setHeaders, openTimeout, ...rest } = pinggy;
+/** What the configuration means, references resolved. @throws {TunneldError} `SECRET_UNAVAILABLE` */
+export function pinggyOptions({ config, pages, secret }: ProviderInput<PinggyConfig>): PinggyOptions {
+  const { token, keys, basicAuth, setHeaders, openTimeout, ...rest } = config ?? pinggySchema.parse({});
   return {
     ...defined(rest),
     ...LIVENESS,
     ...(token === undefined ? {} : { token: secret(token) }),
-    keys: keys.map(secret),
+    keys: keys.map((key) => secret(key)),
     basicAuth: basicAuth.map((pair) => {
       const { name, value } = atColon(pair);
       return { user: name, password: secret(value) };
@@ -32,7 +22,7 @@ export function pinggyOptions(
     ),
     openTimeoutMs: openTimeout,
     // A page of an allowed origin asks first, and cannot send a token with that.
-    passPreflight: rest.passPreflight || access.origins.length > 0,
+    passPreflight: rest.passPreflight || pages,
   };
 }
 

@@ -1,20 +1,13 @@
-import { ngrokSchema } from '../config/ngrok-schema.ts';
-import type { TunnelConfig } from '../config/schema.ts';
-import { isReference, resolveSecret } from '../config/secrets.ts';
-import { Secret } from '../core/secret.ts';
-import type { NgrokOptions } from '../providers/ngrok/options.ts';
+import { isReference } from '../../config/secret-fields.ts';
+import { Secret } from '../../core/secret.ts';
+import type { ProviderInput } from '../kind.ts';
+import type { NgrokOptions } from './options.ts';
+import { type NgrokConfig, ngrokSchema } from './schema.ts';
 
-/**
- * What the `ngrok` keys of a tunnel mean, references resolved.
- *
- * @throws {TunneldError} `SECRET_UNAVAILABLE`
- */
-export function ngrokOptions(
-  { ngrok = ngrokSchema.parse({}), access }: TunnelConfig,
-  env: NodeJS.ProcessEnv,
-): NgrokOptions {
-  const secret = (reference: string): Secret => resolveSecret(reference, env);
-  const { authtoken, basicAuth, heartbeatInterval, heartbeatTolerance, ...rest } = ngrok;
+/** What the configuration means, references resolved. @throws {TunneldError} `SECRET_UNAVAILABLE` */
+export function ngrokOptions({ config, pages, secret }: ProviderInput<NgrokConfig>): NgrokOptions {
+  const { authtoken, basicAuth, heartbeatInterval, heartbeatTolerance, ...rest } =
+    config ?? ngrokSchema.parse({});
   const { domain, metadata, region, server, caFile, trafficPolicy, ...flags } = rest;
   return {
     ...flags,
@@ -31,7 +24,7 @@ export function ngrokOptions(
     authtoken: secret(authtoken),
     basicAuth: basicAuth.map((pair) => pairOf(pair, secret)),
     // A page of an allowed origin asks first, and cannot send a token with that.
-    passPreflight: rest.passPreflight || access.origins.length > 0,
+    passPreflight: rest.passPreflight || pages,
     heartbeatIntervalMs: heartbeatInterval,
     heartbeatToleranceMs: heartbeatTolerance,
   };

@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { duration, secretReference } from './fields.ts';
-import { afterColon, type SecretPart, secret } from './secret-fields.ts';
-import { isReference } from './secrets.ts';
+import { duration, secretReference } from '../../config/fields.ts';
+import { afterColon, isReference, type SecretPart, secret } from '../../config/secret-fields.ts';
 
 /** A reference to `user:password`, or a user with its password, which may be a reference. */
 const credentials = secret(
@@ -68,3 +67,5 @@ export const ngrokSchema = z.strictObject({
     .prefault('15s')
     .describe('An edge silent for this long on top is given up; whole seconds.'),
 });
+
+export type NgrokConfig = z.output<typeof ngrokSchema>;

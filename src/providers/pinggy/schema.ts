@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { duration, port, secretReference } from './fields.ts';
-import { afterColon, type SecretPart, secret } from './secret-fields.ts';
+import { duration, port, secretReference } from '../../config/fields.ts';
+import { afterColon, type SecretPart, secret } from '../../config/secret-fields.ts';
 
 /** `Name: value`, where the value may be a reference to a secret. */
 const header = secret(

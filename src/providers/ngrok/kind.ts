@@ -1,0 +1,27 @@
+import type { ProviderKind } from '../kind.ts';
+import { ngrokCommandOptions } from './command-options.ts';
+import { assertNgrokOptions } from './option-rules.ts';
+import { ngrokOptions } from './resolve-options.ts';
+import { type NgrokConfig, ngrokSchema } from './schema.ts';
+
+/** ngrok's tunnel, held by its SDK in a process of its own. */
+export const ngrok = {
+  name: 'ngrok',
+  description: 'For `provider: ngrok`: how it is used.',
+  schema: ngrokSchema,
+  options: ngrokCommandOptions,
+  edge: {
+    writesForwarded: true,
+    stopsPreflights: true,
+    checksTokens: (config) => config?.edgeAuth !== false,
+  },
+  way: 'port',
+
+  needsNetwork: () => true,
+  assertUsable: (input) => assertNgrokOptions(ngrokOptions(input)),
+
+  async load() {
+    const { NgrokProvider } = await import('./provider.ts');
+    return { create: (setup) => new NgrokProvider(ngrokOptions(setup), { clock: setup.clock }) };
+  },
+} as const satisfies ProviderKind<NgrokConfig>;

@@ -1,0 +1,39 @@
+import { homedir } from 'node:os';
+import type { ProviderKind } from '../kind.ts';
+import { assertPinggyOptions } from './arguments.ts';
+import { pinggyCommandOptions } from './command-options.ts';
+import { pinggyOptions } from './resolve-options.ts';
+import { type PinggyConfig, pinggySchema } from './schema.ts';
+
+/** Pinggy's tunnel, held by a container. */
+export const pinggy = {
+  name: 'pinggy',
+  description: 'For `provider: pinggy`: how it is used.',
+  schema: pinggySchema,
+  options: pinggyCommandOptions,
+  edge: {
+    writesForwarded: true,
+    stopsPreflights: true,
+    checksTokens: (config) => config?.edgeAuth !== false,
+  },
+  way: 'port',
+
+  needsNetwork: () => true,
+  assertUsable: (input) => assertPinggyOptions(pinggyOptions(input)),
+
+  async removeLeftovers({ env, instance, isWanted, log }) {
+    const [{ Engine }, { removeOrphans }] = await Promise.all([
+      import('./engine.ts'),
+      import('./leftovers.ts'),
+    ]);
+    const engine = await Engine.connect({ env, home: homedir(), platform: process.platform });
+    await removeOrphans(engine, instance, isWanted, log);
+  },
+
+  async load() {
+    const { PinggyProvider } = await import('./provider.ts');
+    return {
+      create: (setup) => new PinggyProvider(pinggyOptions(setup), { clock: setup.clock, env: setup.env }),
+    };
+  },
+} as const satisfies ProviderKind<PinggyConfig>;

@@ -1,0 +1,34 @@
+import { createHmac } from 'node:crypto';
+import { Secret } from '../../core/secret.ts';
+import type { ProviderSetup } from '../kind.ts';
+import type { RelayConfig } from './kind.ts';
+
+interface RelayTarget {
+  relayUrl(): URL;
+  readonly token: Secret;
+  readonly name?: string;
+  readonly publicHosts?: readonly string[];
+  readonly links?: 1 | 2;
+}
+
+/**
+ * The relay a tunnel goes through: the one in the daemon, or the one its configuration names.
+ *
+ * A relay of others never learns the daemon's own secret. Without a token for it, one is derived
+ * that is the same each time, so that names there stay ours.
+ *
+ * @throws {TunneldError} `SECRET_UNAVAILABLE`
+ */
+export function relayTargetOf({ config, secret, embeddedRelay }: ProviderSetup<RelayConfig>): RelayTarget {
+  if (config === undefined) return { relayUrl: () => embeddedRelay.url, token: embeddedRelay.secret };
+  const url = new URL(config.url);
+  const own = () =>
+    new Secret(createHmac('sha256', embeddedRelay.secret.reveal()).update(url.origin).digest('base64url'));
+  return {
+    relayUrl: () => url,
+    token: config.token === undefined ? own() : secret(config.token),
+    ...(config.name === undefined ? {} : { name: config.name }),
+    publicHosts: config.publicHosts,
+    links: config.links,
+  };
+}
