@@ -99,11 +99,11 @@ export class EndpointRewriter {
     if (type !== 'endpoint' || data.length === 0) return undefined;
     this.#done = true;
     const endpoint = data.map(({ value }) => value).join('\n');
-    const led = this.#lead(endpoint);
+    // A URL in several lines is one in one line to whoever reads it.
+    const led = this.#lead(endpoint)?.replace(/[\r\n]/g, '');
     if (led === undefined || led === endpoint) return undefined;
     const written = lines.map((each) => {
       if (each.name !== 'data') return each.line;
-      // A URL in several lines is one in one line to whoever reads it.
       if (each !== data[0]) return '';
       return each.line.replace(VALUE, (_, before: string) => (before === 'data' ? 'data:' : before) + led);
     });

@@ -83,7 +83,8 @@ export class ServerLinks {
     // OAuth puts its well-known part in front of the path of what it is about (RFC 9728, RFC 8414).
     const own = this.#withoutFront(path);
     const wellKnown = WELL_KNOWN.exec(own)?.[0];
-    if (wellKnown === undefined) return front + own;
+    // Two slashes in front would be another host.
+    if (wellKnown === undefined) return front === '' && own.startsWith('//') ? `/.${own}` : front + own;
     return wellKnown + front + this.#withoutFront(own.slice(wellKnown.length));
   }
 

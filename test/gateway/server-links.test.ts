@@ -109,6 +109,10 @@ describe('a reference of the server', () => {
   it('needs no change without a prefix, but for its host', () => {
     const links = linksFor({ routing: '' });
 
+    expect([links.path('.//evil.example/a'), links.path('http://localhost:3845//evil.example')]).toEqual([
+      '/.//evil.example/a',
+      '/.//evil.example',
+    ]);
     expect([links.url('/a'), links.url('http://localhost:3845/a')]).toEqual([
       '/a',
       'https://relay.example/a',

@@ -7,11 +7,12 @@ import { createBodyDecoder } from '../../src/http1/body-decoder.ts';
 import { Http1Error } from '../../src/http1/http1-error.ts';
 import { parseRequestHead } from '../../src/http1/request-head.ts';
 import { parseResponseHead } from '../../src/http1/response-head.ts';
-import type { Reading } from './fuzz/readings.ts';
-import { Samples, seededRandom } from './fuzz/samples.ts';
+import type { Reading } from '../fuzz/http1/readings.ts';
+import { Samples } from '../fuzz/http1/samples.ts';
+import { seededRandom } from '../fuzz/random.ts';
 
 const CASES = 3_000;
-const seed = Number(process.env['HTTP1_FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
+const seed = Number(process.env['TUNNELD_FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
 const random = seededRandom(seed);
 const samples = new Samples(random);
 

@@ -1,20 +1,4 @@
-/** A whole number from 0 up to, but not including, `below`. */
-export type Random = (below: number) => number;
-
-/** A small seeded generator (mulberry32): the same seed repeats a run. */
-export function seededRandom(seed: number): Random {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
-
-export function pick<T>(random: Random, items: readonly T[]): T {
-  return items[random(items.length)] as T;
-}
+import { pick, type Random } from '../random.ts';
 
 /** Requests and answers of every shape that is in use, and then some that are in use by attackers. */
 export class Samples {

@@ -1,7 +1,8 @@
 import { serializeRequestHead, serializeResponseHead } from '../../../src/http1/rewrite.ts';
 import { LAST_CHUNK } from '../../../src/http1/socket-writer.ts';
+import { pick, seededRandom } from '../random.ts';
 import { type Kind, knownMethods, type OurReading, type Reading, readLlhttp, readOurs } from './readings.ts';
-import { pick, Samples, seededRandom } from './samples.ts';
+import { Samples } from './samples.ts';
 
 export interface Disagreement {
   readonly case: number;
