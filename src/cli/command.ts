@@ -28,6 +28,8 @@ export interface Option {
   readonly summary: string;
   /** What the value is called in help: `port`, `url`. Strings only. */
   readonly value?: string;
+  /** The values there are, for completion. One that is called `file` or `folder` is completed as such. */
+  readonly values?: readonly string[];
   readonly short?: string;
   /** May be given several times. Strings only. */
   readonly multiple?: boolean;

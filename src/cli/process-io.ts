@@ -59,8 +59,11 @@ export async function flush(): Promise<void> {
 function endQuietlyOnBrokenPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      process.exit(0);
+      if (error.code === 'EPIPE') process.exit(0);
+      // A full disk behind a redirection: what was printed is not all there.
+      if (stream === process.stdout)
+        process.stderr.write(`tunneld: SYSTEM_REFUSED: The output cannot be written: ${error.message}\n`);
+      process.exit(1);
     });
   }
 }

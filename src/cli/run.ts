@@ -14,8 +14,10 @@ export async function run(words: readonly string[], io: CliIo): Promise<number> 
   };
   try {
     return await dispatch(words, { ...io, out });
-  } catch (error) {
-    if (error instanceof Interrupted) return error.exitCode;
+  } catch (thrown) {
+    if (thrown instanceof Interrupted) return thrown.exitCode;
+    const { asExpected } = await import('./system-failure.ts');
+    const error = asExpected(thrown);
     if (asksForJson(words) && !(error instanceof ValueMissing && error.instead === '--json')) {
       const { exitCodeOf, failureLine } = await import('./render/failure-json.ts');
       // Behind an answer of its own it would make two documents of one.

@@ -53,6 +53,7 @@ export const SPEC_OPTIONS = {
     key: 'health.probe',
     type: 'string',
     value: 'kind',
+    values: ['auto', 'discover', 'initialize', 'http', 'tcp'],
     summary: 'auto, discover, initialize, http or tcp; default: auto',
   },
   schedule: {

@@ -106,6 +106,12 @@ export const ERROR_CATALOGUE = {
     summary: 'The state was written by a newer version of tunneld, and is left as it is.',
     remedy: 'Run the newer version, or choose another folder with TUNNELD_STATE_DIR.',
   },
+  SYSTEM_REFUSED: {
+    retryable: false,
+    exitCode: 1,
+    summary: 'The system refused something this command needs.',
+    remedy: 'Read what it said: the rights, the space or the limits of this user are in the way.',
+  },
   PORT_IN_USE: {
     retryable: false,
     // Not 2: the same start may succeed a moment later, and a service manager should try.

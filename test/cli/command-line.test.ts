@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseCommandLine } from '../../src/cli/parse.ts';
 import { resolveVerb } from '../../src/cli/resolve-verb.ts';
+import { SUMMARIES } from '../../src/cli/summaries.ts';
 import { ALIASES, VERBS } from '../../src/cli/verbs.ts';
 import { Console } from './console.ts';
 import { ScriptedDaemon, tunnel } from './scripted-daemon.ts';
@@ -107,6 +108,7 @@ describe.each(VERB_NAMES)('`tunneld %s`', (verb) => {
     expect((await user.type(...verb.split(' '), '-h')).stdout).toBe(stdout);
 
     const command = await VERBS[verb]();
+    expect(SUMMARIES[verb]).toBe(command.summary);
     expect(command.name).toBe(verb);
     for (const option of Object.keys(command.options)) expect(stdout).toContain(`--${option}`);
     expect(command.examples.length).toBeGreaterThan(0);

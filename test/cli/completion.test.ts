@@ -36,6 +36,15 @@ describe('completion for bash', () => {
     expect(await offered('up', 'figma', '--no')).toEqual(['--no-wait']);
   });
 
+  it('offers the values there are, and files where a file is due', async () => {
+    expect(await offered('up', 'figma', '--probe', 'd')).toEqual(['discover']);
+    expect(await offered('up', 'figma', '--probe', '=', 'h')).toEqual(['http']);
+    expect(await offered('up', 'figma', '--probe', '=')).toContain('tcp');
+    expect(await offered('logs', '--level', 'w')).toEqual(['warn']);
+    expect(await offered('config', 'check', '--config', 'package.j')).toEqual(['package.json']);
+    expect(await offered('unset', '--probe', 'fi')).toEqual(['figma', 'files']);
+  });
+
   it('offers nothing where a value of the user is due', async () => {
     expect(await offered('up', 'figma', '--port', '')).toEqual([]);
     expect(await offered('version', '')).toEqual([]);

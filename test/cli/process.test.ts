@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
@@ -114,4 +114,16 @@ it('passes signals on to the daemon in the foreground, each once, and ends as it
     await waitFor(() => output.stdout.includes(`got ${signal}`));
   }
   expect(await ended).toMatchObject({ code: 0, stdout: 'running\ngot SIGINT\ngot SIGHUP\ngot SIGTERM\n' });
+});
+
+it.skipIf(!existsSync('/dev/full'))('says so in one line when its output cannot be written', async () => {
+  const run = `"${process.execPath}" "${MAIN}" status >/dev/full`;
+  const child = spawn('sh', ['-c', run], { env: { PATH: process.env['PATH'], ...user.env } });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const [code] = await once(child, 'close');
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^tunneld: SYSTEM_REFUSED: The output cannot be written: .*ENOSPC.*\n$/);
 });

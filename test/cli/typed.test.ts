@@ -1,7 +1,10 @@
+import { writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Interrupted } from '../../src/cli/command.ts';
 import { typedRemedy } from '../../src/cli/render/remedy.ts';
 import { wrapped } from '../../src/cli/render/wrap.ts';
+import { asExpected } from '../../src/cli/system-failure.ts';
+import { resolvePaths } from '../../src/config/paths.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 import { Console } from './console.ts';
 import { health, ScriptedDaemon, tunnel } from './scripted-daemon.ts';
@@ -126,4 +129,20 @@ it('shows on a terminal in colour, not dim, that a tunnel is open to everybody',
   user.interactive = true;
   const { stdout } = await user.type('status');
   expect(stdout).toContain('\u001b[33m  open    no access token: anybody with the URL reaches the server');
+});
+
+it('calls no bug what the system refuses', async () => {
+  const user = new Console();
+  const { logDir } = resolvePaths(user.env);
+  writeFileSync(logDir, 'a file in the place of a folder');
+  const { code, stderr } = await user.type('logs');
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^tunneld: SYSTEM_REFUSED: The system refused: ENOTDIR/);
+  const nobody = Object.assign(new Error('uv_os_homedir returned ENOENT'), { syscall: 'uv_os_homedir' });
+  expect(asExpected(nobody)).toMatchObject({
+    code: 'SYSTEM_REFUSED',
+    remedy: expect.stringContaining('HOME'),
+  });
+  const bug = new TypeError('x');
+  expect(asExpected(bug)).toBe(bug);
 });

@@ -1,10 +1,14 @@
+import { readFile } from 'node:fs/promises';
 import { type Command, ExitCode, type VerbTable } from '../command.ts';
 import { completionScript, SHELLS } from '../completion/scripts.ts';
 import { vocabularyOf } from '../completion/vocabulary.ts';
 import { usage } from '../parse.ts';
 import { printable } from '../render/printable.ts';
 
-/** Completes the verbs of `table`; it is given them because it is one of them. */
+/**
+ * Completes the verbs of `table`; it is given them because it is one of them. A shell asks whenever it
+ * starts: the build leaves the scripts beside the program, so that not every verb is loaded for them.
+ */
 export function completionFor({ verbs, aliases }: VerbTable): Command {
   const command: Command = {
     name: 'completion',
@@ -27,6 +31,13 @@ export function completionFor({ verbs, aliases }: VerbTable): Command {
       }
       const known = SHELLS.find((name) => name === shell);
       if (known === undefined) throw usage(command, `There is no completion for "${shell}"`);
+      const built = await readFile(new URL(`../../completion.${known}`, import.meta.url), 'utf8').catch(
+        () => undefined,
+      );
+      if (built !== undefined) {
+        io.out(built.trimEnd());
+        return ExitCode.ok;
+      }
       const commands = await Promise.all(Object.values(verbs).map((load) => load()));
       io.out(completionScript(known, vocabularyOf(commands, aliases)).trimEnd());
       return ExitCode.ok;

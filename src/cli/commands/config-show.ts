@@ -1,7 +1,3 @@
-import { stringify } from 'yaml';
-import { masked } from '../../config/config-secrets.ts';
-import { loadConfig } from '../../config/load.ts';
-import { configSchema } from '../../config/schema.ts';
 import { type Command, ExitCode } from '../command.ts';
 import { CONFIG_OPTION, withConfigOption } from '../config-option.ts';
 
@@ -17,6 +13,13 @@ export const configShow: Command = {
 
   async run(args, outer) {
     const io = withConfigOption(args, outer);
+    // All help texts load this file, and none of them these.
+    const [{ stringify }, { masked }, { loadConfig }, { configSchema }] = await Promise.all([
+      import('yaml'),
+      import('../../config/config-secrets.ts'),
+      import('../../config/load.ts'),
+      import('../../config/schema.ts'),
+    ]);
     const { configFile, configRequired } = io.paths();
     const config = await loadConfig(configFile, { optional: !configRequired, env: io.env, onNote: io.err });
     const shown = masked(configSchema, config);

@@ -1,7 +1,6 @@
 import { TunneldError } from '../../core/errors.ts';
 import { type Command, ExitCode, Interrupted } from '../command.ts';
-import { callCount, connectClient, listTools, statusWithoutToken } from '../demo/client.ts';
-import { DemoStage } from '../demo/stage.ts';
+import type { DemoStage } from '../demo/stage.ts';
 import type { CliIo } from '../io.ts';
 import { reportUnsettled } from '../report.ts';
 import { settle } from '../settle.ts';
@@ -26,6 +25,7 @@ export const demo: Command = {
     const say = (text: string) => {
       io.out(`${`${Math.round(io.clock.monotonic() - startedAt)} ms`.padStart(9)}  ${text}`);
     };
+    const { DemoStage } = await import('../demo/stage.ts');
     const stage = await DemoStage.create(io);
     let exitCode: number;
     try {
@@ -45,6 +45,8 @@ export const demo: Command = {
 type Say = (text: string) => void;
 
 async function play(stage: DemoStage, io: CliIo, interrupted: AbortSignal, say: Say): Promise<number> {
+  // The client's packages take their time, and only a demo needs them.
+  const { callCount, connectClient, listTools, statusWithoutToken } = await import('../demo/client.ts');
   const port = await stage.startServer();
   say(`Sample MCP server at http://127.0.0.1:${port}/mcp`);
   interrupted.throwIfAborted();

@@ -3,6 +3,7 @@ import { topicLines } from '../help-topics.ts';
 import { commandHelp, groupHelp, overview } from '../render/help.ts';
 import { wrapped } from '../render/wrap.ts';
 import { resolveVerb, verbsOf } from '../resolve-verb.ts';
+import { SUMMARIES } from '../summaries.ts';
 
 /** Explains the verbs of `table`; it is given them because it is one of them. */
 export function helpFor(table: VerbTable): Command {
@@ -38,7 +39,7 @@ async function helpLines(
   const [word = ''] = words;
   const topic = words.length === 1 ? await topicLines(word, verbs) : undefined;
   if (topic !== undefined) return topic.flatMap((line) => wrapped(line, Math.min(columns, 80), 0));
-  if (words.length === 0) return overview(await load(Object.keys(verbs), verbs), aliases, columns);
+  if (words.length === 0) return overview(SUMMARIES, aliases, columns);
   const resolved = await resolveVerb(words, table);
   if ('group' in resolved)
     return groupHelp(resolved.group, await load(verbsOf(resolved.group, verbs), verbs));

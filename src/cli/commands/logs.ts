@@ -25,7 +25,12 @@ export const logs: Command = {
       summary: `Show the last so many; default: ${DEFAULT_LINES}, or all of them with --since`,
     },
     since: { type: 'string', value: 'time', summary: 'Nothing older: 10m, 2h, or a date (2026-11-21T03:00)' },
-    level: { type: 'string', value: 'level', summary: `This level and above: ${LEVELS.join(', ')}` },
+    level: {
+      type: 'string',
+      value: 'level',
+      values: LEVELS,
+      summary: `This level and above: ${LEVELS.join(', ')}`,
+    },
     json: { type: 'boolean', summary: 'Print the entries as they are stored, one JSON object a line' },
   },
   examples: [

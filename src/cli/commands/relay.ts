@@ -1,5 +1,5 @@
 import { systemClock } from '../../core/clock.ts';
-import { createLogger, type Logger } from '../../core/log.ts';
+import type { Logger } from '../../core/log.ts';
 import { serviceNotifier } from '../../core/service-notifier.ts';
 import type { RunningRelay } from '../../relayd/start-relay.ts';
 import { type Command, ExitCode } from '../command.ts';
@@ -32,7 +32,10 @@ export const relay: Command = {
     const read = () => readRelaySettings({ args, env: io.env });
     const { settings, warnings } = await read();
     for (const warning of warnings) io.err(`warning: ${warning}`);
-    const { startRelay } = await import('../../relayd/start-relay.ts');
+    const [{ startRelay }, { createLogger }] = await Promise.all([
+      import('../../relayd/start-relay.ts'),
+      import('../../core/log.ts'),
+    ]);
     const log = createLogger('info', { write: (line) => io.out(line.trimEnd()) });
     const interrupted = io.interrupted();
     const notifier = serviceNotifier(io.env, systemClock);

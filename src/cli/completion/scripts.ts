@@ -18,6 +18,11 @@ _tunneld() {
     return
   fi
 ${shellCases(vocabulary, `"\${COMP_WORDS[1]}"`, `"\${COMP_WORDS[2]}"`, '$COMP_CWORD', 2)}
+  [ "$prev" = = ] && prev=\${COMP_WORDS[COMP_CWORD-2]}
+  [ "$cur" = = ] && cur=
+  case "$words:$prev" in
+${valueCases(vocabulary, (words) => `COMPREPLY=($(compgen -W '${words}' -- "$cur"))`, 'COMPREPLY=($(compgen -f -- "$cur"))')}
+  esac
   case "$words" in *" $prev= "*) return ;; esac
   words=\${words//=/}
   case $cur in
@@ -41,7 +46,10 @@ _tunneld() {
   fi
   local list=
 ${shellCases(vocabulary, `"\${words[2]}"`, `"\${words[3]}"`, '$CURRENT', 3).replaceAll("words='", "list='")}
-  case "$list" in *" $prev= "*) _files; return ;; esac
+  case "$list:$prev" in
+${valueCases(vocabulary, (words) => `compadd -- ${words}`, '_files')}
+  esac
+  case "$list" in *" $prev= "*) return ;; esac
   list=\${list//=/}
   if [[ $PREFIX == -* ]]; then
     compadd -- \${=list}
@@ -68,9 +76,11 @@ function fish(vocabulary: Vocabulary): string {
       .split(' ')
       .map((word) => `__fish_seen_subcommand_from ${word}`)
       .join('; and ');
-    for (const { text, summary, short, takesValue } of options) {
+    for (const { text, summary, short, takesValue, values } of options) {
       const letter = short === undefined ? '' : ` -s ${short}`;
-      const value = takesValue ? ' -r' : '';
+      const words =
+        values === 'files' ? ' -F' : values === undefined ? '' : ` -a ${quoted(values.join(' '))}`;
+      const value = takesValue ? ` -r${words}` : '';
       lines.push(
         `complete -c tunneld -n ${quoted(when)} -l ${text.slice(2)}${letter}${value} -d ${quoted(summary)}`,
       );
@@ -109,6 +119,20 @@ function shellCases(
     '    esac ;;',
     '  esac',
   ].join('\n');
+}
+
+/** What to do after an option whose values are known; the verb has to have that option, with a value. */
+function valueCases({ verbs }: Vocabulary, offer: (words: string) => string, offerFiles: string): string {
+  const known = new Map<string, readonly string[] | 'files'>();
+  for (const { text, values, takesValue } of verbs.flatMap(({ options }) => options)) {
+    if (takesValue && values !== undefined) known.set(text, values);
+  }
+  return [...known]
+    .map(([text, values]) => {
+      const act = values === 'files' ? offerFiles : offer(values.join(' '));
+      return `    *" ${text}= "*:${text}) ${act}; return ;;`;
+    })
+    .join('\n');
 }
 
 function caseOf({ verb, options, takesName }: VerbWords): string {

@@ -26,6 +26,8 @@ export interface OptionWord extends Word {
   readonly short?: string;
   /** The next word is its value. */
   readonly takesValue: boolean;
+  /** What the value can be: these words, or the path of a file; absent where nobody can tell. */
+  readonly values?: readonly string[] | 'files';
 }
 
 export function vocabularyOf(
@@ -53,12 +55,16 @@ export function vocabularyOf(
 }
 
 function verbWords(verb: string, command: Command): VerbWords {
-  const options = Object.entries(command.options).map(([name, { summary, short, type, bareValue }]) => ({
-    text: `--${name}`,
-    summary,
-    takesValue: type === 'string' && bareValue === undefined,
-    ...(short === undefined ? {} : { short }),
-  }));
+  const options = Object.entries(command.options).map(
+    ([name, { summary, short, type, bareValue, value, values }]) => ({
+      text: `--${name}`,
+      summary,
+      takesValue: type === 'string' && bareValue === undefined,
+      ...(short === undefined ? {} : { short }),
+      ...(values === undefined ? {} : { values }),
+      ...(value === 'file' || value === 'folder' ? { values: 'files' as const } : {}),
+    }),
+  );
   const help = { text: '--help', summary: 'Show this help', takesValue: false, short: 'h' };
   return {
     verb,

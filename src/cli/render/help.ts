@@ -5,16 +5,15 @@ import { wrapped } from './wrap.ts';
 
 /** `tunneld help`: all verbs by what they are about. */
 export function overview(
-  commands: readonly Command[],
+  summaries: Readonly<Record<string, string>>,
   aliases: Readonly<Record<string, string>>,
   columns: number,
 ): readonly string[] {
-  const byName = new Map(commands.map((command) => [command.name, command]));
   const rows = SECTIONS.map(({ title, verbs }) => ({
     title,
     rows: verbs.flatMap((verb) => {
-      const command = byName.get(verb);
-      return command === undefined ? [] : [[`  ${namesOf(verb, aliases)}`, command.summary]];
+      const summary = summaries[verb];
+      return summary === undefined ? [] : [[`  ${namesOf(verb, aliases)}`, summary]];
     }),
   }));
   const flat = rows.flatMap((section) => section.rows);

@@ -40,7 +40,15 @@ function legText(leg: LegReport | undefined, now: number): string | undefined {
   if (leg === undefined) return undefined;
   const latency = leg.latencyMs === undefined ? '' : ` in ${Math.round(leg.latencyMs)} ms`;
   const basis = leg.basis === undefined ? '' : ` by ${leg.basis}`;
-  return `${leg.finding}${basis}${latency}, ${agoText(leg.at, now)}: ${leg.detail}`;
+  return `${leg.finding}${basis}${latency}, ${agoText(leg.at, now)}: ${plainDetail(leg.detail)}`;
+}
+
+/** An error in answer to our question is what servers of many kinds say when they are well. */
+function plainDetail(detail: string): string {
+  return detail.replace(
+    /^the server answers \(JSON-RPC error (-?\d+)\)$/,
+    'the server answers, though not what was asked ($1), as many do',
+  );
 }
 
 function sessionText(session: NonNullable<TunnelStatus['session']>, now: number): string {

@@ -1,0 +1,30 @@
+import { TunneldError } from '../core/errors.ts';
+
+/** What a system refuses for reasons of its own: rights, space, limits, a file in a folder's place. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'ENOSPC',
+  'EDQUOT',
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+  'ENOTDIR',
+  'EISDIR',
+  'ELOOP',
+  'EIO',
+]);
+
+/** The same error as one that is expected, where the system and no mistake of ours is behind it. */
+export function asExpected(error: unknown): unknown {
+  if (error instanceof TunneldError || !(error instanceof Error)) return error;
+  const { code = '', syscall } = error as NodeJS.ErrnoException;
+  if (syscall === 'uv_os_homedir') {
+    return new TunneldError('SYSTEM_REFUSED', 'This user has no home folder', {
+      remedy: 'Set HOME to a folder of yours.',
+    });
+  }
+  if (syscall === undefined || !REFUSALS.has(code)) return error;
+  return new TunneldError('SYSTEM_REFUSED', `The system refused: ${error.message}`, { cause: error });
+}
