@@ -43,6 +43,8 @@ const CLOSE_TIMEOUT_MS = 2_000;
 const TLS_CHECK_MS = 1_000;
 /** A question that costs a server this much is asked rarely: bridges start a program for each (milliseconds). */
 const DEAR_MS = 250;
+/** The first time it may just have been cold. */
+const DEAR_ONCE_MS = 60_000;
 const DEAR_EVERY_MS = 15 * 60_000;
 /** How long a server is left alone that limits us and does not say for how long. */
 const LIMITED_MS = 60_000;
@@ -168,7 +170,9 @@ export class LocalLeg {
     if (finding === 'limited') return { sighting, until: now + (retryAfterMs ?? LIMITED_MS) };
     if (meaningOf(sighting) !== 'alive' || latencyMs < DEAR_MS) return undefined;
     const also = `; asked rarely, since it took ${(latencyMs / 1_000).toFixed(1)} s`;
-    return { sighting: { ...sighting, detail: detail + also }, until: now + DEAR_EVERY_MS };
+    const again = this.#resting !== undefined && meaningOf(this.#resting.sighting) === 'alive';
+    const restMs = again ? DEAR_EVERY_MS : DEAR_ONCE_MS;
+    return { sighting: { ...sighting, detail: detail + also }, until: now + restMs };
   }
 
   async #connect(signal: AbortSignal, seen: (latencyMs: number) => Sighting): Promise<Sighting> {

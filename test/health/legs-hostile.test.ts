@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { NetworkLegs } from '../../src/health/legs.ts';
 import { FINDINGS, type Finding } from '../../src/health/sighting.ts';
@@ -119,7 +120,127 @@ const ROWS: readonly Row[] = [
     finding: 'not-mcp',
     detail: /400, text\/plain/,
   },
+  {
+    name: 'a router that asks for a password',
+    start: () => startFixed(401, { ...HTML, 'www-authenticate': 'Basic realm="router"' }, '<h1>Login</h1>'),
+    finding: 'not-mcp',
+    detail: /401/,
+    remedy: /health\.authorization/,
+  },
+  {
+    name: 'AirPlay on a Mac',
+    start: () => startFixed(403, { server: 'AirTunes/860.7.1' }, ''),
+    finding: 'not-mcp',
+    detail: /403, AirTunes/,
+    remedy: /AirPlay/,
+  },
+  {
+    name: 'a web page that refuses',
+    start: () => startFixed(400, HTML, '<h1>Bad Request</h1>'),
+    finding: 'not-mcp',
+    detail: /400, text\/html/,
+  },
+  {
+    name: 'a missing page that mentions a session',
+    start: () => startFixed(404, HTML, 'Your session has expired, or there is no such page'),
+    finding: 'wrong-path',
+    detail: /404/,
+  },
+  {
+    name: 'a WebSocket server',
+    start: () => startFixed(426, {}, 'Upgrade Required'),
+    finding: 'not-mcp',
+    detail: /426/,
+  },
+  { name: 'a picky web server', start: () => startFixed(406, HTML, 'no'), finding: 'not-mcp', detail: /406/ },
+  {
+    name: 'a server that limits us',
+    start: () => startFixed(429, {}, ''),
+    finding: 'limited',
+    detail: /429/,
+  },
+  {
+    name: "Python's web server",
+    start: () => startFixed(501, HTML, 'no'),
+    finding: 'wrong-path',
+    detail: /501/,
+  },
+  {
+    name: 'the Python SDK without a session',
+    start: () =>
+      startFixed(400, JSON_TYPE, rpcError(-32600, 'Missing session ID').replace('null', '"server-error"')),
+    finding: 'ok',
+    detail: /-32600/,
+  },
+  {
+    name: "the Go SDK's SSE handler",
+    start: () => startFixed(400, { 'content-type': 'text/plain' }, 'sessionid must be provided'),
+    finding: 'ok',
+    detail: /HTTP\+SSE/,
+  },
+  {
+    name: 'a wrapper whose child is dead',
+    start: () => startFixed(200, JSON_TYPE, rpcError(-32000, 'Not connected')),
+    finding: 'server-error',
+    detail: /is gone \("Not connected"\)/,
+  },
 ];
+
+/** Bytes that the traffic is refused for as well, with the same word. */
+const BROKEN: readonly (readonly [name: string, bytes: string, finding: Finding, detail: RegExp])[] = [
+  [
+    'Transfer-Encoding twice',
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    'bad-http',
+    /repeated-transfer-encoding/,
+  ],
+  ['too many headers', `HTTP/1.1 200 OK\r\n${'A: b\r\n'.repeat(101)}\r\n`, 'bad-http', /too-many-headers/],
+  ['a status of 999', 'HTTP/1.1 999 What\r\nContent-Length: 0\r\n\r\n', 'bad-http', /bad-status-line/],
+  [
+    'an empty line first',
+    '\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n',
+    'bad-http',
+    /empty-status-line/,
+  ],
+  ['bare line feeds', 'HTTP/1.1 200 OK\nContent-Length: 0\n\n', 'bad-http', /bare-line-feed/],
+  [
+    'a folded header',
+    'HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 0\r\n\r\n',
+    'bad-http',
+    /folded-header/,
+  ],
+  ['a control byte', 'HTTP/1.1 200 OK\r\nA: \x01\r\n\r\n', 'bad-http', /bad-header-line|control-byte/],
+  [
+    'a head of 40 kB',
+    `HTTP/1.1 404 No\r\nA: ${'b'.repeat(40_000)}\r\nContent-Length: 0\r\n\r\n`,
+    'wrong-path',
+    /404/,
+  ],
+  ['a head of 90 kB', `HTTP/1.1 404 No\r\nA: ${'b'.repeat(90_000)}\r\n\r\n`, 'bad-http', /head-too-large/],
+  ['SSH', 'SSH-2.0-OpenSSH_9.6\r\n', 'not-http', /does not speak HTTP/],
+  ['SMTP', '220 mail.example ESMTP\r\n', 'not-http', /does not speak HTTP/],
+  ['Redis', "-ERR unknown command 'POST'\r\n", 'not-http', /does not speak HTTP/],
+  ['a TLS alert', '\x15\x03\x03\x00\x02\x02\x0a', 'tls-expected', /speaks TLS/],
+];
+
+it.each(BROKEN)(
+  'the local leg names %s at once, in the words of the traffic',
+  async (_name, bytes, finding, detail) => {
+    // It never closes: whoever waits for an end waits until his deadline.
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.write(Buffer.from(bytes, 'latin1'));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const legs = new NetworkLegs(legsOptions(new URL(`http://127.0.0.1:${port}/mcp`), { timeoutMs: 60_000 }));
+    const sighting = await legs.local(never);
+    expect(sighting).toMatchObject({ finding, detail: expect.stringMatching(detail) });
+    await legs.close();
+    server.close();
+  },
+);
 
 describe('the local leg', () => {
   it.each(ROWS)('names what it meets: $name', async ({ start, finding, detail, remedy }) => {

@@ -63,8 +63,11 @@ function refusesSession({ status, message, text }: Answer): boolean {
 
 /** It would keep a session for the question without one, and is no modern server. */
 function isPython({ message, text }: Answer): boolean {
-  return message?.id === 'server-error' || text === 'Invalid session ID';
+  return message?.id === 'server-error' || PYTHON_TEXT.test(text);
 }
+
+/** As a bare text; the TypeScript SDK says the second of them in JSON-RPC. */
+const PYTHON_TEXT = /^(?:Invalid session ID|Bad Request: No valid session ID provided)$/;
 
 function judge(answer: Answer): Sighting {
   const sighting = judgeServer(answer);
