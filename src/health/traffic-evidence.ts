@@ -66,7 +66,7 @@ export class TrafficEvidence {
     } else if (word.word === 'bad') {
       keep(this.#failures, { at: now, finding: word.finding, says: word.says });
     } else if (word.word === 'slow' && word.forMs >= TOO_SLOW_MS[streamsOnly ? 'stream' : 'other']) {
-      const says = `no first byte within ${Math.floor(word.forMs / 1_000)} s`;
+      const says = 'no first byte for long';
       // One such call is enough where none may take long.
       for (let i = 0; i < (streamsOnly ? ENOUGH : 1); i++)
         keep(this.#failures, { at: now, finding: 'timeout', says });
@@ -81,11 +81,11 @@ export class TrafficEvidence {
     if (last === undefined) return undefined;
     const since = failures.filter(({ at }) => at >= this.goodAt);
     if (since.length >= ENOUGH)
-      return { share: 'all', sighting: sightingOf(last, `all of the last ${since.length} calls`) };
+      return { share: 'all', sighting: sightingOf(last, 'no call is answered any more') };
     const recent = failures.filter(({ at }) => now - at < RECENT_MS).length;
     const answered = this.#answers.filter((at) => now - at < RECENT_MS).length;
     if (recent < ENOUGH || recent < answered) return undefined;
-    return { share: 'some', sighting: sightingOf(last, `${recent} of the last ${recent + answered} calls`) };
+    return { share: 'some', sighting: sightingOf(last, 'half of the calls or more fail') };
   }
 
   /** The server was away: what callers met is of another time. */
@@ -96,7 +96,7 @@ export class TrafficEvidence {
 }
 
 function sightingOf({ finding, says }: Failure, which: string): Sighting {
-  return { finding, basis: 'traffic', detail: `${which} failed (${says})` };
+  return { finding, basis: 'traffic', detail: `${which} (the last got ${says})` };
 }
 
 function keep<T>(list: T[], entry: T): void {

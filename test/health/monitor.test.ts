@@ -464,3 +464,218 @@ describe('stopping', () => {
     expect(legs.closed).toBe(true);
   });
 });
+
+describe('a public URL that this machine cannot see', () => {
+  const reached = async () => ({ kind: 'reached' }) as const;
+  const failed = async () => ({ kind: 'failed', detail: 'the relay has no link' }) as const;
+  const cannotTell = async () => ({ kind: 'unknown', detail: 'the relay is too old to be asked' }) as const;
+
+  beforeEach(() => {
+    legs.publicSees = () => NO_ROUTE;
+  });
+
+  it('costs no session while visitors get through, for ten minutes', async () => {
+    monitor.sessionOpened(FIRST);
+    for (let step = 0; step < 600; step++) {
+      monitor.noteSign(sign());
+      if (step % 30 === 0) monitor.tick();
+      await clock.advance(1_000);
+    }
+    expect(replaced).toEqual([]);
+    expect(monitor.report).toMatchObject({
+      verdict: 'unverified',
+      cause: 'Public leg: https://x cannot be reached (ENOTFOUND); all the same visitors get through.',
+      remedy: expect.stringContaining('DNS'),
+    });
+  });
+
+  it('costs none when visitors pause after that', async () => {
+    monitor.sessionOpened(FIRST);
+    await clock.advance(2_000);
+    monitor.noteSign(sign());
+    for (let minute = 0; minute < 30; minute++) await tick();
+    await clock.advance(600_000);
+    expect(replaced).toEqual([]);
+    expect(monitor.report.verdict).toBe('unverified');
+  });
+
+  it('costs none while a visitor has a stream open', async () => {
+    visitorStreams = 1;
+    monitor.sessionOpened(FIRST);
+    for (let minute = 0; minute < 10; minute++) await tick();
+    expect(replaced).toEqual([]);
+    expect(monitor.report.verdict).toBe('unverified');
+  });
+
+  it('costs none when the provider sees it work, and is known at once', async () => {
+    monitor.sessionOpened(FIRST, reached);
+    await clock.advance(0);
+    expect(monitor.report).toMatchObject({
+      verdict: 'unverified',
+      cause: expect.stringContaining('the provider sees it work'),
+    });
+    for (let minute = 0; minute < 20; minute++) await tick();
+    expect(replaced).toEqual([]);
+    expect(monitor.report.verdict).toBe('unverified');
+  });
+
+  it('costs one session, and not every next one, when nobody can tell', async () => {
+    monitor.sessionOpened(FIRST, cannotTell);
+    await clock.advance(15_000);
+    expect(replaced).toHaveLength(1);
+    for (let session = 0; session < 3; session++) {
+      monitor.sessionClosed();
+      monitor.sessionOpened(SECOND, cannotTell);
+      await clock.advance(60_000);
+    }
+    expect(replaced).toHaveLength(1);
+    expect(monitor.report).toMatchObject({
+      verdict: 'unverified',
+      cause: expect.stringContaining('no visitor has come, and the relay is too old to be asked'),
+    });
+  });
+
+  it('is replaced in growing intervals when the provider says that it does not work', async () => {
+    const times: number[] = [];
+    for (let minute = 0; minute < 40; minute++) {
+      const before = replaced.length;
+      monitor.sessionOpened(SECOND, failed);
+      await clock.advance(60_000);
+      if (replaced.length > before) times.push(minute);
+    }
+    expect(times[0]).toBe(0);
+    expect(times.length).toBeLessThanOrEqual(4);
+    expect(times[1]).toBeGreaterThanOrEqual(5);
+    expect(replaced[0]).toContain('(the relay has no link)');
+    expect(monitor.report.remedy).toContain('changed nothing');
+  });
+
+  it('is a reason again once this machine has seen the URL work', async () => {
+    legs.publicSees = () => OK;
+    await openHealthy();
+    legs.publicSees = () => NO_ROUTE;
+    await tick();
+    expect(replaced).toHaveLength(1);
+    legs.publicSees = () => OK;
+    monitor.sessionOpened(SECOND);
+    await clock.advance(SETTLED_MS);
+    legs.publicSees = () => NO_ROUTE;
+    await tick();
+    expect(replaced).toHaveLength(2);
+  });
+
+  it.each([
+    ['edge-certificate', 'config'],
+    ['no-descriptors', 'out-of-resources'],
+    ['no-dns', 'network-down'],
+  ] as const)('is never replaced for %s', async (finding, verdict) => {
+    legs.publicSees = () => ({ finding, basis: 'marker', detail: 'so it is' });
+    monitor.sessionOpened(FIRST, failed);
+    for (let minute = 0; minute < 10; minute++) await tick();
+    expect(monitor.report.verdict).toBe(verdict);
+    expect(replaced).toEqual([]);
+  });
+});
+
+describe('calls', () => {
+  it.each([
+    [500, 'text/plain', 'server-down', 'server-error'],
+    [200, 'text/html', 'config', 'not-mcp'],
+    [404, 'text/plain', 'config', 'wrong-path'],
+    [401, 'text/plain', 'auth', 'needs-auth'],
+    [429, 'text/plain', 'limited', 'limited'],
+  ] as const)(
+    'that all fail (%s, %s) outweigh a probe that is content',
+    async (status, type, verdict, finding) => {
+      await openHealthy();
+      for (let call = 0; call < 20; call++) {
+        monitor.noteSign(failedSign(status, type));
+        monitor.tick();
+        await clock.advance(1_000);
+      }
+      expect(monitor.report).toMatchObject({ verdict, local: { finding, basis: 'traffic' } });
+      expect(monitor.report.cause).toMatch(/^Local leg: no call is answered any more \(the last got \d+/);
+      monitor.noteSign(sign());
+      await clock.advance(6_000);
+      // One answer ends the outage; how often calls failed in the last minute is still worth a word.
+      expect(monitor.report.verdict).toBe('degraded');
+      await clock.advance(60_000);
+      await tick();
+      expect(monitor.report.verdict).toBe('healthy');
+    },
+  );
+
+  it('that fail half of the time are called degraded', async () => {
+    await openHealthy();
+    for (let call = 0; call < 10; call++) {
+      monitor.noteSign(failedSign());
+      monitor.noteSign(sign());
+      await clock.advance(1_000);
+    }
+    expect(monitor.report.verdict).toBe('degraded');
+  });
+
+  it('that the gateway answers by itself prove nothing, and put off no look', async () => {
+    await openHealthy();
+    const { local } = legs.asked;
+    for (let round = 0; round < 3; round++) {
+      monitor.noteSign(sign({ seen: { kind: 'unasked' } }));
+      await tick();
+    }
+    expect(legs.asked.local).toBe(local + 3);
+  });
+
+  it('that get no first byte lead to a look within seconds, and a server that hangs is seen', async () => {
+    await openHealthy();
+    legs.localSees = () => ({ finding: 'timeout', basis: 'discover', detail: 'the server does not answer' });
+    monitor.noteSign(sign({ seen: { kind: 'silence', forMs: 5_000 } }));
+    await clock.advance(5_000);
+    expect(monitor.report.verdict).toBe('server-down');
+  });
+
+  it('make the next look spare nothing', async () => {
+    await openHealthy();
+    monitor.noteSign(failedSign());
+    await clock.advance(5_000);
+    expect(legs.closely.at(-1)).toBe(true);
+  });
+
+  it('that are answered outweigh a probe that is not', async () => {
+    await openHealthy();
+    legs.localSees = () => ({
+      finding: 'not-mcp',
+      basis: 'discover',
+      detail: 'what answers is no MCP server',
+    });
+    await tick();
+    expect(monitor.report.verdict).toBe('config');
+    monitor.noteSign(sign());
+    await clock.advance(6_000);
+    expect(monitor.report).toMatchObject({ verdict: 'healthy', local: { basis: 'traffic' } });
+  });
+
+  it('are what a healthy report rests on while they come', async () => {
+    await openHealthy();
+    monitor.noteSign(sign());
+    await tick();
+    expect(monitor.report).toMatchObject({ local: { basis: 'traffic' }, public: { basis: 'traffic' } });
+  });
+});
+
+describe('a tunnel without a session', () => {
+  it('says why, whatever the server does', async () => {
+    monitor.sessionMissing({
+      verdict: 'network-down',
+      cause: 'This machine has no network.',
+      remedy: 'Check it.',
+    });
+    await tick();
+    expect(monitor.report).toMatchObject({ verdict: 'network-down', cause: 'This machine has no network.' });
+    monitor.sessionOpened(FIRST);
+    await clock.advance(0);
+    expect(monitor.report.verdict).toBe('healthy');
+    monitor.sessionMissing({ verdict: 'tunnel-down', cause: 'No session: lost.', remedy: 'Wait.' });
+    monitor.sessionClosed();
+    expect(monitor.report).toMatchObject({ verdict: 'tunnel-down', cause: 'No session: lost.' });
+  });
+});
