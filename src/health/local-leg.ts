@@ -168,7 +168,8 @@ export class LocalLeg {
       return { sighting: { ...sighting, detail: detail + also }, until: Number.POSITIVE_INFINITY };
     }
     if (finding === 'limited') return { sighting, until: now + (retryAfterMs ?? LIMITED_MS) };
-    if (meaningOf(sighting) !== 'alive' || latencyMs < DEAR_MS) return undefined;
+    // What was only connected to was asked nothing.
+    if (meaningOf(sighting) !== 'alive' || latencyMs < DEAR_MS || sighting.basis === 'tcp') return undefined;
     const also = `; asked rarely, since it took ${(latencyMs / 1_000).toFixed(1)} s`;
     const again = this.#resting !== undefined && meaningOf(this.#resting.sighting) === 'alive';
     const restMs = again ? DEAR_EVERY_MS : DEAR_ONCE_MS;
