@@ -1,5 +1,5 @@
 import type { Logger } from '../core/log.ts';
-import { loggedPath } from '../http1/carriers.ts';
+import { loggedPath, maskTokens } from '../http1/carriers.ts';
 import type { Visit } from '../relay/edge/observed-exchange.ts';
 
 /** What takes this long is worth a line of its own (milliseconds). */
@@ -14,11 +14,14 @@ export class AccessLog {
   share: number;
   readonly #log: Logger;
   readonly #random: () => number;
+  readonly #isToken: (text: string) => boolean;
 
-  constructor(share: number, log: Logger, random: () => number) {
+  /** @param isToken knows the access tokens of the tunnels that are served */
+  constructor(share: number, log: Logger, random: () => number, isToken: (text: string) => boolean) {
     this.share = share;
     this.#log = log;
     this.#random = random;
+    this.#isToken = isToken;
   }
 
   /** Errors, broken answers and slow ones always get theirs, unless a flood could write them. */
@@ -27,22 +30,25 @@ export class AccessLog {
     const remarkable = failed && visit.reason !== OVER_LIMIT;
     const always = remarkable || visit.durationMs >= SLOW_MS || this.share >= 1;
     if (!always && this.#random() >= this.share) return;
-    this.#log.info({ ...lineOf(visit), ...(always ? {} : { share: this.share }) }, 'request');
+    this.#log.info({ ...lineOf(visit, this.#isToken), ...(always ? {} : { share: this.share }) }, 'request');
   }
 }
 
 /** Why a request reached no tunnel, or none that is known to be there. */
-const NO_TUNNEL: ReadonlySet<string | undefined> = new Set(['unknown-tunnel', 'no-oauth']);
+const NO_TUNNEL: ReadonlySet<string | undefined> = new Set(['unknown-tunnel', 'no-oauth', 'tunnel-offline']);
 
 /** Queries and secret path segments are credentials: no log has them. */
-function lineOf({ request, peer, name, target, status, durationMs, responseBytes, outcome, reason }: Visit) {
+function lineOf(visit: Visit, isToken: (text: string) => boolean) {
+  const { request, peer, name, target, status, durationMs, responseBytes, outcome, reason } = visit;
   // Without a tunnel the segments are not known apart: a token in a mistyped URL is a token too. Many
   // an address names a tunnel that nobody has.
   const served = name !== undefined && !NO_TUNNEL.has(reason);
-  const path = served ? loggedPath(target) : loggedPath(request.target).split('/').slice(0, 2).join('/');
+  const path = served
+    ? loggedPath(target, status < 400 ? undefined : isToken)
+    : loggedPath(request.target, isToken).split('/').slice(0, 2).join('/');
   return {
     kind: 'request',
-    tunnel: name,
+    tunnel: served || name === undefined ? name : maskTokens(name, isToken),
     client: peer.address,
     method: request.method,
     path,

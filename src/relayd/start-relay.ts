@@ -46,7 +46,9 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
   const tunnels = new TunnelCounts(clock);
   const dismissals = new Dismissals(clock);
   const renewal = new Renewal(clock);
-  const accessLog = new AccessLog(settings.logSample ?? 1, log, Math.random);
+  const accessLog = new AccessLog(settings.logSample ?? 1, log, Math.random, (text) =>
+    server.knowsToken(text),
+  );
   const auth = new LiveAuth({
     auth: settings.auth,
     routing,

@@ -306,7 +306,8 @@ describe('the access log', () => {
     const lines: string[] = [];
     const left = [...draws];
     const log = createLogger('info', { write: (line) => void lines.push(line) });
-    const accessLog = new AccessLog(share, log, () => left.shift() ?? expect.unreachable('not drawn'));
+    const draw = () => left.shift() ?? expect.unreachable('not drawn');
+    const accessLog = new AccessLog(share, log, draw, () => false);
     for (const visit of visits) accessLog.note(visit);
     return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   }

@@ -249,6 +249,46 @@ describe('operations', () => {
     expect(JSON.stringify(lines)).not.toContain('hush');
   });
 
+  it('have no token in the log, wherever in an address somebody put it', async () => {
+    const own = `tnl_${'aB3-x_9Z'.repeat(5)}`;
+    const chosen = 'correct horse battery';
+    const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+    const tokens = [own, chosen].map((token) => ({ sha256: sha256(token) }));
+    const access = { tokens, query: false, preflight: false };
+    const relay = await startTestRelay({ routing: 'path' });
+    await relay.link('alice', { access });
+    for (const token of [own, encodeURIComponent(chosen)]) {
+      for (const place of [
+        '/alice/mcp/t/',
+        '/alice/T/',
+        '/alice/%74/',
+        '/alice/',
+        '/',
+        '/T/',
+        '/nobody/x/',
+        '/mcp/',
+      ]) {
+        await relay.ask('tunnel.test', `${place}${token}`);
+        await relay.ask('tunnel.test', `${place}${token}/mcp`);
+      }
+    }
+    for (const tail of [
+      `mcp&token=${own}`,
+      `mcp;token=${own}`,
+      `mcp%3Ftoken=${own}`,
+      `x${own}`,
+      `?token=${own}`,
+    ]) {
+      await relay.ask('tunnel.test', `/alice/${tail}`);
+    }
+    // A token may look like a name.
+    await relay.ask('tunnel.test', `/${'0f'.repeat(20)}/mcp`);
+    const lines = relay.logged().filter(({ kind }) => kind === 'request');
+    expect(lines).toHaveLength(38);
+    expect(JSON.stringify(lines)).not.toMatch(/aB3-x|horse|0f0f/);
+    expect(lines[0]).toMatchObject({ tunnel: 'alice', path: '/mcp/t/***', status: 401 });
+  });
+
   it('end by telling the agents to dial again', async () => {
     const relay = await startTestRelay();
     const link = await relay.link('figma');

@@ -241,6 +241,11 @@ export class RelayServer {
     return name !== undefined && this.#hub.names.find(name) !== undefined;
   }
 
+  /** Is it an access token of a tunnel that is served now? */
+  knowsToken(text: string): boolean {
+    return this.#hub.owners.knows(text);
+  }
+
   /** Certificate and key for connections from now on. */
   setTls(tls: TlsOptions): void {
     this.#http.setTls(tls);
