@@ -1,5 +1,5 @@
+import { EventBoundary } from '../http1/event-stream.ts';
 import { EndpointRewriter } from './endpoint-rewriter.ts';
-import { EventBoundary } from './event-stream.ts';
 
 /** An event stream on its way to the caller, of bytes that we may change. */
 export class EventPassage {

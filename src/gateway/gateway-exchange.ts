@@ -2,6 +2,7 @@ import { type BodySink, type Exchange, Flow, type Peer } from '../core/exchange.
 import { PROBE_HEADER } from '../core/markers.ts';
 import type { RequestEvent } from '../core/request-event.ts';
 import { type Admission, type Carrier, loggedPath } from '../http1/carriers.ts';
+import { KEEP_ALIVE_COMMENT } from '../http1/event-stream.ts';
 import { isJsonPost } from '../http1/refusal-text.ts';
 import { editResponseHead, type ParsedResponseHead } from '../http1/response-head.ts';
 import { serializeRequestHead } from '../http1/rewrite.ts';
@@ -13,7 +14,6 @@ import { type OwnAnswer, ownAnswer } from './answers.ts';
 import { CallerLinks } from './caller-links.ts';
 import { corsHeaders } from './cors.ts';
 import { EventPassage } from './event-passage.ts';
-import { KEEP_ALIVE_COMMENT } from './event-stream.ts';
 import { callerOf } from './forwarded.ts';
 import type { Gateway } from './gateway.ts';
 import { NOT_FOR_THE_SERVER, notOfTheServer } from './not-passed.ts';

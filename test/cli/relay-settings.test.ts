@@ -47,11 +47,20 @@ describe('what `tunneld relay` is told', () => {
     expect([plain.acme, plain.redirectPort]).toEqual([undefined, undefined]);
   });
 
-  it('lets the clients of mcp-tunnel serve unless they are refused in words', async () => {
-    const serve = await read('--domain a.example --open');
-    expect(serve.settings.mcpTunnelAgents).toBe(true);
-    const refuse = await read('--domain a.example --open', { TUNNELD_RELAY_MCP_TUNNEL_AGENTS: 'refuse' });
+  it('lets the clients of mcp-tunnel serve, whose tunnels are open, when that is said in words', async () => {
+    const refuse = await read('--domain a.example --open');
     expect(refuse.settings.mcpTunnelAgents).toBe(false);
+    const serve = await read('--domain a.example --open', { TUNNELD_RELAY_MCP_TUNNEL_AGENTS: 'serve' });
+    expect(serve.settings.mcpTunnelAgents).toBe(true);
+  });
+
+  it('reminds whoever comes from mcp-tunnel that its clients have to be allowed', async () => {
+    const env = { MCPR_RELAY_DOMAIN: 'a.example' };
+    const reminder = expect.stringContaining('--mcp-tunnel-agents serve');
+    expect((await read('--open', env)).warnings).toContainEqual(reminder);
+    expect((await read('--open --mcp-tunnel-agents serve', env)).warnings).not.toContainEqual(reminder);
+    expect((await read('--open --mcp-tunnel-agents refuse', env)).warnings).not.toContainEqual(reminder);
+    expect((await read('--domain a.example --open')).warnings).not.toContainEqual(reminder);
   });
 
   it('is warned about when others can read it, or anybody may come', async () => {

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EndpointRewriter } from '../../src/gateway/endpoint-rewriter.ts';
-import { EventBoundary } from '../../src/gateway/event-stream.ts';
 import { ServerLinks } from '../../src/gateway/server-links.ts';
 import { ServerNames } from '../../src/gateway/server-names.ts';
+import { EventBoundary } from '../../src/http1/event-stream.ts';
 
 const NAMES = new ServerNames({ protocol: 'http:', host: '127.0.0.1', port: 3845, hostHeader: 'mcp.test' });
 

@@ -46,7 +46,18 @@ describe('a relay that took the place of mcp-tunnel', () => {
   it('turns such clients away where the operator wants every tunnel to have a token', async () => {
     const relay = await startTestRelay({ auth: { kind: 'static', grants }, mcpTunnelAgents: false });
     const to = { relay: `http://127.0.0.1:${relay.port}`, token: TOKEN, subdomain: 'myapp' };
-    await expect(registerOldClient(to, () => {})).rejects.toThrow('404');
+    await expect(registerOldClient(to, () => {})).rejects.toThrow('403');
+    await expect(registerOldClient(to, () => {})).rejects.toThrow('403');
+    const answer = await relay.ask('tunnel.test', '/_tunnel/register');
+    expect(answer.text).toContain('--mcp-tunnel-agents serve');
+    // Its operator hears of it, and not once for each attempt.
+    const told = relay.logged().filter(({ msg }) => String(msg).includes('was turned away'));
+    expect(told).toMatchObject([
+      { level: 'warn', remedy: expect.stringContaining('--mcp-tunnel-agents serve') },
+    ]);
+    // On a tunnel's own host the path is the tunnel's.
+    await relay.link('myapp');
+    expect((await relay.ask('myapp.tunnel.test', '/_tunnel/register')).status).toBe(200);
   });
 
   it('holds the body limits of its operator also for them', async () => {

@@ -57,6 +57,7 @@ export async function readRelaySettings(input: RelayInput): Promise<ReadSettings
   const onNote = (note: string) => void warnings.push(note);
   const inFile = file === undefined ? NOTHING : await fileLayer(file, mistakes, onNote);
   const legacy = await legacyLayer(env, mistakes, onNote);
+  const fromMcpr = legacy.size > 0 || file?.endsWith('.toml') === true;
   const given = overlay([optionsLayer(args), variablesLayer(env), legacy, inFile]);
   warnings.push(...literalSecrets(args, file, inFile));
   const values = readValues(given, mistakes);
@@ -66,6 +67,11 @@ export async function readRelaySettings(input: RelayInput): Promise<ReadSettings
     throw assembly.secretError !== undefined && mistakes.length === 1
       ? assembly.secretError
       : mistakesError(mistakes);
+  }
+  if (settings.mcpTunnelAgents === false && fromMcpr && !given.has('mcp-tunnel-agents')) {
+    warnings.push(
+      'clients of mcp-tunnel and mcpr are refused: to serve them, whose tunnels anybody may call, set --mcp-tunnel-agents serve',
+    );
   }
   if (settings.auth.kind === 'open')
     warnings.push('this relay is open: anybody who reaches it may register a tunnel');

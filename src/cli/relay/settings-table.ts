@@ -49,9 +49,9 @@ export const RELAY_SETTINGS = {
   },
   open: { ...onOff, summary: 'Anybody may register any free name' },
   'mcp-tunnel-agents': {
-    ...oneOf(['serve', 'refuse']),
+    ...oneOf(['refuse', 'serve']),
     value: 'what',
-    summary: 'Clients of mcp-tunnel and mcpr, which have no access tokens: serve or refuse; default: serve',
+    summary: 'Clients of mcp-tunnel and mcpr, which have no access tokens: refuse or serve; default: refuse',
   },
   'tls-cert': {
     ...text,

@@ -27,8 +27,10 @@ export interface FrontDoorOptions {
   readonly limits: VisitLimits;
   /** Turns callers without the tunnel's token away here. */
   readonly enforceAccess: boolean;
-  /** Their registration path is not a tunnel's. */
-  readonly mcpTunnelAgents: boolean;
+  /** `true`: their registration path is not a tunnel's. `false`: they are told that they may not register. */
+  readonly mcpTunnelAgents: boolean | undefined;
+  /** One was told so. */
+  onAgentRefused?(exchange: Exchange): void;
   readonly onVisit?: ((visit: Visit) => void) | undefined;
   readonly clock: Clock;
 }
@@ -82,7 +84,10 @@ export class FrontDoor {
   #answerItself(exchange: Exchange): void {
     const { target, method } = exchange.request;
     if (isOAuthPath(target)) refuseDiscovery(exchange);
-    else if (isLinkPath(target)) refuse(exchange, LINK_NEEDS_UPGRADE);
+    else if (this.#options.mcpTunnelAgents === false && isRegisterPath(target)) {
+      this.#options.onAgentRefused?.(exchange);
+      refuse(exchange, NO_FOREIGN_AGENTS);
+    } else if (isLinkPath(target)) refuse(exchange, LINK_NEEDS_UPGRADE);
     else if (/^\/(?:\?|$)/.test(target) && (method === 'GET' || method === 'HEAD')) greet(exchange);
     else refuse(exchange, UNKNOWN_TUNNEL);
   }
@@ -188,6 +193,12 @@ const FOREIGN_TOKEN = {
   status: 403,
   reason: 'foreign-token',
   message: 'The access token in this request is for another tunnel, and was not passed on.',
+};
+const NO_FOREIGN_AGENTS = {
+  status: 403,
+  reason: 'agents-refused',
+  message:
+    'Clients of mcp-tunnel and mcpr are not served here: they have no access tokens, so anybody could call their tunnels. The operator of the relay allows them with --mcp-tunnel-agents serve.',
 };
 const LINK_NEEDS_UPGRADE = {
   status: 426,

@@ -39,6 +39,9 @@ const MAX_PUBLIC_HEAD_BYTES = MAX_HEAD_BYTES - 1_024;
  */
 const HANDOVER_MS = 1_000;
 
+/** Between two lines about the same (milliseconds). */
+const COMPLAIN_EVERY_MS = 60_000;
+
 const DEFAULT_RELAY_LIMITS = {
   headBytes: 16_384,
   // Of visitors: agents' sockets leave them once they are links. Each tunnel may have some event streams.
@@ -72,7 +75,10 @@ export interface RelayServerOptions {
   readonly proxyProtocol?: boolean;
   /** Turns callers without the tunnel's token away here. The gateways check in any case. */
   readonly enforceAccess?: boolean;
-  /** Clients of mcp-tunnel and mcpr may serve too. They have no access tokens: anybody may call them. */
+  /**
+   * Clients of mcp-tunnel and mcpr may serve too. They have no access tokens: anybody may call them.
+   * With `false` they are told that they may not; without a word their path is unknown.
+   */
   readonly mcpTunnelAgents?: boolean;
   /** Told of every visitor's request when it ended. */
   readonly onVisit?: (visit: Visit) => void;
@@ -127,6 +133,7 @@ export class RelayServer {
   #limits: RelayLimits;
   #trusted: BlockList;
   #draining = false;
+  #quietUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: RelayServerOptions) {
     this.#options = options;
@@ -162,7 +169,8 @@ export class RelayServer {
       owners: this.#hub.owners,
       limits,
       enforceAccess: options.enforceAccess ?? false,
-      mcpTunnelAgents: options.mcpTunnelAgents ?? false,
+      mcpTunnelAgents: options.mcpTunnelAgents,
+      onAgentRefused: (exchange) => this.#reportRefusedAgent(exchange.peer.address),
       onVisit: options.onVisit,
       clock,
     });
@@ -318,6 +326,16 @@ export class RelayServer {
     const text = 'too many links asked for from this address\n';
     turnAway(socket, '429 Too Many Requests', text, `Retry-After: ${waitSeconds}\r\n`);
     return false;
+  }
+
+  /** The operator may have forgotten about them; a line for each attempt would be a flood. */
+  #reportRefusedAgent(address: string): void {
+    const { clock, log } = this.#options;
+    const now = clock.monotonic();
+    if (now < this.#quietUntil) return;
+    this.#quietUntil = now + COMPLAIN_EVERY_MS;
+    const remedy = 'To serve such clients, whose tunnels anybody may call, set --mcp-tunnel-agents serve.';
+    log.warn({ address, remedy }, 'a client of mcp-tunnel or mcpr was turned away');
   }
 
   #visitor(socket: Socket, request: RequestHead): Peer {

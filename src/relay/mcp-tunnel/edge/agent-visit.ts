@@ -57,7 +57,7 @@ export class AgentVisit implements BodySink {
     this.#exchange = exchange;
     this.#target = target;
     this.#context = context;
-    this.#answer = new PacedAnswer(exchange, context.budget, context.limits.answerQueueBytes);
+    this.#answer = new PacedAnswer(exchange, context.budget, context.limits.answerQueueBytes, context.clock);
   }
 
   start(): void {

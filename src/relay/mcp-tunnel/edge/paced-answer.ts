@@ -1,8 +1,13 @@
+import type { Clock, Timer } from '../../../core/clock.ts';
 import { type Exchange, Flow, type ResponseHead } from '../../../core/exchange.ts';
+import { EventBoundary, KEEP_ALIVE_COMMENT } from '../../../http1/event-stream.ts';
 import type { ByteBudget } from '../../edge/byte-budget.ts';
 
 /** An answer waits in copies of its pieces, so that a slow reader's memory shrinks as it reads. */
 const PIECE_BYTES = 65_536;
+
+/** Silence on an event stream before a comment is sent, as our own gateway does (milliseconds). */
+const KEEP_ALIVE_MS = 15_000;
 
 /**
  * An answer on its way to a visitor who may read slower than it comes. The agent cannot be told to
@@ -13,20 +18,29 @@ export class PacedAnswer {
   readonly #exchange: Exchange;
   readonly #budget: ByteBudget;
   readonly #limit: number;
+  readonly #clock: Clock;
+  /** Of an event stream, in what the visitor got so far. */
+  #boundary: EventBoundary | undefined;
+  #keepAlive: Timer | undefined;
   #queue: Buffer[] = [];
   #waiting = 0;
   #paused = false;
   #ending = false;
 
   /** @param limit what may wait (bytes) */
-  constructor(exchange: Exchange, budget: ByteBudget, limit: number) {
+  constructor(exchange: Exchange, budget: ByteBudget, limit: number, clock: Clock) {
     this.#exchange = exchange;
     this.#budget = budget;
     this.#limit = limit;
+    this.#clock = clock;
     exchange.onDrain = () => this.#onDrain();
   }
 
   head(head: ResponseHead): void {
+    if (isEventStream(head)) {
+      this.#boundary = new EventBoundary();
+      this.#waitForSilence();
+    }
     this.#paused = this.#exchange.respond(head) === Flow.paused;
   }
 
@@ -34,7 +48,7 @@ export class PacedAnswer {
   write(chunk: Buffer): boolean {
     let at = 0;
     for (; !this.#paused && at < chunk.length; at += PIECE_BYTES) {
-      this.#paused = this.#exchange.write(chunk.subarray(at, at + PIECE_BYTES)) === Flow.paused;
+      this.#send(chunk.subarray(at, at + PIECE_BYTES));
     }
     const left = chunk.subarray(at);
     // A single message may be longer than the limit: its agent cannot know.
@@ -48,7 +62,7 @@ export class PacedAnswer {
   /** The answer is complete; it ends once the visitor has taken it. */
   end(): void {
     this.#ending = true;
-    if (this.#queue.length === 0) this.#exchange.end();
+    if (this.#queue.length === 0) this.#finish();
   }
 
   /** An answer that came in one piece. @returns false when there is no room; nothing was sent then */
@@ -68,9 +82,30 @@ export class PacedAnswer {
 
   /** Nobody reads it any more. */
   drop(): void {
+    this.#keepAlive?.cancel();
     this.#budget.give(this.#waiting);
     this.#waiting = 0;
     this.#queue = [];
+  }
+
+  #send(bytes: Buffer): void {
+    this.#boundary?.see(bytes);
+    if (this.#boundary !== undefined) this.#waitForSilence();
+    this.#paused = this.#exchange.write(bytes) === Flow.paused;
+  }
+
+  #finish(): void {
+    this.#keepAlive?.cancel();
+    this.#exchange.end();
+  }
+
+  /** Proxies on the way cut a stream that says nothing for a minute; a comment is skipped by clients. */
+  #waitForSilence(): void {
+    this.#keepAlive?.cancel();
+    this.#keepAlive = this.#clock.setTimer(() => {
+      if (!this.#paused && this.#boundary?.reached === true) this.#send(KEEP_ALIVE_COMMENT);
+      else this.#waitForSilence();
+    }, KEEP_ALIVE_MS);
   }
 
   #keep(bytes: Buffer): void {
@@ -86,8 +121,20 @@ export class PacedAnswer {
       if (chunk === undefined) break;
       this.#waiting -= chunk.length;
       this.#budget.give(chunk.length);
-      this.#paused = this.#exchange.write(chunk) === Flow.paused;
+      this.#send(chunk);
     }
-    if (this.#ending && this.#queue.length === 0) this.#exchange.end();
+    if (this.#ending && this.#queue.length === 0) this.#finish();
   }
+}
+
+/** One that is sent as it comes: a comment changes nothing but bytes that nobody has counted. */
+function isEventStream({ lines, framing }: ResponseHead): boolean {
+  if (framing.kind !== 'stream') return false;
+  let isEvents = false;
+  for (let at = 0; at + 1 < lines.length; at += 2) {
+    const name = lines[at]?.toLowerCase();
+    if (name === 'content-type') isEvents = /^text\/event-stream\s*(?:;|$)/i.test(lines[at + 1] ?? '');
+    if (name === 'content-encoding') return false;
+  }
+  return isEvents;
 }

@@ -136,9 +136,9 @@ describe('a client of mcp-tunnel', () => {
     expect((await first).subdomain).toBe('a');
   });
 
-  it('is not known where the operator does not want it', async () => {
+  it('is refused where the operator does not want it', async () => {
     const relay = await startOldRelay({ mcpTunnelAgents: false });
-    await expect(registerOldClient(relay.as('myapp'), ignore)).rejects.toThrow('404');
+    await expect(registerOldClient(relay.as('myapp'), ignore)).rejects.toThrow('403');
   });
 
   it.each([

@@ -297,6 +297,63 @@ describe('an answer of mcp-tunnel 0.2', () => {
     expect((await visitor.answer).text).toBe('late');
   });
 
+  it('of events gets a comment after 15 s of silence, but not inside an event', async () => {
+    const clock = new FakeClock();
+    const relay = await startOldRelay({ clock });
+    const client = await puppet(relay, (id) => {
+      client.send({
+        kind: 'response_head',
+        id,
+        status: 200,
+        headers: { 'content-type': 'text/event-stream' },
+      });
+    });
+    const stream = await relay.visit('myapp', '/sse').response;
+    let got = '';
+    stream.on('data', (bytes: Buffer) => {
+      got += bytes.toString();
+    });
+    const say = (text: string, last = false) =>
+      client.send({ kind: 'response_chunk', id: client.received[0]?.['id'], data: base64(text), last });
+    const pass = async (seconds: number) => {
+      for (let second = 0; second < seconds; second++) {
+        await clock.advance(1_000);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    };
+    await pass(16);
+    await waitFor(() => got === ':\n\n');
+    say('data: half of ');
+    await waitFor(() => got.endsWith('half of '));
+    await pass(32);
+    say('an event\n\n');
+    await waitFor(() => got.endsWith('event\n\n'));
+    await pass(32);
+    await waitFor(() => got.endsWith('event\n\n:\n\n:\n\n'));
+    say('data: 2\n\n', true);
+    await waitFor(() => stream.readableEnded);
+    expect(got).toBe(':\n\ndata: half of an event\n\n:\n\n:\n\ndata: 2\n\n');
+  });
+
+  it.each([
+    ['another type', { 'content-type': 'application/json' }],
+    ['a coding', { 'content-type': 'text/event-stream', 'content-encoding': 'gzip' }],
+  ])('of %s gets no comment', async (_what, headers) => {
+    const clock = new FakeClock();
+    const relay = await startOldRelay({ clock });
+    const client = await puppet(relay, (id) => {
+      client.send({ kind: 'response_head', id, status: 200, headers });
+    });
+    const visitor = relay.visit('myapp', '/sse');
+    await visitor.response;
+    for (let second = 0; second < 40; second++) {
+      await clock.advance(1_000);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    client.send({ kind: 'response_chunk', id: client.received[0]?.['id'], data: base64('abcd'), last: true });
+    expect((await visitor.answer).text).toBe('abcd');
+  });
+
   it('is cancelled as soon as its visitor is gone, also while it is silent', async () => {
     const relay = await startOldRelay();
     let ended = false;

@@ -60,7 +60,7 @@ describe('an answer that comes faster than it is read', () => {
   const start = (limit = 8, total = 10) => {
     const visitor = new FakeVisitor();
     const budget = new ByteBudget(total);
-    const answer = new PacedAnswer(visitor, budget, limit);
+    const answer = new PacedAnswer(visitor, budget, limit, new FakeClock());
     answer.head(HEAD);
     return { visitor, budget, answer };
   };
@@ -85,7 +85,7 @@ describe('an answer that comes faster than it is read', () => {
   it('waits here and not in the socket, also when it comes in one huge piece', () => {
     const visitor = new FakeVisitor();
     visitor.reads = true;
-    const answer = new PacedAnswer(visitor, new ByteBudget(1_000_000), 1_000_000);
+    const answer = new PacedAnswer(visitor, new ByteBudget(1_000_000), 1_000_000, new FakeClock());
     answer.head(HEAD);
     visitor.reads = false;
     expect(answer.write(Buffer.alloc(1_000_000))).toBe(true);
@@ -112,7 +112,7 @@ describe('an answer that comes faster than it is read', () => {
 
   it('is not begun when it is in one piece for which there is no room', () => {
     const visitor = new FakeVisitor();
-    const answer = new PacedAnswer(visitor, new ByteBudget(70_000), 8);
+    const answer = new PacedAnswer(visitor, new ByteBudget(70_000), 8, new FakeClock());
     expect(answer.whole(HEAD, Buffer.alloc(70_001))).toBe(false);
     expect(visitor.status).toBe(0);
     expect(answer.whole(HEAD, Buffer.alloc(70_000))).toBe(true);
