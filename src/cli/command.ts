@@ -8,6 +8,8 @@ export interface Command {
   readonly summary: string;
   readonly positionals: readonly Positional[];
   readonly options: Readonly<Record<string, Option>>;
+  /** What other programs call an option of ours: `--relay-domain` → `--domain`. A hint for whoever types it. */
+  readonly otherNames?: Readonly<Record<string, string>>;
   /** Command lines that work as written, each with what it does. */
   readonly examples: readonly (readonly [line: string, effect: string])[];
   /** Paragraphs for `--help`: exit codes, side effects, anything a name does not say. */

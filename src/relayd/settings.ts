@@ -44,6 +44,8 @@ export interface RelaySettings {
     readonly requestsPerAddress: number;
     readonly requestsPerTunnel: number;
     readonly connectionsPerAddress: number;
+    /** Of agents that show the same token; default: no limit. */
+    readonly linksPerIdentity?: number;
     /** Bytes; 0 is no limit. */
     readonly maxRequestBodyBytes?: number;
     readonly maxResponseBodyBytes?: number;

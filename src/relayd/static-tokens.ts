@@ -57,9 +57,12 @@ export function isGranted(grants: readonly TokenGrant[], sha256: string, name: s
   );
 }
 
-/** Some name fits that a tunnel may have: the pattern with a letter for its star. */
-export function canMatch(pattern: string, routing: RoutingKind): boolean {
-  return usableName(pattern.replace('*', 'x'), routing).ok;
+/** Why no tunnel can ever have a name that fits: the pattern with a letter for its star is none. */
+export function faultOfPattern(pattern: string, routing: RoutingKind): string | undefined {
+  const choice = usableName(pattern.replace('*', 'x'), routing);
+  if (choice.ok) return undefined;
+  if (choice.detail.endsWith('is reserved')) return 'reserved';
+  return 'names are lower-case letters, digits and dashes, with no dash at the ends, 63 at most';
 }
 
 export function hashOf(token: string): string {

@@ -151,6 +151,7 @@ function ordered(
     store,
     domain: publicUrl.hostname,
     serves: (host) => server?.serves(host) ?? false,
+    ownerOf: (host) => server?.ownerOf(host),
     onOwn: (problem) => {
       if (problem === undefined) problems.solved('certificate');
       else problems.note('certificate', problem);

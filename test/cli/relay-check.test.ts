@@ -78,11 +78,14 @@ describe('tunneld relay check', () => {
     expect(of('tls').detail).toBe('ordered from acme-v02.api.letsencrypt.org, kept in /kept');
   });
 
-  it('warns of names that no agent can have', async () => {
+  it('refuses names that no agent can have', async () => {
     const user = await userWith('domain: a.example', 'staticToken: "t-hush:Alice,admin,*"');
     const { code, of } = await check(user);
-    expect(code).toBe(0);
-    expect(of('auth')).toMatchObject({ result: 'warn', detail: expect.stringContaining('Alice, admin') });
+    expect(code).toBe(2);
+    expect(of('settings')).toMatchObject({
+      result: 'bad',
+      detail: expect.stringMatching(/Alice \(names are .*; admin \(reserved\)/),
+    });
   });
 
   it.each([

@@ -114,6 +114,7 @@ describe("mcpr's file", () => {
     expect(findGrant(grants, 'one')?.patterns).toEqual(['bob']);
     expect(warnings).toEqual([
       expect.stringContaining("was read as mcpr's; its mcp mean nothing to a relay"),
+      expect.stringContaining('--trusted-proxies does not name it'),
       expect.stringContaining('--mcp-tunnel-agents serve'),
     ]);
   });

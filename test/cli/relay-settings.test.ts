@@ -34,7 +34,7 @@ describe('what `tunneld relay` is told', () => {
       adminPort: 8081,
     });
     expect(settings.publicUrl.href).toBe('https://tunnel.example.com/');
-    expect(warnings).toEqual([]);
+    expect(warnings).toEqual([expect.stringContaining('--trusted-proxies does not name it')]);
   });
 
   it('may be where certificates come from, and where visitors without TLS are met', async () => {
@@ -64,10 +64,43 @@ describe('what `tunneld relay` is told', () => {
   });
 
   it('is warned about when others can read it, or anybody may come', async () => {
-    const literal = await read('--domain a.example --static-token secret:alice');
+    const literal = await read('--public-url http://a.example --static-token secret:alice');
     expect(literal.warnings).toEqual([expect.stringContaining('--static-token with the secret itself')]);
-    const open = await read('--domain a.example --open');
+    const open = await read('--public-url http://a.example --open');
     expect(open.warnings).toEqual([expect.stringContaining('this relay is open')]);
+  });
+
+  it('is warned about when a proxy must be in front and none is trusted', async () => {
+    const warning = expect.stringContaining('--trusted-proxies does not name it');
+    const warned = async (line: string) => (await read(`--open ${line}`)).warnings;
+    expect(await warned('--domain a.example')).toContainEqual(warning);
+    expect(await warned('--domain a.example --trusted-proxies 127.0.0.1')).not.toContainEqual(warning);
+    expect(await warned('--domain a.example --acme')).not.toContainEqual(warning);
+    expect(await warned('--public-url http://a.example')).not.toContainEqual(warning);
+  });
+
+  it.each([
+    ['--domain a.example --static-token tok:admin', 'admin (reserved)'],
+    ['--domain a.example --static-token tok:MyApp,fine', 'MyApp (names are lower-case letters'],
+    ['--domain a.example --static-token tok:fine,-*', '-* (names are'],
+    ['--domain a.example --routing path --static-token tok:mcp', 'mcp (reserved)'],
+  ])('%s is refused: nobody could ever have the name', async (line, why) => {
+    await expect(read(line)).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringContaining(`--static-token: no tunnel can have these names: ${why}`),
+    });
+    expect((await read('--domain a.example --static-token tok:mcp,al*,*')).settings.auth.kind).toBe('static');
+  });
+
+  it.each([
+    ['--relay-domain', '--domain'],
+    ['--auth-provider', '--auth-url'],
+    ['--domian', '--domain'],
+  ])('%s, which it does not have, is answered with %s', async (typed, meant) => {
+    await expect(read(`${typed} a.example`)).rejects.toMatchObject({
+      code: 'USAGE',
+      remedy: expect.stringContaining(`Did you mean ${meant}?`),
+    });
   });
 
   it.each([
@@ -212,7 +245,7 @@ describe('relay.yaml', () => {
     const file = fileWith('domain: a.example\nstaticToken: hush-hush:alice\n');
     chmodSync(file, 0o644);
     const { warnings } = await read(`--config ${file}`);
-    expect(warnings).toEqual([expect.stringContaining('was open to others (mode 644); it is 600 now')]);
+    expect(warnings).toContainEqual(expect.stringContaining('was open to others (mode 644); it is 600 now'));
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 

@@ -14,6 +14,16 @@ export const relay: Command = {
     ...RELAY_CONFIG_OPTION,
     ...relayOptions(),
   },
+  otherNames: {
+    '--relay-domain': '--domain',
+    '--relay-port': '--port',
+    '--auth-provider': '--auth-url',
+    '--auth-provider-secret': '--auth-secret',
+    '--auth-mode': '--static-token, --auth-url or --open',
+    '--tokens': '--static-token',
+    '--token': '--static-token',
+    '--listen': '--host and --port',
+  },
   examples: [
     [
       'tunneld relay --domain tunnel.example.com --static-token file:/etc/tunneld/tokens',

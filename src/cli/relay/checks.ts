@@ -7,7 +7,6 @@ import { TunneldError } from '../../core/errors.ts';
 import { askProvider } from '../../relayd/authorizers.ts';
 import { isRunningRelay } from '../../relayd/predecessor.ts';
 import type { RelayAuth, RelaySettings } from '../../relayd/settings.ts';
-import { canMatch } from '../../relayd/static-tokens.ts';
 import { readTls } from '../../relayd/tls-files.ts';
 import { bad, type Check, type NamedOutcome, type Outcome, ok, skipped, warn } from '../doctor/check.ts';
 import { listeners } from '../doctor/listeners.ts';
@@ -43,21 +42,13 @@ function whatWasRead({ file, warnings, settings }: ReadSettings): readonly Named
   ];
 }
 
-async function auth({ auth, routing }: RelaySettings, clock: Clock): Promise<Outcome> {
+async function auth({ auth }: RelaySettings, clock: Clock): Promise<Outcome> {
   switch (auth.kind) {
     case 'open':
       return warn('anybody who reaches it may register', 'Give out tokens, or name an auth provider.');
     case 'static': {
       const grants = auth.grants();
-      const useless = grants.flatMap(({ patterns }) =>
-        patterns.filter((pattern) => !canMatch(pattern, routing)),
-      );
-      const tokens = `${grants.length} ${grants.length === 1 ? 'token' : 'tokens'}`;
-      if (useless.length === 0) return ok(tokens);
-      return warn(
-        `${tokens}; no agent can ever have the names ${useless.join(', ')}`,
-        'Names are lower-case letters, digits and dashes, and some are reserved.',
-      );
+      return ok(`${grants.length} ${grants.length === 1 ? 'token' : 'tokens'}`);
     }
     case 'provider':
       return provider(auth, clock);

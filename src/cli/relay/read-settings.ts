@@ -8,7 +8,7 @@ import { resolveSecret } from '../../config/secrets.ts';
 import { TunneldError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import { parseNetworks, type RelayAuth, type RelaySettings } from '../../relayd/settings.ts';
-import { parseGrants, type TokenGrant } from '../../relayd/static-tokens.ts';
+import { faultOfPattern, parseGrants, type TokenGrant } from '../../relayd/static-tokens.ts';
 import type { ParsedArgs } from '../command.ts';
 import {
   CONFIG_VARIABLE,
@@ -67,6 +67,17 @@ export async function readRelaySettings(input: RelayInput): Promise<ReadSettings
     throw assembly.secretError !== undefined && mistakes.length === 1
       ? assembly.secretError
       : mistakesError(mistakes);
+  }
+  const { publicUrl, tls, acme, trustedProxies } = settings;
+  if (
+    publicUrl.protocol === 'https:' &&
+    tls === undefined &&
+    acme === undefined &&
+    trustedProxies.rules.length === 0
+  ) {
+    warnings.push(
+      'a proxy in front ends TLS, and --trusted-proxies does not name it: all visitors count as one address, in limits and in the log',
+    );
   }
   if (settings.mcpTunnelAgents === false && fromMcpr && !given.has('mcp-tunnel-agents')) {
     warnings.push(
@@ -138,6 +149,7 @@ class Assembly {
         requestsPerAddress: values['rate-per-address'],
         requestsPerTunnel: values['rate-per-tunnel'],
         connectionsPerAddress: values['connections-per-address'] || Number.POSITIVE_INFINITY,
+        linksPerIdentity: values['links-per-token'] || Number.POSITIVE_INFINITY,
         maxRequestBodyBytes: values['max-request-body'],
         maxResponseBodyBytes: values['max-response-body'],
       },
@@ -217,8 +229,18 @@ class Assembly {
       return this.#wrong('static-token', error.message);
     }
     if (found.length === 0) return this.#wrong('static-token', 'names no token at all');
+    const useless = found.flatMap(({ patterns }) => patterns).flatMap((pattern) => this.#faultOf(pattern));
+    if (useless.length > 0) {
+      return this.#wrong('static-token', `no tunnel can have these names: ${useless.join('; ')}`);
+    }
     const mayChange = entries.some((entry) => entry.startsWith('file:'));
     return { kind: 'static', grants: () => grants(), mayChange };
+  }
+
+  /** What is wrong with a name that somebody is to have: nobody would find out before they ask for it. */
+  #faultOf(pattern: string): readonly string[] {
+    const fault = faultOfPattern(pattern, this.#values.routing);
+    return fault === undefined ? [] : [`${pattern} (${fault})`];
   }
 
   #tls(): RelaySettings['tls'] {

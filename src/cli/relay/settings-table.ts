@@ -115,6 +115,11 @@ export const RELAY_SETTINGS = {
     value: 'number',
     summary: 'Connections of one address; default: 256, 0: no limit',
   },
+  'links-per-token': {
+    ...whole(1_024),
+    value: 'number',
+    summary: 'Links of the agents that show one token; default: 1024, 0: no limit',
+  },
   'max-request-body': {
     ...bytes(0),
     value: 'size',

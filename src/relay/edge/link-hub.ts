@@ -37,6 +37,8 @@ export interface LinkHubOptions {
   readonly streamsPerLink: number;
   /** Links registered at once. */
   readonly links: number;
+  /** Of one identity: whoever has a token shall not be able to fill the relay with it. */
+  linksPerIdentity(): number;
   /** Sockets that have not registered yet. */
   readonly pendingLinks: number;
   /** How long after the start names may come back that an earlier relay had (milliseconds). */
@@ -83,8 +85,8 @@ export class LinkHub {
   readonly names: NameRegistry;
   readonly owners = new TokenOwners();
   readonly #options: LinkHubOptions;
-  /** With the name each serves or served. */
-  readonly #links = new Map<ServingLink, string>();
+  /** With the name each serves or served, and whose it is. */
+  readonly #links = new Map<ServingLink, { readonly name: string; readonly identity: string }>();
   readonly #budget = new WindowBudget(GROWTH_BYTES);
   readonly #pending: WaitingRoom;
   #draining = false;
@@ -168,7 +170,7 @@ export class LinkHub {
     }
     // Also links that only finish what they have.
     for (const [link, of] of [...this.#links]) {
-      if (of === name) link.close(forGood ? 'dismissed' : 'closing', reason);
+      if (of.name === name) link.close(forGood ? 'dismissed' : 'closing', reason);
     }
     return true;
   }
@@ -274,7 +276,12 @@ export class LinkHub {
       link.close('overloaded', 'the relay is shutting down');
       return undefined;
     }
-    if (this.#linksOf(name) >= MAX_LINKS_OF_NAME) {
+    const { linksPerIdentity } = this.#options;
+    if (this.#count((other) => other.identity === identity) >= linksPerIdentity()) {
+      link.close('overloaded', `this token has ${linksPerIdentity()} links already, as many as it may`);
+      return undefined;
+    }
+    if (this.#count((other) => other.name === name) >= MAX_LINKS_OF_NAME) {
       link.close('overloaded', `${MAX_LINKS_OF_NAME} links of the name ${name} are open already`);
       return undefined;
     }
@@ -282,7 +289,7 @@ export class LinkHub {
     const partner = this.#partnerOf(applicant);
     if (partner !== undefined) {
       partner.link.add(link);
-      this.#links.set(link, name);
+      this.#links.set(link, { name, identity });
       acknowledge(publicUrl(name), linkId);
       log.info({ name, link: linkId, partner: partner.holder.linkId }, 'link registered');
       return this.#admission(link, linkId, partner.holder);
@@ -300,7 +307,7 @@ export class LinkHub {
       link.close('nameTaken', `somebody else holds the name ${name}`);
       return undefined;
     }
-    this.#links.set(link, name);
+    this.#links.set(link, { name, identity });
     this.owners.set(holder);
     if (claimed.replaced !== undefined) this.owners.remove(claimed.replaced);
     // Routing is live by now; the acknowledgement leaves before the first request can.
@@ -314,9 +321,9 @@ export class LinkHub {
     return this.#admission(link, linkId, holder);
   }
 
-  #linksOf(name: string): number {
+  #count(fits: (of: { readonly name: string; readonly identity: string }) => boolean): number {
     let count = 0;
-    for (const other of this.#links.values()) if (other === name) count += 1;
+    for (const of of this.#links.values()) if (fits(of)) count += 1;
     return count;
   }
 

@@ -6,7 +6,7 @@ import type { Logger } from '../../core/log.ts';
 import type { TlsChallenges } from '../../http1/challenge-front.ts';
 import { Http1Server } from '../../http1/server.ts';
 import type { RefusedRequest, ServerLimits } from '../../http1/server-options.ts';
-import { addressOf } from '../../http1/socket-origin.ts';
+import { addressOf, originOf } from '../../http1/socket-origin.ts';
 import { MAX_HEAD_BYTES } from '../link/mux-stream.ts';
 import { isRegisterPath, McpTunnelAgents } from '../mcp-tunnel/edge/agents.ts';
 import { addressKey } from './address-key.ts';
@@ -16,6 +16,7 @@ import { FrontDoor, isLinkPath, type VisitLimits } from './front-door.ts';
 import { accessOf, LinkHub, turnAway } from './link-hub.ts';
 import { usableName } from './name-choice.ts';
 import type { Visit } from './observed-exchange.ts';
+import { ProxyHints } from './proxy-hints.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { answerBroken } from './relay-answer.ts';
 import { Routing, type RoutingKind } from './routing.ts';
@@ -24,6 +25,8 @@ import { isTrusted, visitorOf } from './visitor.ts';
 
 export interface RelayLimits extends Partial<ServerLimits>, VisitLimits {
   readonly links: number;
+  /** Links of one identity. */
+  readonly linksPerIdentity: number;
   /** Agents' sockets that have not registered yet. */
   readonly pendingLinks: number;
   /** Requests in flight in one tunnel. */
@@ -47,6 +50,7 @@ const DEFAULT_RELAY_LIMITS = {
   // Of visitors: agents' sockets leave them once they are links. Each tunnel may have some event streams.
   connections: 16_384,
   links: 4_096,
+  linksPerIdentity: Number.POSITIVE_INFINITY,
   // More than one address may have connections, so that it takes several to fill it.
   pendingLinks: 512,
   streamsPerLink: 1_024,
@@ -128,6 +132,7 @@ export class RelayServer {
   readonly #agents: McpTunnelAgents | undefined;
   readonly #routing: Routing;
   readonly #door: FrontDoor;
+  readonly #hints: ProxyHints;
   /** Apart from visitors' requests: those of an office must not lock its agents out. */
   #dials: RateLimiter;
   #limits: RelayLimits;
@@ -140,6 +145,7 @@ export class RelayServer {
     const limits = { ...DEFAULT_RELAY_LIMITS, ...options.limits };
     if (limits.headBytes > MAX_PUBLIC_HEAD_BYTES) throw new RangeError('headBytes does not fit the link');
     this.#limits = limits;
+    this.#hints = new ProxyHints(options.log);
     const { clock, log, authorize } = options;
     this.#dials = new RateLimiter(limits.requestsPerAddress, clock);
     this.#routing = new Routing(
@@ -149,6 +155,7 @@ export class RelayServer {
     const publicUrl = (name: string) => this.#routing.publicUrl(name);
     this.#hub = new LinkHub({
       ...limits,
+      linksPerIdentity: () => this.#limits.linksPerIdentity,
       authorize,
       clock,
       log,
@@ -249,6 +256,12 @@ export class RelayServer {
     return name !== undefined && this.#hub.names.find(name) !== undefined;
   }
 
+  /** Whose tunnel a host is; undefined for one that no tunnel is served under. */
+  ownerOf(host: string): string | undefined {
+    const name = this.#routing.nameInHost(host);
+    return name === undefined ? undefined : this.#hub.names.find(name)?.identity;
+  }
+
   /** Is it an access token of a tunnel that is served now? */
   knowsToken(text: string): boolean {
     return this.#hub.owners.knows(text);
@@ -339,6 +352,11 @@ export class RelayServer {
   }
 
   #visitor(socket: Socket, request: RequestHead): Peer {
+    // A PROXY header says who it is, and so does a listener that nothing is in front of.
+    if (originOf(socket) === undefined) {
+      const direct = addressOf(socket);
+      this.#hints.note(direct, isTrusted(direct, this.#trusted), request);
+    }
     const scheme = this.#routing.base.protocol === 'https:' ? 'https' : 'http';
     return visitorOf(socket, request, this.#trusted, scheme);
   }

@@ -23,6 +23,8 @@ export interface CertificateKeeperOptions {
   readonly domain: string;
   /** The host is the relay's own, or of a tunnel that is served now. Others get no certificate. */
   serves(host: string): boolean;
+  /** Whose tunnel a host is. */
+  ownerOf(host: string): string | undefined;
   /** The relay's own certificate: why there is no new one, or undefined as soon as there is. */
   onOwn(problem: TunneldError | undefined): void;
   readonly clock: Clock;
@@ -33,6 +35,8 @@ export interface CertificateKeeperOptions {
 
 /** Authorities count too, and turn away for a week whoever asks too often. */
 const MAX_NEW_HOSTS_PER_HOUR = 20;
+/** One owner leaves some for the others. */
+const MAX_NEW_HOSTS_OF_OWNER = 15;
 const MAX_ORDERS_AT_ONCE = 4;
 const COMPLAIN_EVERY_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -50,8 +54,8 @@ export class CertificateKeeper {
   readonly #held = new Map<string, HeldCertificate & { readonly renewAt: number }>();
   readonly #orders = new Map<string, Promise<void>>();
   readonly #failures = new Map<string, { readonly count: number; readonly retryAt: number }>();
-  /** When certificates for new hosts were ordered in the last hour (monotonic). */
-  #newOrders: number[] = [];
+  /** When certificates for new hosts were ordered in the last hour (monotonic), and for whom. */
+  #newOrders: { readonly at: number; readonly owner: string | undefined }[] = [];
   #complainedAt = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
   #retry: Timer | undefined;
@@ -124,15 +128,17 @@ export class CertificateKeeper {
     const now = this.#options.clock.monotonic();
     if ((this.#failures.get(host)?.retryAt ?? now) > now) return false;
     if (host === this.#options.domain || this.#held.has(host)) return true;
-    this.#newOrders = this.#newOrders.filter((at) => now - at < HOUR_MS);
-    if (this.#newOrders.length >= MAX_NEW_HOSTS_PER_HOUR) {
+    this.#newOrders = this.#newOrders.filter(({ at }) => now - at < HOUR_MS);
+    const owner = this.#options.ownerOf(host);
+    const ofOwner = owner === undefined ? 0 : this.#newOrders.filter((order) => order.owner === owner).length;
+    if (this.#newOrders.length >= MAX_NEW_HOSTS_PER_HOUR || ofOwner >= MAX_NEW_HOSTS_OF_OWNER) {
       // Not for each visitor who asks again.
       if (now - this.#complainedAt < COMPLAIN_EVERY_MS) return false;
       this.#complainedAt = now;
       this.#options.log.warn({ host }, 'certificate not ordered: too many new names in this hour');
       return false;
     }
-    this.#newOrders.push(now);
+    this.#newOrders.push({ at: now, owner });
     return true;
   }
 

@@ -79,6 +79,20 @@ describe('a link', () => {
     await expect(relay.link('c', say('ok'))).rejects.toMatchObject({ retryable: true });
   });
 
+  it('is one of a limited number of each token', async () => {
+    const relay = await startRelay({ limits: { linksPerIdentity: 2 } });
+    const first = await relay.link('a', say('ok'));
+    await relay.link('b', say('ok'));
+    await expect(relay.link('c', say('ok'))).rejects.toMatchObject({
+      retryable: true,
+      message: expect.stringContaining('this token has 2 links already'),
+    });
+    await relay.link('c', say('ok'), { token: 'bob' });
+    await first.close();
+    await waitFor(() => relay.server.stats.links === 2);
+    await relay.link('d', say('ok'));
+  });
+
   it('serves at the moment it is acknowledged', async () => {
     const relay = await startRelay();
     for (let count = 0; count < 20; count++) {

@@ -23,6 +23,7 @@ function keeper({ stored = {} as Record<string, string>, random = 0 } = {}) {
   const world = {
     served: new Set([DOMAIN]),
     failing: false,
+    owners: new Map<string, string>(),
     /** Orders wait for it. */
     gate: Promise.resolve(),
   };
@@ -43,6 +44,7 @@ function keeper({ stored = {} as Record<string, string>, random = 0 } = {}) {
     },
     domain: DOMAIN,
     serves: (host) => world.served.has(host),
+    ownerOf: (host) => world.owners.get(host),
     onOwn: (problem) => void own.push(problem?.code),
     clock,
     random: () => random,
@@ -181,6 +183,18 @@ describe('the keeper of certificates', () => {
     await clock.advance(1);
     world.failing = false;
     expect(await made.contextFor('figma.tunnel.test')).toBeDefined();
+  });
+
+  it('orders at most 15 of them for one owner, so that some are left for others', async () => {
+    const { keeper: made, asked, world } = keeper();
+    for (let host = 0; host < 20; host++) {
+      world.served.add(`a${host}.tunnel.test`).add(`b${host}.tunnel.test`);
+      world.owners.set(`a${host}.tunnel.test`, 'alice').set(`b${host}.tunnel.test`, 'bob');
+    }
+    for (let host = 0; host < 20; host++) await made.contextFor(`a${host}.tunnel.test`);
+    expect(asked).toHaveLength(15);
+    for (let host = 0; host < 20; host++) await made.contextFor(`b${host}.tunnel.test`);
+    expect(asked.filter(({ host }) => host.startsWith('b'))).toHaveLength(5);
   });
 
   it('orders at most 20 for new names in an hour, and 4 at once', async () => {
