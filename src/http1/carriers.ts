@@ -61,7 +61,7 @@ export function presentedTokens(request: Pick<RequestHead, 'getAll'>, target: st
     ...request.getAll(TOKEN_HEADER),
     ...request.getAll('x-api-key'),
     ...bearers,
-    ...[SECRET_PATH.exec(target)?.[2], QUERY_TOKEN.exec(target)?.[2]].filter((value) => value !== undefined),
+    ...[SECRET_PATH.exec(target)?.[3], QUERY_TOKEN.exec(target)?.[2]].filter((value) => value !== undefined),
   ];
 }
 
