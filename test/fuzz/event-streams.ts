@@ -1,5 +1,5 @@
 import { EndpointRewriter } from '../../src/gateway/endpoint-rewriter.ts';
-import { EventBoundary, KEEP_ALIVE_COMMENT } from '../../src/gateway/event-stream.ts';
+import { EventBoundary, KEEP_ALIVE_COMMENT } from '../../src/http1/event-stream.ts';
 import { cut, type Random, several } from './random.ts';
 import { same, type Target } from './target.ts';
 
