@@ -55,7 +55,6 @@ export class Tunnel {
   #provider: TunnelProvider | undefined;
   readonly #accessListeners = new Set<() => void>();
   #side: UpstreamSide | undefined;
-  #sideConfig: TunnelConfig | undefined;
   /** Ids of the tokens the provider was last given. */
   #toldToProvider: readonly string[] = [];
   /** What the provider was made from. */
@@ -159,10 +158,11 @@ export class Tunnel {
 
   /** A session whose edge checks tokens knows those it was opened with; a newer one needs a new session. */
   #teachProvider(): void {
+    if (this.#supervisor?.session === undefined || this.#provider?.checksTokens !== true) return;
     const [newest] = this.tokens;
-    if (newest === undefined || this.#provider?.checksTokens !== true) return;
-    if (this.#supervisor?.session === undefined || this.#toldToProvider.includes(newest.id)) return;
-    this.#supervisor.restart('the provider must learn the new token');
+    const told = this.#toldToProvider;
+    if (newest === undefined ? told.length === 0 : told.includes(newest.id)) return;
+    this.#supervisor.restart('the provider must learn who may call');
   }
 
   /** The tokens in force, newest first; none where the tunnel is public on purpose. */
@@ -195,9 +195,14 @@ export class Tunnel {
     this.#configuredToken = this.#resolveToken(config);
     const facts = providerFacts(kindOf(config.provider), config);
     if (!isDeepStrictEqual(this.#providerFacts, facts)) await this.#setProvider(config);
-    if (this.#side === undefined || !isDeepStrictEqual(this.#sideConfig, config)) await this.#setSide(config);
+    if (this.#side?.fits(config, this.#provider?.inProcess !== true) !== true) await this.#setSide(config);
+    else {
+      this.#side.reconfigure({ config, authorization: this.#resolveAuthorization(config) });
+      this.#tellAbsence();
+    }
     this.#side?.setTokens(this.tokens.map(hashed));
     this.#tellAccess();
+    this.#teachProvider();
     this.#supervisor?.start(cause);
   }
 
@@ -256,7 +261,7 @@ export class Tunnel {
       log,
       token: () => this.tokens[0]?.value,
       authorization: this.#resolveAuthorization(config),
-      online: () => online(config),
+      online: () => online(this.#definition.config),
       onRequest: (event) => this.#requestDone(event),
       onReport: (report) => {
         if (this.#side === side) this.#healthReported(report);
@@ -267,7 +272,6 @@ export class Tunnel {
     if (external) this.#deps.onGatewayPort(Number(side.gatewayUrl.port));
     const last = this.#side;
     this.#side = side;
-    this.#sideConfig = config;
     side.setTokens(this.tokens.map(hashed));
     const session = this.#supervisor?.session;
     if (session !== undefined) side.sessionOpened(session);
@@ -327,7 +331,10 @@ export class Tunnel {
   #resolveToken(config: TunnelConfig): StoredToken | undefined {
     const reference = config.access.token;
     if (reference === undefined || config.access.insecurePublic) return undefined;
-    return made(resolveAccessToken(reference, this.#deps.env), this.#deps.clock.now());
+    const secret = resolveAccessToken(reference, this.#deps.env);
+    const known = this.#configuredToken;
+    // The same token stays the one that providers were told.
+    return known?.value.reveal() === secret.reveal() ? known : made(secret, this.#deps.clock.now());
   }
 
   #resolveAuthorization(config: TunnelConfig): Secret | undefined {

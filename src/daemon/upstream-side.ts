@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { TunnelConfig } from '../config/schema.ts';
 import { upstreamOf } from '../config/upstream.ts';
 import type { Clock } from '../core/clock.ts';
@@ -8,6 +9,7 @@ import type { RequestEvent } from '../core/request-event.ts';
 import type { Secret } from '../core/secret.ts';
 import type { HealthReport } from '../core/status.ts';
 import { Gateway } from '../gateway/gateway.ts';
+import type { GatewaySettings } from '../gateway/gateway-options.ts';
 import { HealthMonitor } from '../health/monitor.ts';
 import type { Absence } from './absence.ts';
 import { hourly, type Schedule, scheduleRuns } from './schedule.ts';
@@ -37,84 +39,119 @@ export interface UpstreamSideOptions {
   readonly onExposed: (reason: string) => void;
 }
 
+/** What of a tunnel's configuration concerns its server's side, secrets resolved. */
+export interface SideSettings {
+  readonly config: TunnelConfig;
+  /** What the probes of the local leg authenticate with at the server, if anything. */
+  readonly authorization: Secret | undefined;
+}
+
 /**
  * What stands in front of one upstream, whatever session carries the traffic: the gateway, the
- * monitor and its schedule. A changed configuration gets a new one; the session may outlive it.
+ * monitor and its schedule. Another address needs another one; everything else is applied to what
+ * runs. The session may outlive it.
  */
 export class UpstreamSide {
   /** Whoever sends it is one of our own checks: `core/markers.ts`. */
-  readonly probeKey: string;
+  readonly probeKey = randomBytes(24).toString('base64url');
+  readonly #options: UpstreamSideOptions;
   readonly #gateway: Gateway;
-  readonly #monitor: HealthMonitor;
-  readonly #gatewayUrl: URL;
-  readonly #token: UpstreamSideOptions['token'];
-  readonly #schedules: readonly Schedule[];
+  #monitor: HealthMonitor;
+  #settings: SideSettings;
+  #gatewayUrl: URL | undefined;
+  #schedule: Schedule;
+  readonly #exposureSchedule: Schedule;
+  /** Of the session that is open, for a monitor that comes later. */
+  #session: Pick<LiveSession, 'publicUrl' | 'askEdge'> | undefined;
+  /** Monitors that were replaced, until their last probe is over. */
+  readonly #leaving = new Set<Promise<void>>();
 
   static async open(options: UpstreamSideOptions): Promise<UpstreamSide> {
-    const { config, clock, log } = options;
-    const probeKey = randomBytes(24).toString('base64url');
-    const upstream = upstreamOf(config);
-    const gateway: Gateway = new Gateway({
-      tunnel: options.name,
-      instance: options.instance,
-      upstream,
-      access: {
-        insecurePublic: config.access.insecurePublic,
-        queryToken: config.access.queryToken,
-        origins: config.access.origins,
-      },
-      probeKey,
-      trustForwarded: options.external,
-      limits: {
-        concurrency: config.limits.concurrency,
-        connections: config.limits.connections,
-        firstByteTimeoutMs: config.limits.firstByteTimeout,
-        idleTimeoutMs: config.limits.idleTimeout,
-      },
-      sseKeepAliveMs: config.sseKeepAlive === 'off' ? undefined : config.sseKeepAlive,
-      clock,
-      log,
-      onRequest: options.onRequest,
-      onSign: (sign) => monitor.noteSign(sign),
-    });
-    const monitor = new HealthMonitor({
-      upstream,
-      mode: config.health.probe,
-      timeoutMs: config.health.timeout,
-      instance: options.instance,
-      probeKey,
-      token: options.token,
-      authorization: options.authorization,
-      visitorStreams: () => gateway.visitorStreams,
-      clock,
-      random: options.random,
-      log,
-      online: async () => options.online(),
-      onReport: options.onReport,
-      onReplace: options.onReplace,
-      onExposed: options.onExposed,
-    });
-    const gatewayUrl = await gateway.listen(options.external ? options.preferredPort : undefined);
-    return new UpstreamSide(options, gateway, gatewayUrl, monitor, probeKey);
+    const side = new UpstreamSide(options);
+    side.#gatewayUrl = await side.#gateway.listen(options.external ? options.preferredPort : undefined);
+    return side;
   }
 
-  private constructor(
-    { config, random, token }: UpstreamSideOptions,
-    gateway: Gateway,
-    gatewayUrl: URL,
-    monitor: HealthMonitor,
-    probeKey: string,
-  ) {
-    this.probeKey = probeKey;
-    this.#gateway = gateway;
-    this.#gatewayUrl = gatewayUrl;
-    this.#token = token;
-    this.#monitor = monitor;
-    this.#schedules = [
-      scheduleRuns(config.health.schedule, () => monitor.tick()),
-      // Something else may have taken over the public address since the session opened.
-      scheduleRuns(hourly(random), () => void monitor.checkExposure()),
-    ];
+  private constructor(options: UpstreamSideOptions) {
+    const { name, instance, config, external, clock, random, log, onRequest } = options;
+    this.#options = options;
+    this.#settings = { config, authorization: options.authorization };
+    this.#gateway = new Gateway({
+      tunnel: name,
+      instance,
+      upstream: upstreamOf(config),
+      probeKey: this.probeKey,
+      trustForwarded: external,
+      ...gatewaySettings(config),
+      clock,
+      log,
+      onRequest,
+      onSign: (sign) => this.#monitor.noteSign(sign),
+    });
+    this.#monitor = this.#newMonitor();
+    this.#schedule = this.#newSchedule();
+    // Something else may have taken over the public address since the session opened.
+    this.#exposureSchedule = scheduleRuns(hourly(random), () => void this.#monitor.checkExposure());
+  }
+
+  /** Whether `reconfigure` can make this the side of `config`: the server is where it was. */
+  fits(config: TunnelConfig, external: boolean): boolean {
+    const { config: last } = this.#settings;
+    return external === this.#options.external && isDeepStrictEqual(upstreamOf(last), upstreamOf(config));
+  }
+
+  /** Applies a changed configuration to what runs; exchanges in flight go on. Only when it `fits`. */
+  reconfigure(next: SideSettings): void {
+    const { config: last, authorization } = this.#settings;
+    this.#settings = next;
+    this.#gateway.reconfigure(gatewaySettings(next.config));
+    const { schedule: lastSchedule, ...lastProbes } = last.health;
+    const { schedule, ...probes } = next.config.health;
+    const sameSecret = authorization?.reveal() === next.authorization?.reveal();
+    if (!isDeepStrictEqual(lastProbes, probes) || !sameSecret) this.#replaceMonitor();
+    if (schedule === lastSchedule) return;
+    this.#schedule.stop();
+    this.#schedule = this.#newSchedule();
+  }
+
+  #replaceMonitor(): void {
+    const leaving = this.#monitor.stop().finally(() => void this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
+    this.#monitor = this.#newMonitor();
+    if (this.#session !== undefined)
+      this.#monitor.sessionOpened(this.#session.publicUrl, this.#session.askEdge);
+    else this.#monitor.wake('the probes changed');
+  }
+
+  #newMonitor(): HealthMonitor {
+    const { instance, token, clock, random, log, online } = this.#options;
+    const { config, authorization } = this.#settings;
+    const current = (act: () => void) => {
+      // One that was replaced winds down its probes, and has no say any more.
+      if (this.#monitor === monitor) act();
+    };
+    const monitor: HealthMonitor = new HealthMonitor({
+      upstream: upstreamOf(config),
+      mode: config.health.probe,
+      timeoutMs: config.health.timeout,
+      instance,
+      probeKey: this.probeKey,
+      token,
+      authorization,
+      visitorStreams: () => this.#gateway.visitorStreams,
+      clock,
+      random,
+      log,
+      online: async () => online(),
+      onReport: (report) => current(() => this.#options.onReport(report)),
+      onReplace: (reason) => current(() => this.#options.onReplace(reason)),
+      onExposed: (reason) => current(() => this.#options.onExposed(reason)),
+    });
+    return monitor;
+  }
+
+  #newSchedule(): Schedule {
+    return scheduleRuns(this.#settings.config.health.schedule, () => this.#monitor.tick());
   }
 
   get health(): HealthReport {
@@ -123,6 +160,7 @@ export class UpstreamSide {
 
   /** The gateway over loopback TCP. */
   get gatewayUrl(): URL {
+    if (this.#gatewayUrl === undefined) throw new Error('The gateway does not listen yet');
     return this.#gatewayUrl;
   }
 
@@ -133,7 +171,7 @@ export class UpstreamSide {
 
   /** Makes a request a probe of ours, for edges that look at us when asked. */
   probeHeaders(nonce: string): readonly string[] {
-    return this.#gateway.probeHeaders(nonce, this.#token());
+    return this.#gateway.probeHeaders(nonce, this.#options.token());
   }
 
   accept(exchange: Exchange): void {
@@ -149,12 +187,15 @@ export class UpstreamSide {
     this.#gateway.setPublicUrl(publicUrl);
   }
 
-  sessionOpened({ publicUrl, askEdge }: Pick<LiveSession, 'publicUrl' | 'askEdge'>): void {
+  sessionOpened(session: Pick<LiveSession, 'publicUrl' | 'askEdge'>): void {
+    const { publicUrl, askEdge } = session;
+    this.#session = session;
     this.#gateway.setPublicUrl(publicUrl);
     this.#monitor.sessionOpened(publicUrl, askEdge);
   }
 
   sessionClosed(): void {
+    this.#session = undefined;
     this.#gateway.setPublicUrl(undefined);
     this.#monitor.sessionClosed();
   }
@@ -166,7 +207,7 @@ export class UpstreamSide {
 
   /** The machine slept, its clock was set, or its network changed: looks at both legs soon. */
   wake(reason: string): void {
-    for (const schedule of this.#schedules) schedule.rearm();
+    for (const schedule of [this.#schedule, this.#exposureSchedule]) schedule.rearm();
     this.#monitor.wake(reason);
   }
 
@@ -176,7 +217,24 @@ export class UpstreamSide {
   }
 
   async close(): Promise<void> {
-    for (const schedule of this.#schedules) schedule.stop();
-    await Promise.all([this.#monitor.stop(), this.#gateway.close()]);
+    for (const schedule of [this.#schedule, this.#exposureSchedule]) schedule.stop();
+    await Promise.all([this.#monitor.stop(), ...this.#leaving, this.#gateway.close()]);
   }
+}
+
+function gatewaySettings({ access, limits, sseKeepAlive }: TunnelConfig): GatewaySettings {
+  return {
+    access: {
+      insecurePublic: access.insecurePublic,
+      queryToken: access.queryToken,
+      origins: access.origins,
+    },
+    limits: {
+      concurrency: limits.concurrency,
+      connections: limits.connections,
+      firstByteTimeoutMs: limits.firstByteTimeout,
+      idleTimeoutMs: limits.idleTimeout,
+    },
+    sseKeepAliveMs: sseKeepAlive === 'off' ? undefined : sseKeepAlive,
+  };
 }

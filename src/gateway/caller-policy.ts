@@ -8,13 +8,18 @@ import { isLoopbackHost } from '../core/loopback.ts';
  * made here instead: a page that points its own name at this machine sends that name.
  */
 export class CallerPolicy {
-  readonly #origins: ReadonlySet<string>;
+  #origins: ReadonlySet<string>;
   #ownPort: number | undefined;
   #publicUrl: URL | undefined;
   #hosts: ReadonlySet<string> = new Set();
 
   /** @param origins origins that may call, besides the public URL's own */
   constructor(origins: readonly string[]) {
+    this.#origins = new Set(origins.map((origin) => origin.toLowerCase()));
+  }
+
+  /** From now on these may call. */
+  setOrigins(origins: readonly string[]): void {
     this.#origins = new Set(origins.map((origin) => origin.toLowerCase()));
   }
 

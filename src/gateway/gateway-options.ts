@@ -44,6 +44,9 @@ export interface GatewayOptions {
   readonly server?: Partial<ServerLimits>;
 }
 
+/** What can be different for the exchanges from now on, those in flight included. */
+export type GatewaySettings = Pick<GatewayOptions, 'access' | 'limits' | 'sseKeepAliveMs'>;
+
 export interface UpstreamAddress {
   readonly protocol: 'http:' | 'https:';
   readonly host: string;

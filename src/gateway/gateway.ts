@@ -13,7 +13,7 @@ import { UpstreamPool } from '../http1/upstream-pool.ts';
 import { type OwnAnswer, ownAnswer } from './answers.ts';
 import { CallerPolicy } from './caller-policy.ts';
 import { GatewayExchange } from './gateway-exchange.ts';
-import type { GatewayOptions } from './gateway-options.ts';
+import type { GatewayOptions, GatewaySettings } from './gateway-options.ts';
 import { ServerNames } from './server-names.ts';
 
 /**
@@ -21,14 +21,14 @@ import { ServerNames } from './server-names.ts';
  * the gateway's own port, or in process through `accept`.
  */
 export class Gateway {
-  readonly options: GatewayOptions;
+  options: GatewayOptions;
   readonly tokens: TokenTable;
   readonly policy: CallerPolicy;
   readonly serverNames: ServerNames;
   readonly pool: UpstreamPool;
   readonly #server: Http1Server;
   readonly #active = new Set<GatewayExchange>();
-  readonly #sweepEveryMs: number;
+  #sweepEveryMs: number;
   #sweeper: Timer | undefined;
   #trustForwarded: boolean;
   #total = 0;
@@ -45,9 +45,8 @@ export class Gateway {
     this.serverNames = new ServerNames(options.upstream);
     this.pool = new UpstreamPool({ ...options.upstream, clock: options.clock });
     this.#trustForwarded = options.trustForwarded ?? false;
-    const { firstByteTimeoutMs, idleTimeoutMs, connections } = options.limits;
-    const shortest = Math.min(firstByteTimeoutMs, idleTimeoutMs, options.sseKeepAliveMs ?? idleTimeoutMs);
-    this.#sweepEveryMs = Math.max(5, Math.min(1_000, shortest / 8));
+    const { idleTimeoutMs, connections } = options.limits;
+    this.#sweepEveryMs = sweepEveryMs(options);
     this.#server = new Http1Server({
       handler: (exchange) => this.accept(exchange),
       peerOf: directPeer,
@@ -130,6 +129,15 @@ export class Gateway {
   /** Where visitors reach the tunnel now: its host is accepted, its path prefixes URLs we hand out. */
   setPublicUrl(url: URL | undefined): void {
     this.policy.publicUrl = url;
+  }
+
+  /** Exchanges in flight go on, under the new limits and time-outs. */
+  reconfigure(settings: GatewaySettings): void {
+    this.options = { ...this.options, ...settings };
+    const { connections, idleTimeoutMs } = settings.limits;
+    this.#server.setLimits({ connections, bodyStallMs: idleTimeoutMs, ...this.options.server });
+    this.policy.setOrigins(settings.access.origins);
+    this.#sweepEveryMs = sweepEveryMs(settings);
   }
 
   /** See `GatewayOptions.trustForwarded`. */
@@ -261,6 +269,13 @@ export class Gateway {
       probe: false,
     });
   }
+}
+
+/** Often enough for the shortest of the time-outs (milliseconds). */
+function sweepEveryMs({ limits, sseKeepAliveMs }: GatewaySettings): number {
+  const { firstByteTimeoutMs, idleTimeoutMs } = limits;
+  const shortest = Math.min(firstByteTimeoutMs, idleTimeoutMs, sseKeepAliveMs ?? idleTimeoutMs);
+  return Math.max(5, Math.min(1_000, shortest / 8));
 }
 
 const MAX_SESSION_LABELS = 512;
