@@ -149,3 +149,27 @@ describe('what there is to know of a session', () => {
     expect(said).toEqual(notes.map((note) => expect.stringMatching(note)));
   });
 });
+
+describe('a relay that refuses a token that nobody gave', () => {
+  it('is said to want one', async () => {
+    const relay = await startRelay();
+    const refused = (tokenMadeUp: boolean) =>
+      new RelayProvider({
+        relayUrl: () => new URL(relay.url),
+        token: new Secret('wrong'),
+        tokenMadeUp,
+        clock: systemClock,
+      }).open(
+        { name: 'figma', gatewayUrl: new URL('http://127.0.0.1:9'), accept: () => {} },
+        { signal: new AbortController().signal, log: quiet },
+      );
+    await expect(refused(true)).rejects.toMatchObject({
+      code: 'CREDENTIAL_REJECTED',
+      message: expect.stringContaining('no token for it was given here'),
+      remedy: expect.stringContaining('--relay-token'),
+    });
+    await expect(refused(false)).rejects.toMatchObject({
+      remedy: expect.stringContaining('Check the token given'),
+    });
+  });
+});

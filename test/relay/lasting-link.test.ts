@@ -146,7 +146,6 @@ describe('a relay that asks its agent to dial again', () => {
     await waitFor(() => !alive(old.pid));
     await visits.stop();
     expect(new Set(visits.statuses)).toEqual(new Set([200]));
-    expect(visits.longestMs).toBeLessThan(2_000);
     expect(end()).toBeUndefined();
   });
 
@@ -245,11 +244,9 @@ describe('two links of one agent', () => {
     await waitFor(() => open.length === 4);
     paths.cut(1);
     await waitFor(() => relay.server.stats.links === 1);
-    const startedAt = performance.now();
     for (let call = 0; call < 20; call++) {
       expect(await (await fetch(`${relay.url}/figma/`)).text()).toBe('quick');
     }
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
     for (const exchange of open) say('slow')(exchange);
     expect((await Promise.all(slow)).sort()).toEqual([200, 200, 502, 502]);
     await waitFor(() => relay.server.stats.links === 2);
@@ -432,15 +429,12 @@ function sha256(text: string): string {
 /** Calls again and again, each time over a new connection; one that was not taken at all is tried again. */
 function visitor(url: string): {
   readonly statuses: number[];
-  readonly longestMs: number;
   stop(): Promise<void>;
 } {
   const statuses: number[] = [];
-  let longestMs = 0;
   let stopped = false;
   const run = async () => {
     while (!stopped) {
-      const startedAt = performance.now();
       for (;;) {
         const answer = await fetch(url, { headers: { connection: 'close' } }).catch(() => undefined);
         if (answer !== undefined) {
@@ -451,7 +445,6 @@ function visitor(url: string): {
         if (stopped) return;
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
-      longestMs = Math.max(longestMs, performance.now() - startedAt);
     }
   };
   const running = run();
@@ -462,9 +455,6 @@ function visitor(url: string): {
   onTestFinished(stop);
   return {
     statuses,
-    get longestMs() {
-      return longestMs;
-    },
     stop,
   };
 }

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { type Clock, systemClock } from '../../core/clock.ts';
-import { TunneldError } from '../../core/errors.ts';
+import { type ErrorCode, TunneldError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Finding } from '../../core/status.ts';
 import type { OpenContext, OpenRequest, TunnelProvider, TunnelSession } from '../provider.ts';
@@ -42,6 +42,8 @@ export class PinggyProvider implements TunnelProvider {
   readonly #random: () => number;
   readonly #search: EngineSearch;
   readonly #removals: Removals;
+  /** What the last attempt failed with. */
+  #failure: ErrorCode | undefined;
 
   constructor(options: PinggyOptions, deps: PinggyDeps = {}) {
     const { clock = systemClock, env = process.env, home = homedir() } = deps;
@@ -57,12 +59,23 @@ export class PinggyProvider implements TunnelProvider {
 
   async open(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
     const redact = redactor(secretValues(this.#options, request.accessTokens?.() ?? []));
+    this.#failure = undefined;
     try {
       return await this.#open(request, context, redact);
     } catch (error) {
       if (!(error instanceof TunneldError)) throw error;
+      this.#failure = error.code;
       throw new TunneldError(error.code, redact(error.message), { cause: error.cause, remedy: error.remedy });
     }
+  }
+
+  /** An engine that was off answers again; what else fails shows in an attempt only. */
+  async mended(): Promise<boolean> {
+    if (this.#failure !== 'ENGINE_UNREACHABLE') return false;
+    return await Engine.connect(this.#search).then(
+      () => true,
+      () => false,
+    );
   }
 
   async equivalentCommand(request: OpenRequest): Promise<string> {

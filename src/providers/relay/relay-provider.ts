@@ -16,6 +16,8 @@ export interface RelayProviderOptions {
   /** Asked at every attempt: the embedded relay's port is known only once it listens. */
   relayUrl(): URL;
   readonly token: Secret;
+  /** The token was made up here, since the configuration gives none. */
+  readonly tokenMadeUp?: boolean;
   /** Asked for instead of the tunnel's own name. */
   readonly name?: string;
   /** Hosts besides the relay's own that its public URL may have. */
@@ -73,11 +75,23 @@ export class RelayProvider implements TunnelProvider {
       this.#yields = false;
       void session.closed.then((end) => this.#ended(session, end));
       return session;
-    } catch (error) {
+    } catch (thrown) {
+      const error = this.#explained(thrown);
       if (error instanceof TunneldError && REFUSALS.includes(error.code)) this.#refusal = error;
       this.#failure = error;
       throw error;
     }
+  }
+
+  /** Whoever gave no token cannot check it. */
+  #explained(error: unknown): unknown {
+    if (!(error instanceof TunneldError) || error.code !== 'CREDENTIAL_REJECTED') return error;
+    if (this.#options.tokenMadeUp !== true) return error;
+    return new TunneldError(error.code, `${error.message}; no token for it was given here`, {
+      cause: error,
+      remedy:
+        'Give the token that the operator of the relay made for you: --relay-token env:VARIABLE or file:PATH, or `relay.token` in tunneld.yaml.',
+    });
   }
 
   /** A name server that answers, a port that takes connections: all that can be seen from outside. */

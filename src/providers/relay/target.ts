@@ -6,6 +6,8 @@ import type { RelayConfig } from './kind.ts';
 interface RelayTarget {
   relayUrl(): URL;
   readonly token: Secret;
+  /** The configuration gives none. */
+  readonly tokenMadeUp?: boolean;
   readonly name?: string;
   readonly publicHosts?: readonly string[];
   readonly links?: 1 | 2;
@@ -28,6 +30,7 @@ export function relayTargetOf({ config, secret, embeddedRelay }: ProviderSetup<R
     relayUrl: () => url,
     token: config.token === undefined ? own() : secret(config.token),
     ...(config.name === undefined ? {} : { name: config.name }),
+    tokenMadeUp: config.token === undefined,
     publicHosts: config.publicHosts,
     links: config.links,
   };

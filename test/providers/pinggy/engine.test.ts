@@ -9,7 +9,9 @@ import { Secret } from '../../../src/core/secret.ts';
 import { Engine, type EngineFacts } from '../../../src/providers/pinggy/engine.ts';
 import { PINGGY_DEFAULTS } from '../../../src/providers/pinggy/options.ts';
 import { planFor } from '../../../src/providers/pinggy/plan.ts';
+import { PinggyProvider } from '../../../src/providers/pinggy/provider.ts';
 import { makeCertificate } from '../../helpers/certificate.ts';
+import { quiet } from '../../helpers/quiet.ts';
 import { tempFolder } from '../../helpers/temp-folder.ts';
 
 interface Answers {
@@ -171,5 +173,23 @@ describe('the plan for a container', () => {
     expect(printOf({ keys: [new Secret('k')] })).not.toBe(usual);
     expect(printOf({ image: 'other' })).not.toBe(usual);
     expect(printOf({}, new Secret('other'))).not.toBe(usual);
+  });
+});
+
+describe('a provider whose engine was off', () => {
+  it('sees that it is back', async () => {
+    const path = join(tempFolder(), 'engine.sock');
+    const provider = new PinggyProvider(PINGGY_DEFAULTS, {
+      env: { DOCKER_HOST: `unix://${path}` },
+      home: tempFolder(),
+      platform: 'linux',
+    });
+    expect(await provider.mended()).toBe(false);
+    const request = { name: 'figma', gatewayUrl: new URL('http://127.0.0.1:9'), accept: () => {} };
+    const opening = provider.open(request, { signal: new AbortController().signal, log: quiet });
+    await expect(opening).rejects.toMatchObject({ code: 'ENGINE_UNREACHABLE' });
+    expect(await provider.mended()).toBe(false);
+    await listening(http.createServer(talk({})), path);
+    expect(await provider.mended()).toBe(true);
   });
 });
