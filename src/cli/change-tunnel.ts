@@ -7,6 +7,7 @@ import { changeLines } from './render/changes.ts';
 import { printableJson } from './render/printable.ts';
 import { reportUnsettled } from './report.ts';
 import { settle } from './settle.ts';
+import { withShellSecrets } from './shell-secrets.ts';
 import { waitOf } from './wait-option.ts';
 
 /** `tunneld set` and `unset`: has the daemon change a tunnel, says what changed, and waits until it serves. */
@@ -19,7 +20,8 @@ export async function changeTunnel(
 ): Promise<number> {
   const waitMs = waitOf(args);
   const client = await io.daemon();
-  const result = await client.change(name, amendment).catch((error: unknown) => {
+  const ask = (known: unknown) => client.change(name, known as Amendment);
+  const result = await withShellSecrets(amendment, io, ask).catch((error: unknown) => {
     throw inOptionWords(error, verb);
   });
   const { changes = [] } = result;

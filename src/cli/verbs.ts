@@ -23,6 +23,7 @@ export const VERBS = {
   'daemon run': async () => (await import('./commands/daemon-run.ts')).daemonRun,
   'daemon start': async () => (await import('./commands/daemon-start.ts')).daemonStart,
   'daemon stop': async () => (await import('./commands/daemon-stop.ts')).daemonStop,
+  'daemon restart': async () => (await import('./commands/daemon-restart.ts')).daemonRestart,
   'daemon status': async () => (await import('./commands/daemon-status.ts')).daemonStatus,
   'service install': async () => (await import('./commands/service.ts')).serviceInstall,
   'service uninstall': async () => (await import('./commands/service.ts')).serviceUninstall,

@@ -88,7 +88,7 @@ function inspectFolder(folder: string, code: ErrorCode, remedy: string): Stats {
 
 /** The name of one of tunneld's own files. */
 function isOurs(entry: string): boolean {
-  return /^(?:tunneld\.|\.t[0-9a-f]{8}$|state\.json|daemon\.|run$|logs$)|\.log$/.test(entry);
+  return /^(?:tunneld\.|\.t[0-9a-f]{8}$|state\.json|daemon\.|run$|logs$|secrets$)|\.log$/.test(entry);
 }
 
 /** Runs a file operation and turns the system's refusal into `code`, with the reason in words. */

@@ -246,6 +246,7 @@ export class Daemon implements DaemonApi, MetricsSource {
   async reload({ final = false } = {}): Promise<void> {
     const { logs } = this.#options;
     const before = { config: this.#file.current, error: this.#file.error };
+    if (final) logs.reopen();
     // What an edit adds now would outlive `close`.
     if (this.#stopping) return;
     this.#file.read(final);

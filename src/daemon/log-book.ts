@@ -49,6 +49,11 @@ export class LogBook {
     await entry.file.close();
   }
 
+  /** Files that were moved away are made anew. */
+  reopen(): void {
+    for (const { file } of this.#files.values()) file.reopen();
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#files.values()].map(({ file }) => file.close()));
   }

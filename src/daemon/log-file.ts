@@ -1,4 +1,5 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { DestinationStream } from 'pino';
 import { createStream, type RotatingFileStream } from 'rotating-file-stream';
 import type { Clock } from '../core/clock.ts';
@@ -22,11 +23,17 @@ export interface LogFileOptions {
   readonly clock: Clock;
 }
 
+/** Whether the file is still the one that is written is looked at this often (milliseconds). */
+const LOOK_MS = 1_000;
+
 /** A rotated NDJSON file that never blocks, never throws and never grows beyond its cap. */
 export class LogFile implements DestinationStream {
   readonly #options: LogFileOptions;
   #stream: RotatingFileStream | undefined;
   #reopenAt = 0;
+  /** Device and inode of the file that is written; undefined until it is open. */
+  #inode: string | undefined;
+  #lookAt = 0;
   #unreported = 0;
   #dropped = 0;
 
@@ -41,6 +48,7 @@ export class LogFile implements DestinationStream {
   }
 
   write(line: string): void {
+    this.#lookAfterFile();
     if (this.#stream === undefined && this.#options.clock.monotonic() >= this.#reopenAt) this.#open();
     const stream = this.#stream;
     if (stream === undefined || stream.writableLength > MAX_QUEUED_BYTES) {
@@ -50,6 +58,11 @@ export class LogFile implements DestinationStream {
     }
     if (this.#unreported > 0) stream.write(this.#dropNotice());
     stream.write(this.#options.redactor.clean(line));
+  }
+
+  /** The next line looks whether the file was moved away (logrotate, then SIGHUP). */
+  reopen(): void {
+    this.#lookAt = 0;
   }
 
   /** Resolves when everything queued is on the disk, or cannot be. */
@@ -65,7 +78,26 @@ export class LogFile implements DestinationStream {
     });
   }
 
+  /** A file that was removed, or moved away by logrotate, is made anew: what is written to the old one is lost. */
+  #lookAfterFile(): void {
+    const stream = this.#stream;
+    const now = this.#options.clock.monotonic();
+    // While something is written, the stream itself may be moving the file.
+    if (stream === undefined || this.#inode === undefined || stream.writableLength > 0 || now < this.#lookAt)
+      return;
+    this.#lookAt = now + LOOK_MS;
+    if (inodeOf(this.#path) === this.#inode) return;
+    this.#stream = undefined;
+    stream.end();
+    this.#open();
+  }
+
+  get #path(): string {
+    return join(this.#options.directory, `${this.#options.name}.log`);
+  }
+
   #open(): void {
+    this.#inode = undefined;
     const { directory, name, clock } = this.#options;
     const { sizeBytes, rotated } = shares(this.#options);
     try {
@@ -77,7 +109,10 @@ export class LogFile implements DestinationStream {
         mode: 0o600,
       });
       // A file from before may have been left readable by others.
-      stream.on('open', (file: string) => chmod(file));
+      stream.on('open', (file: string) => {
+        chmod(file);
+        if (this.#stream === stream) this.#inode = inodeOf(file);
+      });
       stream.on('error', () => {
         if (this.#stream !== stream) return;
         this.#stream = undefined;
@@ -106,6 +141,15 @@ function shares({ maxFileBytes, maxTotalBytes }: LogFileOptions): { sizeBytes: n
 function fileName(name: string): (time: number | Date, index?: number) => string {
   // With `rotate` set the first parameter is the index: 0 is the current file.
   return (index) => (index ? `${name}.${Number(index)}.log` : `${name}.log`);
+}
+
+function inodeOf(file: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(file);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
 }
 
 function chmod(file: string): void {

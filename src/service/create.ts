@@ -7,6 +7,7 @@ import { unitFile } from './installed.ts';
 import { Launchd } from './launchd.ts';
 import type { RunProgram, ServiceManager } from './manager.ts';
 import { programRunner } from './run-program.ts';
+import { stableNode } from './stable-node.ts';
 import { Systemd } from './systemd.ts';
 
 export interface ServiceRequest {
@@ -50,7 +51,7 @@ export function createServiceManager(request: ServiceRequest): ServiceManager {
 }
 
 function define({ scope, env, program }: ServiceRequest, platform: NodeJS.Platform): ServiceDefinition {
-  const node = process.execPath;
+  const node = stableNode(env['PATH']);
   if (scope === 'system' && platform === 'linux') {
     const paths = resolvePaths(SYSTEM_ENVIRONMENT, platform);
     return { scope, node, program, paths, environment: SYSTEM_ENVIRONMENT };

@@ -38,6 +38,8 @@ const CARRIED_OVER = [
   'TUNNELD_LOG_LEVEL',
   'TUNNELD_HEALTH_PORT',
   'TUNNELD_DAEMON_RELAY_PORT',
+  // The path of a file; a relay with a certificate of one's own needs it.
+  'NODE_EXTRA_CA_CERTS',
 ];
 
 /** The variables that make the service's daemon and this shell's commands meet. */

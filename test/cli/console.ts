@@ -49,10 +49,11 @@ export class Console {
     return user;
   }
 
-  async serve(daemon: ScriptedDaemon): Promise<void> {
+  async serve(daemon: ScriptedDaemon): Promise<{ close(): Promise<void> }> {
     const { socket } = resolvePaths(this.env);
     const server = await startControlServer({ socket, api: daemon, version: '9.9.9', log: quiet });
     onTestFinished(() => server.close());
+    return server;
   }
 
   async logDir(): Promise<string> {

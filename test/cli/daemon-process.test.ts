@@ -201,6 +201,31 @@ it('starts the next daemon when the one that is ending has ended', async () => {
   expect(started()).toHaveLength(1);
 });
 
+it('restarts the daemon under the config file of the last one', async () => {
+  const { user, started } = userWith('ready');
+  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const daemon = new ScriptedDaemon();
+  daemon.pid = child.pid ?? 0;
+  daemon.configFile = join(user.folder, 'its.yaml');
+  const server = await user.serve(daemon);
+  daemon.onStop = () => {
+    child.kill();
+    void server.close();
+  };
+  const { stdout } = await user.type('daemon', 'restart');
+  expect(stdout).toContain(`The daemon (pid ${child.pid}) has stopped`);
+  expect(started()).toMatchObject([{ config: daemon.configFile }]);
+});
+
+it('refuses another config file while a daemon runs, and says how to change it', async () => {
+  const user = await Console.with(new ScriptedDaemon());
+  const file = join(user.folder, 'other.yaml');
+  const { code, stderr } = await user.type('daemon', 'start', '--config', file);
+  expect(code).toBe(2);
+  expect(stderr).toContain(`tunneld daemon restart --config ${file}`);
+});
+
 it('exits with 5 when the daemon is still there after the wait, and says how to end it', async () => {
   const user = await Console.with(new ScriptedDaemon());
   const { code, stdout, stderr } = await user.type('daemon', 'stop', '--wait=1s');

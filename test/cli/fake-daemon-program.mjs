@@ -4,7 +4,7 @@ import { appendFileSync, existsSync, readFileSync, writeSync } from 'node:fs';
 const mode = process.env.FAKE_DAEMON;
 appendFileSync(
   process.env.FAKE_NOTES,
-  `${JSON.stringify({ argv: process.argv.slice(2), cwd: process.cwd(), pid: process.pid })}\n`,
+  `${JSON.stringify({ argv: process.argv.slice(2), cwd: process.cwd(), pid: process.pid, config: process.env.TUNNELD_CONFIG })}\n`,
 );
 const say = (line) => writeSync(3, `${JSON.stringify(line)}\n`);
 

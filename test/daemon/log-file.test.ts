@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { Redactor } from '../../src/core/redact.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { LogFile } from '../../src/daemon/log-file.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
+import { waitFor } from '../helpers/wait-for.ts';
 
 let directory: string;
 const redactor = new Redactor();
@@ -17,8 +18,8 @@ beforeEach(async () => {
 
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-function open(limits = { maxFileBytes: 65_536, maxTotalBytes: 196_608 }): LogFile {
-  return new LogFile({ directory, name: 'figma', ...limits, redactor, clock: new FakeClock() });
+function open(limits = { maxFileBytes: 65_536, maxTotalBytes: 196_608 }, clock = new FakeClock()): LogFile {
+  return new LogFile({ directory, name: 'figma', ...limits, redactor, clock });
 }
 
 it('rotates to numbered files, the newest first, and stays below its cap', async () => {
@@ -70,4 +71,23 @@ it('takes secrets out of lines by their value', async () => {
   expect(readFileSync(join(directory, 'figma.log'), 'utf8')).toBe(
     '{"cause":"the provider said: bad token [redacted]"}\n',
   );
+});
+
+it.each([
+  ['the file was moved away', () => renameSync(join(directory, 'figma.log'), join(directory, 'old'))],
+  ['the file was removed', () => rmSync(join(directory, 'figma.log'))],
+  ['the folder was removed', () => rmSync(directory, { recursive: true })],
+])('goes on in a new file after %s', async (_what, act) => {
+  const clock = new FakeClock();
+  const log = open(undefined, clock);
+  const text = () => readFileSync(join(directory, 'figma.log'), 'utf8');
+  log.write('before\n');
+  await waitFor(() => text() === 'before\n');
+  await clock.advance(1_000);
+  act();
+  await clock.advance(1_000);
+  log.write('after\n');
+  await waitFor(() => text() === 'after\n', { what: 'a new file' });
+  await log.close();
+  expect(log.dropped).toBe(0);
 });

@@ -1,3 +1,4 @@
+import { TunneldError } from '../../core/errors.ts';
 import { type Command, ExitCode } from '../command.ts';
 import { CONFIG_OPTION, withConfigOption } from '../config-option.ts';
 import { connectOrStart } from '../connect.ts';
@@ -21,7 +22,16 @@ export const daemonStart: Command = {
     const configured = withConfigOption(args, outer);
     const io = { ...configured, env: { ...configured.env, TUNNELD_NO_AUTOSTART: '' } };
     const { client, started } = await connectOrStart(io);
-    const { pid, version, startedAt } = await client.info();
+    const { pid, version, startedAt, configFile } = await client.info();
+    if (!started && args.given('config') && configFile !== io.paths().configFile) {
+      throw new TunneldError(
+        'USAGE',
+        `The daemon (pid ${pid}) already runs with ${configFile ?? 'no config file'}`,
+        {
+          remedy: `Run \`tunneld daemon restart --config ${io.paths().configFile}\` to use this one.`,
+        },
+      );
+    }
     if (args.flag('json')) io.out(printableJson({ started, pid, version, startedAt }, 2));
     else
       io.out(started ? `The daemon is running (pid ${pid})` : `The daemon was running already (pid ${pid})`);

@@ -1,8 +1,11 @@
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { resolvePaths } from '../../config/paths.ts';
+import { MAX_CONFIG_BYTES, readRegularFile } from '../../config/regular-file.ts';
 import { ControlClient } from '../../control/client.ts';
 import { TunneldError } from '../../core/errors.ts';
 import { SYSTEM_ENVIRONMENT } from '../../service/definition.ts';
+import { writeEnvironmentFile } from '../../service/environment-file.ts';
 import type { ServiceManager } from '../../service/manager.ts';
 import { type Command, ExitCode } from '../command.ts';
 import type { CliIo } from '../io.ts';
@@ -23,7 +26,7 @@ export const serviceInstall: Command = {
     ['tunneld service install --print', 'Shows what would be installed.'],
   ],
   notes: [
-    'Doing it again puts a changed unit (another Node, other folders) into effect. The unit holds no secret: variables that the configuration refers to as env:NAME go into the file "environment" in the configuration folder, mode 0600.',
+    'Doing it again puts a changed unit (another Node, other folders) into effect. The unit holds no secret: with systemd, variables of this shell that the configuration refers to as env:NAME, proxies and NODE_EXTRA_CA_CERTS are kept in the file "environment" in the configuration folder, mode 0600.',
     'A daemon that was started by hand has to be stopped first: `tunneld daemon stop`.',
   ],
 
@@ -35,12 +38,29 @@ export const serviceInstall: Command = {
     }
     await service.assertUsable();
     await assertNoDaemonByHand(service, io);
+    const environment = keepEnvironment(service, io);
     const { outcome, hints } = await service.install();
     io.out(OUTCOMES[outcome](service.file));
+    for (const line of environment) io.out(line);
     for (const hint of hints) io.out(`  hint     ${hint}`);
     return ExitCode.ok;
   },
 };
+
+/** What the configuration refers to as `env:NAME` is set in this shell, and nowhere the service could see it. */
+function keepEnvironment(service: ServiceManager, io: CliIo): readonly string[] {
+  if (service.kind !== 'systemd') return [];
+  const { configFile } = pathsOf(service, io);
+  const shell = service.scope === 'system' ? SYSTEM_ENVIRONMENT : io.env;
+  // Where the unit looks (%E), wherever the configuration itself is.
+  const folder = dirname(resolvePaths({ ...shell, TUNNELD_CONFIG: '' }).configFile);
+  const file = join(folder, 'environment');
+  const config = existsSync(configFile) ? readRegularFile(configFile, MAX_CONFIG_BYTES) : '';
+  const names = writeEnvironmentFile(file, config, io.env);
+  return names.length === 0
+    ? []
+    : [`  secrets  ${names.join(', ')} of this shell: kept in ${file} (mode 600)`];
+}
 
 export const serviceUninstall: Command = {
   name: 'service uninstall',

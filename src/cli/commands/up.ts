@@ -11,6 +11,7 @@ import { type Arrival, arrivalJson, arrivalLines } from '../render/arrival.ts';
 import { printableJson } from '../render/printable.ts';
 import { reportUnsettled } from '../report.ts';
 import { settle } from '../settle.ts';
+import { withShellSecrets } from '../shell-secrets.ts';
 import { SPEC_OPTIONS, specOf } from '../tunnel-options.ts';
 import { WAIT_OPTIONS, waitOf } from '../wait-option.ts';
 
@@ -49,7 +50,7 @@ export const up: Command = {
     const io = withConfigOption(args, outer);
     const connection = await connectOrStart(io);
     await checkSameConfig(args, connection.client, io);
-    const results = await bringUp(name, spec, connection);
+    const results = await bringUp(name, spec, connection, io);
 
     const wanted = results.map(({ status }) => ({ name: status.name }));
     const settled = waitMs === undefined ? undefined : await settle(wanted, waitMs, connection.client, io);
@@ -74,9 +75,11 @@ async function bringUp(
   name: string | undefined,
   spec: unknown,
   { client, started }: Connection,
+  io: CliIo,
 ): Promise<readonly UpResult[]> {
   try {
-    return name === undefined ? await client.upAll() : [await client.up(name, spec)];
+    if (name === undefined) return await client.upAll();
+    return [await withShellSecrets(spec, io, (known) => client.up(name, known))];
   } catch (refusal) {
     const error = inOptionWords(refusal, 'up');
     const idle = started && (await client.list()).every(({ desired }) => desired === 'down');

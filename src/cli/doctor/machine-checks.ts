@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Paths } from '../../config/paths.ts';
@@ -148,6 +148,11 @@ async function service({ io, paths, daemon: info }: MachineFacts): Promise<Outco
   const { createServiceManager } = await import('../../service/create.ts');
   const manager = createServiceManager({ scope, env: io.env, program: io.daemonProgram });
   const { running, state, detail, pid } = await manager.status();
+  const node = /^ExecStart="([^"]+)"/m.exec(readFileSync(manager.file, 'utf8'))?.[1]?.replaceAll('%%', '%');
+  if (node !== undefined && !existsSync(node)) {
+    const remedy = 'Run `tunneld service install` again: it puts the Node of this command into the unit.';
+    return bad(`${manager.file} runs ${node}, which is gone`, remedy);
+  }
   if (!running) return bad(`${manager.file}: ${state}`, 'Start it with `tunneld service start`.');
   if ('pid' in info && pid !== undefined && info.pid !== pid) {
     const remedy =

@@ -34,7 +34,7 @@ export function containerSpec(plan: Plan, name: string): ContainerCreateOptions 
       SecurityOpt: ['no-new-privileges'],
       ReadonlyRootfs: options.readOnlyRoot,
       // Where a client keeps host keys and settings of its own; gone with the container.
-      Tmpfs: options.readOnlyRoot ? { '/tmp': SCRATCH, '/root/.ssh': SCRATCH, '/root/.config': SCRATCH } : {},
+      Tmpfs: options.readOnlyRoot ? Object.fromEntries(WRITABLE.map((path) => [path, SCRATCH])) : {},
       Memory: options.memoryMb * 1024 * 1024,
       PidsLimit: options.pidsLimit,
       LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '2' } },
@@ -43,6 +43,8 @@ export function containerSpec(plan: Plan, name: string): ContainerCreateOptions 
   };
 }
 
+/** ssh keeps host keys, Pinggy's own client its settings, state and cache. */
+const WRITABLE = ['/tmp', '/root/.ssh', '/root/.config', '/root/.local/state', '/root/.cache'];
 const SCRATCH = 'rw,noexec,nosuid,size=8m';
 
 function labelsOf(plan: Plan): Record<string, string> {

@@ -23,11 +23,11 @@ export class LineCutter {
   }
 
   push(chunk: Uint8Array): void {
-    // A carriage return alone redraws the line: what stood there before is over.
-    const parts = (this.#rest + this.#decoder.decode(chunk, { stream: true })).split(/\r\n|\n|\r(?!$)/);
+    const parts = (this.#rest + this.#decoder.decode(chunk, { stream: true })).split('\n');
     // Kept whole up to the limit, so that a secret is never cut in two and half of it shown.
-    this.#rest = (parts.pop() ?? '').slice(0, 2 * LONGEST);
-    for (const part of parts) this.#emit(part);
+    const rest = parts.pop() ?? '';
+    this.#rest = shown(rest).slice(0, 2 * LONGEST) + (rest.endsWith('\r') ? '\r' : '');
+    for (const part of parts) this.#emit(shown(part));
   }
 
   end(): void {
@@ -41,4 +41,14 @@ export class LineCutter {
     // A line over the limit may end inside a secret; it says nothing we need.
     if (line.length <= LONGEST) this.#onLine(line);
   }
+}
+
+/**
+ * A carriage return alone redraws the line: what stood there before is over, and was no line. A
+ * spinner draws hundreds of them. Those at the end belong to a line break, or to nothing yet.
+ */
+function shown(text: string): string {
+  let end = text.length;
+  while (end > 0 && text[end - 1] === '\r') end -= 1;
+  return end === 0 ? '' : text.slice(text.lastIndexOf('\r', end - 1) + 1, end);
 }

@@ -38,6 +38,12 @@ const KNOWN_TEXTS: readonly KnownText[] = [
     says: 'The host key of the Pinggy edge is not an expected one.',
   },
   {
+    pattern: /EROFS|read-only file system/i,
+    code: 'PINGGY_EXITED',
+    says: 'The client in the image wants to write where it may not.',
+    remedy: 'Set `pinggy.readOnlyRoot: false` for the tunnel in tunneld.yaml, or use another image.',
+  },
+  {
     pattern: /remote port forwarding failed/i,
     code: 'PINGGY_FORWARD_REFUSED',
     says: 'Pinggy refused the remote forwarding.',

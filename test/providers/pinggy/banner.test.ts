@@ -89,9 +89,18 @@ describe('the greeting in the log', () => {
   it('keeps a line that never ends from filling memory, and from showing half a secret', () => {
     expect(linesOf(`${'x'.repeat(5_000)}\nnext\n`)).toEqual(['next']);
     expect(linesOf('Connections: 1 | Bytes: 2\rConnections: 2 | Bytes: 3\r')).toEqual([
-      'Connections: 1 | Bytes: 2',
       'Connections: 2 | Bytes: 3',
     ]);
+    expect(linesOf(`${'\r'.repeat(1_000_000)}x\n`)).toEqual(['x']);
+  });
+
+  it('is found behind a spinner that redrew its line for a long time', () => {
+    const spinner = '⠋ Connecting to Pinggy...\r⠙ Connecting to Pinggy...\r'.repeat(500);
+    expect(linesOf(`${spinner}✔ Success\r\nhttps://a.pinggy.link\r\n`)).toEqual([
+      '✔ Success',
+      'https://a.pinggy.link',
+    ]);
+    expect(urlsOf(`${spinner}https://a.pinggy.link\r\n`)).toEqual(['https://a.pinggy.link/']);
   });
 });
 
