@@ -11,6 +11,7 @@ import type { HealthReport } from '../core/status.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import type { GatewaySettings } from '../gateway/gateway-options.ts';
 import { HealthMonitor } from '../health/monitor.ts';
+import { findKind } from '../providers/kinds.ts';
 import type { Absence } from './absence.ts';
 import { hourly, type Schedule, scheduleRuns } from './schedule.ts';
 import type { LiveSession } from './supervisor.ts';
@@ -138,6 +139,7 @@ export class UpstreamSide {
       probeKey: this.probeKey,
       token,
       authorization,
+      judgePage: (page) => findKind(this.#settings.config.provider)?.judgePage?.(page),
       visitorStreams: () => this.#gateway.visitorStreams,
       clock,
       random,

@@ -1,3 +1,4 @@
+import type { JudgePage } from '../core/edge-page.ts';
 import {
   INSTANCE_HEADER,
   PROBE_HEADER,
@@ -6,7 +7,6 @@ import {
   UPSTREAM_HEADER,
 } from '../core/markers.ts';
 import type { Saw } from './judge-server.ts';
-import { judgeNgrok } from './ngrok-answers.ts';
 import { printable } from './printable.ts';
 import type { Answer } from './question.ts';
 import type { Sighting } from './sighting.ts';
@@ -18,11 +18,11 @@ export interface Proof {
 }
 
 /** What the answer of the gateway's own path through the public URL says about the way to us. */
-export function judgeCarrier(answer: Answer, url: URL, proof: Proof): Saw {
+export function judgeCarrier(answer: Answer, url: URL, proof: Proof, judgePage?: JudgePage): Saw {
   const { status, latencyMs } = answer;
   const seen: Seen = (finding, detail) => ({ finding, detail, latencyMs });
   const instance = answer.header(INSTANCE_HEADER);
-  if (instance === undefined) return judgeStranger(answer, url, seen);
+  if (instance === undefined) return judgeStranger(answer, url, seen, judgePage);
   if (instance !== proof.instance) return seen('wrong-tunnel', 'another tunneld answers at the public URL');
   const upstream = answer.header(UPSTREAM_HEADER);
   if (upstream === 'n/a' && status === 401) {
@@ -52,10 +52,10 @@ function judgeGateway({ status, header }: Answer, seen: Seen): Saw {
 }
 
 /** Somebody on the way answered: an error page, a login, a stale address. */
-function judgeStranger(answer: Answer, url: URL, seen: Seen): Saw {
+function judgeStranger(answer: Answer, url: URL, seen: Seen, judgePage?: JudgePage): Saw {
   const { status } = answer;
-  const ngrok = judgeNgrok(status, (name) => answer.header(name), answer.latencyMs);
-  if (ngrok !== undefined) return ngrok;
+  const known = judgePage?.({ status, header: (name) => answer.header(name) });
+  if (known !== undefined) return { ...known, latencyMs: answer.latencyMs };
   const relay = answer.header(RELAY_HEADER);
   if (relay === 'tunnel-busy') return seen('busy', `the tunnel is at its limits (${status})`);
   if (status === 429) {

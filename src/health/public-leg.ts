@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
+import type { JudgePage } from '../core/edge-page.ts';
 import { GATEWAY_HEALTH_PATH, PROBE_HEADER } from '../core/markers.ts';
 import type { Secret } from '../core/secret.ts';
 import { withDeadline } from './deadline.ts';
@@ -24,6 +25,8 @@ export interface PublicLegOptions {
   /** The tunnel's access token; undefined where the tunnel has none. */
   token(): Secret | undefined;
   readonly clock: Clock;
+  /** How the error pages of the provider's edge are read, where it has any of its own. */
+  readonly judgePage?: JudgePage | undefined;
 }
 
 /**
@@ -94,7 +97,7 @@ export class PublicLeg {
     try {
       const answer = await this.#asker.ask({ method: 'GET', url, headers, awaits: 'text' }, signal);
       // Cut by the deadline: the head came in time, the body did not.
-      return judgeCarrier(answer, url, { instance, nonce });
+      return judgeCarrier(answer, url, { instance, nonce }, this.#options.judgePage);
     } catch (cause) {
       if (signal.aborted) throw cause;
       return failure(publicUrl, codeOf(cause));

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Clock } from '../core/clock.ts';
+import type { JudgePage } from '../core/edge-page.ts';
 import type { Logger } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
 import type { TunnelProvider } from './provider.ts';
@@ -39,6 +40,9 @@ export interface ProviderKind<Config = unknown> {
    * @throws {TunneldError} `SECRET_UNAVAILABLE`, or a code of the provider's own
    */
   assertUsable(input: ProviderInput<Config>): void;
+
+  /** How the error pages of its edge are read. Absent: they say no more than any other. */
+  readonly judgePage?: JudgePage;
 
   /** Removes what a killed daemon left outside its process. Absent: it leaves nothing. */
   removeLeftovers?(search: LeftoverSearch): Promise<void>;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NetworkLegs } from '../../src/health/legs.ts';
 import type { Finding } from '../../src/health/sighting.ts';
+import { ngrok } from '../../src/providers/ngrok/kind.ts';
 import { listen, startModernOnly, type TestServer } from '../helpers/mcp-servers.ts';
 import type { Interference, PublicEdge } from '../helpers/public-edge.ts';
 import { edgeFor, legsOptions, never } from './fixtures.ts';
@@ -12,7 +13,7 @@ let legs: NetworkLegs;
 beforeEach(async () => {
   server = await startModernOnly();
   edge = await edgeFor(server.url);
-  legs = new NetworkLegs(legsOptions(server.url));
+  legs = new NetworkLegs(legsOptions(server.url, { judgePage: ngrok.judgePage }));
 });
 
 afterEach(async () => {

@@ -1,5 +1,6 @@
 import type { ProviderKind } from '../kind.ts';
 import { ngrokCommandOptions } from './command-options.ts';
+import { judgeNgrokPage } from './judge-page.ts';
 import { assertNgrokOptions } from './option-rules.ts';
 import { ngrokOptions } from './resolve-options.ts';
 import { type NgrokConfig, ngrokSchema } from './schema.ts';
@@ -16,6 +17,8 @@ export const ngrok = {
     checksTokens: (config) => config?.edgeAuth !== false,
   },
   way: 'port',
+
+  judgePage: judgeNgrokPage,
 
   needsNetwork: () => true,
   assertUsable: (input) => assertNgrokOptions(ngrokOptions(input)),

@@ -1,16 +1,10 @@
-import type { Saw } from './judge-server.ts';
-import type { Finding } from './sighting.ts';
+import type { EdgePage, PageJudgement } from '../../core/edge-page.ts';
 
 /** ngrok's edge names the reason in this header whenever it answers by itself. */
 const HEADER = 'ngrok-error-code';
 const RATE_WAIT_MS = 60_000;
 
-interface Row {
-  readonly finding: Finding;
-  readonly says: string;
-  readonly remedy?: string;
-  readonly retryAfterMs?: number;
-}
+type Row = Omit<PageJudgement, 'detail'> & { readonly says: string };
 
 const carrier = (says: string): Row => ({ finding: 'not-ours', says });
 const account = (says: string): Row => ({
@@ -52,14 +46,10 @@ const ROWS: Readonly<Record<number, Row>> = {
 };
 
 /** What an answer of ngrok's own edge means; undefined when it is none, or says nothing we know. */
-export function judgeNgrok(
-  status: number,
-  header: (name: string) => string | undefined,
-  latencyMs: number,
-): Saw | undefined {
+export function judgeNgrokPage({ status, header }: EdgePage): PageJudgement | undefined {
   const [code, number] = /^ERR_NGROK_(\d{1,6})$/.exec(header(HEADER) ?? '') ?? [];
   const row = ROWS[Number(number)];
   if (code === undefined || row === undefined) return undefined;
   const { says, ...rest } = row;
-  return { ...rest, detail: `ngrok answers ${code}: ${says} (${status})`, latencyMs };
+  return { ...rest, detail: `ngrok answers ${code}: ${says} (${status})` };
 }
