@@ -43,7 +43,8 @@ function python(packages: string): FleetMember {
   const cwd = join(FLEET, packages);
   const start = () =>
     startServer({ command: join(cwd, 'bin', 'python'), args: [program('stateful.py')], cwd });
-  return { name: packages, packages, path: '/mcp', start };
+  // A tunnel's name has no dots.
+  return { name: packages.replaceAll('.', '-'), packages, path: '/mcp', start };
 }
 
 /** It cannot be told "any port", and tells of its sessions in what it prints only. */

@@ -195,6 +195,19 @@ describe('what is remembered', () => {
   });
 });
 
+it('remembers the 10,000 names that were live last, and no more', async () => {
+  const { names, clock } = start();
+  for (let index = 0; index < 10_001; index++) {
+    const holder = holderOf(`n-${index}`);
+    names.claim(holder.name, holder);
+    names.release(holder.name, holder, 'left');
+  }
+  await clock.advance(120_000);
+  expect(names.returns('n-0')).toBeUndefined();
+  expect(names.returns('n-1')).toBe('later');
+  expect(names.returns('n-10000')).toBe('later');
+});
+
 describe('after the start', () => {
   it('a name that an earlier relay may have had is waited for, 5 s, and called offline, as long as was said', async () => {
     const { names, clock } = start({ returnsMs: 60_000, expects: (name) => name !== 'register' });
