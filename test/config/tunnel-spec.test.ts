@@ -82,6 +82,6 @@ describe('the upstream of a tunnel', () => {
     ],
   ])('of %j is found', (spec, host, port, path, hostHeader, url) => {
     const upstream = upstreamOf(parseTunnelSpec('figma', spec));
-    expect(upstream).toEqual({ protocol: new URL(url).protocol, host, port, path, hostHeader, url });
+    expect(upstream).toMatchObject({ protocol: new URL(url).protocol, host, port, path, hostHeader, url });
   });
 });
