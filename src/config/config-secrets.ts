@@ -31,7 +31,12 @@ export function holdsLiteralSecret(content: unknown): boolean {
  * out: whoever needs it says so.
  */
 export function secretValuesOf(config: TunnelConfig, env: Environment): readonly Secret[] {
-  return secretsIn(tunnelSchema, config).flatMap((found) => valuesOf(found, env));
+  return secretValuesIn(tunnelSchema, config, env);
+}
+
+/** The same for a value of any schema, in the order of its keys. */
+export function secretValuesIn(schema: z.ZodType, value: unknown, env: Environment): readonly Secret[] {
+  return secretsIn(schema, value).flatMap((found) => valuesOf(found, env));
 }
 
 function valuesOf(found: FoundSecret, env: Environment): Secret[] {

@@ -1,6 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
+import { secretValuesIn } from '../config/config-secrets.ts';
 import type { TunnelConfig } from '../config/schema.ts';
 import { resolveSecret } from '../config/secrets.ts';
 import type { ProviderInput, ProviderKind } from '../providers/kind.ts';
+import { kindOf } from '../providers/kinds.ts';
 
 /** What a tunnel's configuration says to its provider. */
 export function providerInput(
@@ -22,6 +25,29 @@ export function providerFacts(
   config: TunnelConfig,
 ): readonly [name: string, own: unknown, pages: boolean] {
   return [name, ownOptions(name, config), edge.stopsPreflights && config.access.origins.length > 0];
+}
+
+/** What a provider was made from. */
+export interface ProviderBasis {
+  readonly facts: ReturnType<typeof providerFacts>;
+  /** What its references stood for; of one that cannot be read, nothing. */
+  readonly secrets: readonly string[];
+}
+
+/** @throws {TunneldError} `PROVIDER_UNKNOWN` */
+export function providerBasis(config: TunnelConfig, env: NodeJS.ProcessEnv): ProviderBasis {
+  const kind = kindOf(config.provider);
+  const secrets = secretValuesIn(kind.schema, ownOptions(kind.name, config), env);
+  return { facts: providerFacts(kind, config), secrets: secrets.map((secret) => secret.reveal()) };
+}
+
+/**
+ * Whether a provider can go on, or must be made anew. What its references stand for counts only
+ * when they were meant to be read again: nobody who edits another key has to pay with a session.
+ */
+export function fitsBasis(made: ProviderBasis | undefined, now: ProviderBasis, reread: boolean): boolean {
+  if (made === undefined || !isDeepStrictEqual(made.facts, now.facts)) return false;
+  return !reread || isDeepStrictEqual(made.secrets, now.secrets);
 }
 
 /** What is below the provider's name. */

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { maskSecrets, secretValuesOf } from '../config/config-secrets.ts';
 import type { TunnelConfig } from '../config/schema.ts';
 import { resolveAccessToken, resolveAuthorization } from '../config/secrets.ts';
@@ -9,11 +8,10 @@ import type { Logger } from '../core/log.ts';
 import type { RequestEvent } from '../core/request-event.ts';
 import type { Secret } from '../core/secret.ts';
 import type { HealthReport, ReportedError, TunnelStatus } from '../core/status.ts';
-import { kindOf } from '../providers/kinds.ts';
 import type { OpenRequest, TunnelProvider } from '../providers/provider.ts';
 import { absenceOf } from './absence.ts';
 import { healthFindings } from './diagnosis.ts';
-import { providerFacts } from './provider-setup.ts';
+import { fitsBasis, type ProviderBasis, providerBasis } from './provider-setup.ts';
 import { type StateChange, Supervisor } from './supervisor.ts';
 import { edgeAccessOf, hashed, made, usable } from './tokens.ts';
 import { Traffic } from './traffic.ts';
@@ -57,8 +55,7 @@ export class Tunnel {
   #side: UpstreamSide | undefined;
   /** Ids of the tokens the provider was last given. */
   #toldToProvider: readonly string[] = [];
-  /** What the provider was made from. */
-  #providerFacts: unknown;
+  #providerBasis: ProviderBasis | undefined;
   /** What was resolved from the configuration when the tunnel was brought up. */
   #configuredToken: StoredToken | undefined;
   /** Why the tunnel could not even be set up. */
@@ -123,14 +120,15 @@ export class Tunnel {
    * Makes the tunnel what `definition` says. The session is kept wherever it can carry the new
    * configuration.
    *
+   * @param reread what the provider's references stand for may have changed, and counts
    * @throws {TunneldError} `PROVIDER_UNKNOWN`, `SECRET_UNAVAILABLE`; the status shows it as well.
    */
-  apply(definition: TunnelDefinition, cause: string): Promise<void> {
+  apply(definition: TunnelDefinition, cause: string, { reread = false } = {}): Promise<void> {
     this.#definition = definition;
     return this.#inTurn(async () => {
       try {
         if (definition.desired === 'down') await this.#down(cause);
-        else await this.#up(cause);
+        else await this.#up(cause, reread);
         this.#blocked = undefined;
       } catch (error) {
         this.#block(error);
@@ -141,11 +139,12 @@ export class Tunnel {
     });
   }
 
-  /** Replaces the session now; cuts a back-off short; leaves `failed`. */
+  /** Reads every reference anew and replaces the session now; cuts a back-off short; leaves `failed`. */
   async restart(definition: TunnelDefinition, cause: string): Promise<void> {
-    const running = this.#side !== undefined;
-    await this.apply(definition, cause);
-    if (running) this.#supervisor?.restart(cause);
+    const running = this.#side === undefined ? undefined : this.#supervisor;
+    await this.apply(definition, cause, { reread: true });
+    // A provider that was made anew opens a session by itself.
+    if (running === this.#supervisor) running?.restart(cause);
   }
 
   /** The tokens changed: both gateways, ours and (with the next session) the provider's, follow. */
@@ -189,12 +188,13 @@ export class Tunnel {
     await Promise.all(this.#retired);
   }
 
-  async #up(cause: string): Promise<void> {
+  async #up(cause: string, reread: boolean): Promise<void> {
     const { config } = this.#definition;
     for (const secret of secretValuesOf(config, this.#deps.env)) this.#deps.onSecret(secret);
     this.#configuredToken = this.#resolveToken(config);
-    const facts = providerFacts(kindOf(config.provider), config);
-    if (!isDeepStrictEqual(this.#providerFacts, facts)) await this.#setProvider(config);
+    const basis = providerBasis(config, this.#deps.env);
+    if (!fitsBasis(this.#providerBasis, basis, reread || this.#side === undefined))
+      await this.#setProvider(config, basis);
     if (this.#side?.fits(config, this.#provider?.inProcess !== true) !== true) await this.#setSide(config);
     else {
       this.#side.reconfigure({ config, authorization: this.#resolveAuthorization(config) });
@@ -215,13 +215,13 @@ export class Tunnel {
   }
 
   /** A provider of another kind shares nothing with the last one: its session goes with it. */
-  async #setProvider(config: TunnelConfig): Promise<void> {
+  async #setProvider(config: TunnelConfig, basis: ProviderBasis): Promise<void> {
     const { clock, random, log, online } = this.#deps;
     const provider = await this.#deps.provider(config);
     await this.#supervisor?.stop('the provider changed');
     await this.#provider?.dispose?.();
     this.#provider = provider;
-    this.#providerFacts = providerFacts(kindOf(config.provider), config);
+    this.#providerBasis = basis;
     this.#supervisor = new Supervisor({
       provider,
       request: this.#request(),
