@@ -173,7 +173,7 @@ describe('a request through relay, agent and gateway', () => {
     });
     const text = await ask('GET /authorize').until('\r\n\r\n');
     expect(text).toMatch(/^HTTP\/1\.1 302 /);
-    expect(text).toContain(`\r\nlocation: http://127.0.0.1:${elsewhere}/authorize\r\n`);
+    expect(text.toLowerCase()).toContain(`\r\nlocation: http://127.0.0.1:${elsewhere}/authorize\r\n`);
     expect(visited).toBe(0);
   });
 });
