@@ -170,7 +170,8 @@ describe('doctor names first', () => {
       result: 'warn',
       about: expect.any(String),
       detail: 'era unknown, the server answers, and asks for its own authorization (401)',
-      remedy: 'The server wants a login of its own: give clients that too, in another header.',
+      remedy:
+        "The server wants a login of its own. Clients send it as Authorization, and the tunnel's token as X-Tunneld-Token: `tunneld client figma` prints both.",
     });
     expect(code).toBe(0);
   });
@@ -386,14 +387,16 @@ describe('doctor names first', () => {
         `  ${home.configFile}:2:3 tunnels.figma: Give \`port\` or \`url\`: where does the MCP server listen?`,
         `  ${home.configFile}:3:5 tunnels.figma.prot: Unknown key; did you mean "port"?`,
       ].join('\n'),
-      remedy: 'Fix the listed keys, then run `tunneld config check`.',
+      remedy: `Correct what is listed, then run \`tunneld config check --config ${home.configFile}\`.`,
     });
   });
 
   it('a mistake that a running daemon has not applied', async () => {
     await home.ok('daemon', 'start');
     await home.writeConfig('tunnels: [\n');
-    expect((await doctor()).first?.id).toBe('config');
+    const { stdout, stderr } = await home.spawn(['doctor', '--json']);
+    expect((JSON.parse(stdout) as Report).first?.id).toBe('config');
+    expect(stderr).toContain('The config file is not applied');
   });
 
   it('a daemon of an older version', async () => {
