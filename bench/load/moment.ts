@@ -27,3 +27,15 @@ export async function memoryBack({ relay, agents }: World, below: { relay: numbe
     await delay(1_000);
   }
 }
+
+/** A name whose agent said goodbye waits two seconds for the next one. */
+const NAMES_REST_MS = 5_000;
+
+/** Waits until the relay holds no more timers than it did, or until it has had its time. */
+export async function timersGone({ relay }: World, most: number): Promise<void> {
+  const deadline = performance.now() + NAMES_REST_MS;
+  while (performance.now() < deadline) {
+    if ((await relay.sample()).timers <= most) return;
+    await delay(200);
+  }
+}

@@ -1,7 +1,7 @@
 import { loadAttacks } from './attacks.ts';
 import { loadCalls } from './calls.ts';
 import { Findings, type Moment } from './findings.ts';
-import { memoryBack, moment } from './moment.ts';
+import { memoryBack, moment, timersGone } from './moment.ts';
 import type { LoadScale } from './scale.ts';
 import { loadStreams } from './streams.ts';
 import { loadTunnels } from './tunnels.ts';
@@ -41,6 +41,7 @@ export async function runLoad(scale: LoadScale, say: (what: string) => void): Pr
   await agents.ask('close');
   const left = LEFT_MB * 1_048_576;
   await memoryBack(world, { relay: start.relay.rss + left, agents: start.agents.rss + left });
+  await timersGone(world, start.relay.timers);
   const end = await moment(world, found, 'after all');
   found.exactly('links left', (await relay.stats()).links, 0);
   compare(found, start, end);

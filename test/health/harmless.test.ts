@@ -197,7 +197,8 @@ it('a server to which a question is dear is asked once, and more often only when
     asked++;
     setTimeout(() => response.writeHead(200, { 'content-type': 'application/json' }).end(REFUSAL), 300);
   });
-  const legs = new NetworkLegs(legsOptions(server.url));
+  // A busy machine must not make the first answer look missing.
+  const legs = new NetworkLegs(legsOptions(server.url, { timeoutMs: 60_000 }));
   const bases: Basis[] = (await lookOften(legs, 20)).map(({ basis }) => basis);
   expect(bases).toEqual(['discover', ...Array(19).fill('tcp')]);
   expect(asked).toBe(1);
