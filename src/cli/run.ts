@@ -16,7 +16,7 @@ export async function run(words: readonly string[], io: CliIo): Promise<number> 
     return await dispatch(words, { ...io, out });
   } catch (thrown) {
     if (thrown instanceof Interrupted) return thrown.exitCode;
-    const { asExpected } = await import('./system-failure.ts');
+    const { asExpected } = await import('../core/system-failure.ts');
     const error = asExpected(thrown);
     if (asksForJson(words) && !(error instanceof ValueMissing && error.instead === '--json')) {
       const { exitCodeOf, failureLine } = await import('./render/failure-json.ts');

@@ -160,7 +160,11 @@ const daemonSchema = z
     healthPort: listenPort
       .default(7576)
       .describe('Loopback port of /healthz, /readyz and /metrics; 0 picks a free one.'),
-    relayPort: listenPort.default(7575).describe('Loopback port of the embedded relay; 0 picks a free one.'),
+    relayPort: listenPort
+      .default(7575)
+      .describe(
+        'Loopback port of the embedded relay; 0 picks another one, and so other URLs, at each start.',
+      ),
     log: z
       .strictObject({
         level: z

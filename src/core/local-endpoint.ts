@@ -23,7 +23,7 @@ export interface RenderedMetrics {
 export interface LocalEndpointOptions {
   /** More of what `/healthz` tells. */
   health?(): Readonly<Record<string, unknown>>;
-  /** Imports what makes metrics; called once, and again after it failed. */
+  /** Imports what makes metrics; called at once, and again when they are asked for after it failed. */
   metrics(): Promise<RenderedMetrics>;
 }
 
@@ -55,6 +55,8 @@ export async function createLocalEndpoint(options: LocalEndpointOptions): Promis
     ...options.health?.(),
   }));
   const metrics = lazily(() => options.metrics());
+  // Now, while there are descriptors: Node remembers for good that a module could not be opened.
+  await metrics().catch(() => {});
   app.get('/metrics', async (_request, reply) => {
     const { render, contentType } = await metrics();
     return reply.type(contentType).send(await render());
@@ -73,7 +75,7 @@ export async function listenOnLoopback(app: FastifyInstance, port: number): Prom
   return new URL(`http://127.0.0.1:${bound.port}`);
 }
 
-/** What failed once is tried again: a moment without descriptors must not last until the restart. */
+/** What failed once is tried again. */
 function lazily<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => {

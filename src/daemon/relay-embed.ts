@@ -34,6 +34,7 @@ export async function startEmbeddedRelay(options: EmbeddedRelayOptions): Promise
   const server = new RelayServer({
     host: '127.0.0.1',
     port: wanted,
+    descriptorsEach: 2,
     routing: { kind: 'path' },
     authorize: authorizeWithSecret(secret),
     returnsMs: RETURNS_MS,

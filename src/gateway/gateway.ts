@@ -50,6 +50,7 @@ export class Gateway {
     this.#server = new Http1Server({
       handler: (exchange) => this.accept(exchange),
       peerOf: directPeer,
+      descriptorsEach: 2,
       limits: { connections, bodyStallMs: idleTimeoutMs, ...options.server },
       clock: options.clock,
       log: options.log,

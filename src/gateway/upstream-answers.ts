@@ -1,3 +1,4 @@
+import { OUT_OF_DESCRIPTORS } from '../core/system-failure.ts';
 import type { UpstreamFailure } from '../http1/upstream-exchange.ts';
 import type { OwnAnswer } from './answers.ts';
 import type { UpstreamAddress } from './gateway-options.ts';
@@ -5,6 +6,14 @@ import type { UpstreamAddress } from './gateway-options.ts';
 /** No connection: the request did not leave this machine. */
 export function serverDown(upstream: UpstreamAddress, { reason }: UpstreamFailure): OwnAnswer {
   const where = addressOf(upstream);
+  if (OUT_OF_DESCRIPTORS.has(reason)) {
+    return {
+      status: 503,
+      reason: 'out-of-descriptors',
+      description: `The machine of the tunnel has no file descriptors left to connect to the MCP server (${reason}); the server itself may be fine. Try again in a moment; whoever runs the tunnel raises its limit of open files.`,
+      headers: ['Retry-After', '5'],
+    };
+  }
   return {
     status: 502,
     reason: 'server-down',

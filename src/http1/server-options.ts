@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import type { Clock } from '../core/clock.ts';
+import type { DescriptorBudget } from '../core/descriptors.ts';
 import type { Exchange, Peer, RequestHead, ResponseHead } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
 import type { TlsChallenges } from './challenge-front.ts';
@@ -26,6 +27,10 @@ export interface Http1ServerOptions {
   readonly proxyHeaders?: { trusts(address: string): boolean };
   /** Whose connections are counted together; undefined: not at all. */
   limitedAddressOf?(socket: Socket): string | undefined;
+  /** Where connections are counted as file descriptors; with the others of this process when absent. */
+  readonly descriptors?: DescriptorBudget;
+  /** Descriptors that serving one connection takes: 2 with one to a server behind us. Default: 1. */
+  readonly descriptorsEach?: number;
   /** What to answer to a request the server refuses itself; a plain text when absent. */
   answerRefused?(refused: RefusedRequest): { readonly head: ResponseHead; readonly body: Buffer };
 }

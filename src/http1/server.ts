@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import type { Timer } from '../core/clock.ts';
+import { type DescriptorBudget, processDescriptors } from '../core/descriptors.ts';
 import { TunneldError } from '../core/errors.ts';
 import { ProxyGate } from './proxy-gate.ts';
 import { ServerConnection } from './server-connection.ts';
@@ -20,12 +21,14 @@ export class Http1Server {
   readonly #connections = new Set<ServerConnection>();
   /** How many of them each address has, where that is limited. */
   readonly #perAddress = new Map<string, number>();
+  readonly #descriptors: DescriptorBudget;
   #sweeper: Timer | undefined;
   #draining = false;
   #onEmpty: (() => void) | undefined;
 
   constructor(options: Http1ServerOptions) {
     this.#options = options;
+    this.#descriptors = options.descriptors ?? processDescriptors();
     this.#limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
     const { tls, tlsChallenges: challenges, proxyHeaders, clock, log } = options;
     const { connections: most, headTimeoutMs: timeoutMs } = this.#limits;
@@ -111,6 +114,11 @@ export class Http1Server {
 
   /** A connection begins, and whoever is behind it is known. */
   #enter(socket: Socket): void {
+    this.#descriptors.hold(socket, this.#options.descriptorsEach ?? 1);
+    if (this.#descriptors.exhausted) {
+      turnOut(socket);
+      return;
+    }
     const address = this.#options.limitedAddressOf?.(socket);
     // Upgraded sockets leave the connections; for their address they go on counting.
     if (address !== undefined) {
@@ -144,7 +152,7 @@ export class Http1Server {
     });
     this.#connections.add(connection);
     if (this.#draining) connection.destroy('server-closed');
-    else if (this.#connections.size > this.#limits.connections)
+    else if (this.#connections.size > this.#limits.connections || this.#descriptors.scarce)
       connection.refuse(503, 'too-many-connections');
     else if (held > this.#limits.connectionsPerAddress) connection.refuse(429, 'too-many-connections');
     // Where bytes were read before, reading stopped.

@@ -3,6 +3,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
+import { DescriptorBudget } from '../../src/core/descriptors.ts';
 import { type BodySink, type Exchange, Flow } from '../../src/core/exchange.ts';
 import { responseHead } from '../../src/http1/response-head.ts';
 import { Http1Server } from '../../src/http1/server.ts';
@@ -681,3 +682,34 @@ function recorder(seen: string[]): BodySink {
     abort: (reason) => void seen.push(`abort ${reason}`),
   };
 }
+
+describe('file descriptors', () => {
+  it('that are short at one listener are short at all: callers are told, and let in when some are free', async () => {
+    const descriptors = new DescriptorBudget(5);
+    const first = await serve(echo, { descriptors, descriptorsEach: 2 });
+    const second = await serve(echo, { descriptors });
+    const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+    const served = [first.connect(), first.connect()];
+    for (const client of served) {
+      client.send(GET);
+      expect(await client.until('GET /')).toMatch(/^HTTP\/1\.1 200 /);
+    }
+    const last = second.connect();
+    last.send(GET);
+    expect(await last.until('GET /')).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await second.connect().until('too-many-connections')).toMatch(/^HTTP\/1\.1 503 /);
+    await served[0]?.close();
+    await waitFor(() => !descriptors.scarce);
+    await waitFor(() => first.server.connections === 1 && second.server.connections === 1);
+    const next = first.connect();
+    next.send(GET);
+    expect(await next.until('GET /')).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it('are spent on no word when far too many call', async () => {
+    const descriptors = new DescriptorBudget(0);
+    const { server, connect: call } = await serve(echo, { descriptors, descriptorsEach: 100 });
+    expect(await call().untilEnd()).toBe('');
+    expect(server.connections).toBe(0);
+  });
+});

@@ -63,6 +63,8 @@ const DEFAULT_RELAY_LIMITS = {
 
 export interface RelayServerOptions {
   readonly host: string;
+  /** File descriptors that serving a visitor takes: 2 where the agents are in this process as well. Default: 1. */
+  readonly descriptorsEach?: number;
   /** 0 asks the system for a free one. */
   readonly port: number;
   /** By path, `/<name>/…`, or by host, `<name>.` in front of the public URL's, which must then be given. */
@@ -189,6 +191,7 @@ export class RelayServer {
         const address = addressOf(socket);
         return isTrusted(address, this.#trusted) ? undefined : addressKey(address);
       },
+      descriptorsEach: options.descriptorsEach ?? 1,
       ...(options.tls === undefined ? {} : { tls: options.tls }),
       ...(options.tlsChallenges === undefined ? {} : { tlsChallenges: options.tlsChallenges }),
       ...(options.proxyProtocol ? { proxyHeaders: { trusts: (at) => isTrusted(at, this.#trusted) } } : {}),

@@ -1,0 +1,25 @@
+import { parseArgs } from 'node:util';
+
+export interface DaemonOptions {
+  readonly config: string | undefined;
+  /** Inherited descriptor on which whoever started the daemon hears how the start went. */
+  readonly readyFd: number | undefined;
+  /** The log is printed on standard output as well. */
+  readonly logged: boolean;
+}
+
+export function daemonOptions(): DaemonOptions {
+  const { values } = parseArgs({
+    options: {
+      config: { type: 'string' },
+      'ready-fd': { type: 'string' },
+      'log-stdout': { type: 'boolean' },
+    },
+  });
+  const fd = values['ready-fd'];
+  return {
+    config: values.config,
+    readyFd: fd === undefined ? undefined : Number(fd),
+    logged: values['log-stdout'] === true,
+  };
+}
