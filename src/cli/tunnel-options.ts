@@ -1,4 +1,4 @@
-import { DEFAULT_PROVIDER } from '../providers/kinds.ts';
+import { DEFAULT_PROVIDER, KINDS } from '../providers/kinds.ts';
 import type { Command, ParsedArgs } from './command.ts';
 import { usage } from './parse.ts';
 import { PROVIDER_OPTIONS, providerSpecOf } from './provider-options.ts';
@@ -17,6 +17,7 @@ export const SPEC_OPTIONS = {
     key: 'provider',
     type: 'string',
     value: 'name',
+    values: KINDS.map(({ name }) => name),
     summary: `Who carries the traffic; default: ${DEFAULT_PROVIDER}`,
   },
   'host-header': {

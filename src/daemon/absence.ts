@@ -1,5 +1,7 @@
-import { ERROR_CATALOGUE } from '../core/errors.ts';
+import { ERROR_CATALOGUE, type ErrorCode } from '../core/errors.ts';
 import type { HealthReport, ReportedError, TunnelState, Verdict } from '../core/status.ts';
+import type { ProviderKind } from '../providers/kind.ts';
+import { KINDS } from '../providers/kinds.ts';
 
 /** Why a tunnel has no session, in the words of a verdict. */
 export type Absence = Pick<HealthReport, 'verdict' | 'cause' | 'remedy'>;
@@ -40,16 +42,17 @@ export function absenceOf({ state, lastError, cause, planned, online }: AbsenceP
 
 const SPECIAL: Readonly<Record<string, Verdict>> = {
   CREDENTIAL_REJECTED: 'auth',
-  RELAY_NAME_DENIED: 'auth',
-  NGROK_ACCOUNT: 'auth',
-  NGROK_LIMIT: 'limited',
-  NGROK_RATE_LIMIT: 'limited',
   TUNNEL_EXPOSED: 'exposed',
 };
 
+function ofProvider(code: string): Verdict | undefined {
+  const kinds: readonly ProviderKind[] = KINDS;
+  return kinds.map(({ verdicts }) => verdicts?.[code as ErrorCode]).find((verdict) => verdict !== undefined);
+}
+
 /** An error that would come again until somebody changes something is a matter of settings. */
 function verdictOf(code: string): Verdict {
-  const special = SPECIAL[code];
+  const special = SPECIAL[code] ?? ofProvider(code);
   if (special !== undefined) return special;
   const row = Object.hasOwn(ERROR_CATALOGUE, code)
     ? ERROR_CATALOGUE[code as keyof typeof ERROR_CATALOGUE]

@@ -82,7 +82,7 @@ export class UpstreamSide {
       instance,
       upstream: upstreamOf(config),
       probeKey: this.probeKey,
-      trustForwarded: external,
+      trustForwarded: trustsForwarded(config, external),
       ...gatewaySettings(config),
       clock,
       log,
@@ -106,6 +106,7 @@ export class UpstreamSide {
     const { config: last, authorization } = this.#settings;
     this.#settings = next;
     this.#gateway.reconfigure(gatewaySettings(next.config));
+    this.#gateway.setForwardedTrust(trustsForwarded(next.config, this.#options.external));
     const { schedule: lastSchedule, ...lastProbes } = last.health;
     const { schedule, ...probes } = next.config.health;
     const sameSecret = authorization?.reveal() === next.authorization?.reveal();
@@ -222,6 +223,11 @@ export class UpstreamSide {
     for (const schedule of [this.#schedule, this.#exposureSchedule]) schedule.stop();
     await Promise.all([this.#monitor.stop(), ...this.#leaving, this.#gateway.close()]);
   }
+}
+
+/** Only what the edge writes itself is believed; anything else could be the caller's own. */
+function trustsForwarded({ provider }: TunnelConfig, external: boolean): boolean {
+  return external && findKind(provider)?.edge.writesForwarded === true;
 }
 
 function gatewaySettings({ access, limits, sseKeepAlive }: TunnelConfig): GatewaySettings {

@@ -1,8 +1,10 @@
 import type { z } from 'zod';
 import type { Clock } from '../core/clock.ts';
 import type { JudgePage } from '../core/edge-page.ts';
+import type { ErrorCode } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
+import type { Verdict } from '../core/status.ts';
 import type { TunnelProvider } from './provider.ts';
 
 /**
@@ -40,6 +42,9 @@ export interface ProviderKind<Config = unknown> {
    * @throws {TunneldError} `SECRET_UNAVAILABLE`, or a code of the provider's own
    */
   assertUsable(input: ProviderInput<Config>): void;
+
+  /** What its own errors mean for health, where that is not down or a matter of settings. */
+  readonly verdicts?: Readonly<Partial<Record<ErrorCode, Verdict>>>;
 
   /** How the error pages of its edge are read. Absent: they say no more than any other. */
   readonly judgePage?: JudgePage;

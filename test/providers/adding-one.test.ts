@@ -1,9 +1,10 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it, vi } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { completionScript } from '../../src/cli/completion/scripts.ts';
 import { vocabularyOf } from '../../src/cli/completion/vocabulary.ts';
 import { commandHelp } from '../../src/cli/render/help.ts';
+import { typedRemedy } from '../../src/cli/render/remedy.ts';
 import { VERBS } from '../../src/cli/verbs.ts';
 import { maskSecrets, secretValuesOf } from '../../src/config/config-secrets.ts';
 import { configJsonSchema } from '../../src/config/json-schema.ts';
@@ -12,8 +13,10 @@ import { StateStore } from '../../src/config/state.ts';
 import { parseTunnelSpec } from '../../src/config/tunnel-spec.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { Redactor } from '../../src/core/redact.ts';
+import { absenceOf } from '../../src/daemon/absence.ts';
 import { Definitions } from '../../src/daemon/definitions.ts';
 import { providerFacts } from '../../src/daemon/provider-setup.ts';
+import { UpstreamSide } from '../../src/daemon/upstream-side.ts';
 import type { ProviderKind } from '../../src/providers/kind.ts';
 import { Console } from '../cli/console.ts';
 import { ScriptedDaemon } from '../cli/scripted-daemon.ts';
@@ -55,7 +58,9 @@ it('shows its options in help and completion, and sends what they say', async ()
   const up = await VERBS.up();
   expect(commandHelp(up, {}, 200).join('\n')).toMatch(/--fixture-key <ref> +Its key: env:NAME or file:PATH/);
   for (const shell of ['bash', 'zsh', 'fish'] as const) {
-    expect(completionScript(shell, vocabularyOf([up], {}))).toContain('fixture-zone');
+    const script = completionScript(shell, vocabularyOf([up], {}));
+    expect(script).toContain('fixture-zone');
+    expect(script).toContain('relay pinggy ngrok fixture');
   }
   const daemon = new ScriptedDaemon();
   const user = await Console.with(daemon);
@@ -93,4 +98,49 @@ it('makes another provider of it when one of its own options changes, and of no 
   const facts = (change: object) => providerFacts(fixture, parseTunnelSpec('figma', { ...spec, ...change }));
   expect(facts({ fixture: { ...spec.fixture, zone: 'elsewhere' } })).not.toEqual(facts({}));
   expect(facts({ access: { origins: ['https://a.example'] }, health: { timeout: '5s' } })).toEqual(facts({}));
+});
+
+it('makes its remedies typable, and has its own errors judged as it says', () => {
+  const typed = typedRemedy('Move it with `fixture.zone: there`.', 'figma');
+  expect(typed).toContain('`tunneld set figma fixture.zone=there`');
+  const lastError = { code: 'SESSION_LOST', message: 'It failed.', remedy: '', at: 0 };
+  const parts = { state: 'backing-off', cause: '', planned: false, online: true } as const;
+  expect(absenceOf({ ...parts, lastError }).verdict).toBe('limited');
+});
+
+it.each([
+  ['fixture', '127.0.0.1'],
+  ['ngrok', '203.0.113.7'],
+])('believes the forwarded address that %s lets through only if its edge writes it', async (name, client) => {
+  const clients: string[] = [];
+  const optionsOf = (provider: string) => parseTunnelSpec('figma', { port: 1, provider });
+  const open = async (provider: string) => {
+    const side = await UpstreamSide.open({
+      name: 'figma',
+      instance: '0123456789abcdef',
+      config: optionsOf(provider),
+      external: true,
+      preferredPort: undefined,
+      clock: systemClock,
+      random: () => 0,
+      log: quiet,
+      token: () => undefined,
+      authorization: undefined,
+      online: () => true,
+      onRequest: ({ client }) => void clients.push(client),
+      onReport: () => {},
+      onReplace: () => {},
+      onExposed: () => {},
+    });
+    onTestFinished(() => side.close());
+    return side;
+  };
+  const visit = async (side: UpstreamSide) =>
+    (await fetch(new URL('/mcp', side.gatewayUrl), { headers: { 'x-forwarded-for': '203.0.113.7' } })).text();
+  await visit(await open(name));
+  // A provider may also be changed below a side that stays.
+  const kept = await open(name === 'ngrok' ? 'fixture' : 'ngrok');
+  kept.reconfigure({ config: optionsOf(name), authorization: undefined });
+  await visit(kept);
+  await vi.waitFor(() => expect(clients).toEqual([client, client]));
 });

@@ -1,3 +1,7 @@
+import { KINDS } from '../../providers/kinds.ts';
+
+const PROVIDER = KINDS.map(({ name }) => name).join('|');
+
 /**
  * A remedy as somebody can type it: with the name of the tunnel in it, and where it speaks of an
  * option or a key, the command that sets it.
@@ -21,7 +25,7 @@ const SETTINGS: readonly (readonly [RegExp, (found: RegExpExecArray) => string])
   [/hostHeader\b.*\bexample (\S+?)\.?$/, ([, value]) => `--host-header ${value}`],
   [/\bhealth\.(probe|timeout|schedule) to (\w+)/, ([, key, value]) => `health.${key}=${value}`],
   [/\bhealth\.timeout\b/, () => 'health.timeout=30s'],
-  [/`((?:relay|pinggy|ngrok)\.\w+): (\w+)`/, ([, key, value]) => `${key}=${value}`],
-  [/`((?:relay|pinggy|ngrok)\.\w+)`/, ([, key]) => `${key}=VALUE`],
+  [new RegExp(`\`((?:${PROVIDER})\\.\\w+): (\\w+)\``), ([, key, value]) => `${key}=${value}`],
+  [new RegExp(`\`((?:${PROVIDER})\\.\\w+)\``), ([, key]) => `${key}=VALUE`],
   [/--(path|url|port|name|host-header)\b/, ([, option]) => `--${option} ${(option ?? '').toUpperCase()}`],
 ];

@@ -18,6 +18,7 @@ export const ngrok = {
   },
   way: 'port',
 
+  verdicts: { NGROK_ACCOUNT: 'auth', NGROK_LIMIT: 'limited', NGROK_RATE_LIMIT: 'limited' },
   judgePage: judgeNgrokPage,
 
   needsNetwork: () => true,

@@ -82,6 +82,7 @@ export const relay = {
     },
   },
   // Our own agent tells the gateway who called; a relay is told the tokens while a session lasts.
+  verdicts: { RELAY_NAME_DENIED: 'auth' },
   edge: { writesForwarded: false, stopsPreflights: false, checksTokens: () => false },
   way: 'in-process',
 
