@@ -60,8 +60,8 @@ export interface OpenRequest {
   /** The gateway in process, for agents that live in the daemon: no extra hop. */
   accept(exchange: Exchange): void;
   /**
-   * Told as soon as the public URL is known, before the first `accept`: visitors may be waiting, and
-   * their Host is judged by it. For providers that use `accept`; it is also what `open` resolves with.
+   * Told as soon as the public URL is known, before the first visitor is let in: visitors may be waiting, and
+   * their Host is judged by it. It is also what `open` resolves with.
    */
   announce?(publicUrl: URL): void;
   /**

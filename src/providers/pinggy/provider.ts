@@ -101,7 +101,7 @@ export class PinggyProvider implements TunnelProvider {
     // First, and without an engine: a mistake in the options is told whatever else is wrong.
     assertPinggyOptions(this.#options);
     const engine = await Engine.connect(this.#search, signal);
-    const deps = this.#sessionDeps(redact, log);
+    const deps = this.#sessionDeps(request, redact, log);
     const adopted = await this.#adopt(engine, request, deps, signal);
     if (adopted !== undefined) return adopted;
     await ensureImage(engine, this.#options, signal, (step) => context.progress?.(step));
@@ -179,12 +179,13 @@ export class PinggyProvider implements TunnelProvider {
     }
   }
 
-  #sessionDeps(redact: Redactor, log: Logger): SessionDeps {
+  #sessionDeps(request: OpenRequest, redact: Redactor, log: Logger): SessionDeps {
     return {
       options: this.#options,
       search: this.#search,
       removals: this.#removals,
       redact,
+      announce: (publicUrl) => request.announce?.(publicUrl),
       clock: this.#clock,
       log,
     };

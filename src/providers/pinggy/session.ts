@@ -29,6 +29,8 @@ export interface SessionDeps {
   readonly search: EngineSearch;
   readonly removals: Removals;
   readonly redact: Redactor;
+  /** Told the URL at once: visitors of an adopted container are there already. */
+  readonly announce: (publicUrl: URL) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -87,6 +89,7 @@ export class PinggySession implements TunnelSession {
         signal: AbortSignal.any([signal, this.#ended.signal]),
         lines: () => this.#output.start,
       });
+      if (!this.#ended.signal.aborted) this.#deps.announce(this.#url);
     } catch (error) {
       if (!this.#ended.signal.aborted) {
         await this.#end({ reason: 'closed-by-us' });

@@ -26,6 +26,17 @@ describeWithEngine('what a killed daemon left behind', (engine) => {
     expect(await engine().containers()).toEqual([]);
   });
 
+  it('tells the URL of what it adopts before it counts as open', async () => {
+    const announced: string[] = [];
+    const announce = ({ href }: URL) => void announced.push(href);
+    await using harness = await PinggyHarness.start(engine(), {}, { announce });
+    const before = await harness.open();
+    expect(announced.splice(0)).toEqual([before.publicUrl.href]);
+    await harness.open(harness.anotherProvider({}));
+    expect(announced).toEqual([before.publicUrl.href]);
+    expect(harness.edge.logins).toHaveLength(1);
+  });
+
   it('keeps the end of a free session it adopts', async () => {
     await using harness = await PinggyHarness.start(engine());
     const before = await harness.open();
