@@ -5,7 +5,8 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { acquireLock } from '../../src/daemon/lock.ts';
+import { startTimeOf } from '../../src/core/process-identity.ts';
+import { acquireLock, removeStale } from '../../src/daemon/lock.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
 let folder: string;
@@ -128,6 +129,32 @@ describe('the lock of the daemon', () => {
     const locked = rivals.filter((rival) => rival.locked);
     await Promise.all(rivals.map((rival) => rival.kill()));
     expect(locked).toHaveLength(1);
+  });
+
+  it('is put back when a rival took it between the look at the dead owner and the removal', () => {
+    writeFileSync(file, 'of the rival');
+    removeStale(file, 'of the dead owner', `${file}.aside`);
+    expect(readFileSync(file, 'utf8')).toBe('of the rival');
+    expect(readdirSync(folder)).toEqual(['daemon.lock']);
+  });
+
+  it("is the rival's when one takes it over a moment later", async () => {
+    writeFileSync(file, JSON.stringify({ pid: 2 ** 22 + 1, startTime: 'gone', since: 'x', socket: '/x' }));
+    const ours = acquireLock(file, '/run/ours.sock');
+    // It had read the dead owner's lock before ours was there.
+    await new Promise(setImmediate);
+    const rival = {
+      pid: process.ppid,
+      startTime: startTimeOf(process.ppid),
+      since: 'now',
+      socket: '/run/theirs.sock',
+    };
+    writeFileSync(file, JSON.stringify(rival));
+    await expect(ours).rejects.toMatchObject({
+      code: 'DAEMON_ALREADY_RUNNING',
+      message: expect.stringContaining('/run/theirs.sock'),
+    });
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(rival);
   });
 
   it('is left alone by an owner whose lock is no longer its own', async () => {

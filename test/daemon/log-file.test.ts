@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Redactor } from '../../src/core/redact.ts';
 import { Secret } from '../../src/core/secret.ts';
+import { LogBook } from '../../src/daemon/log-book.ts';
 import { LogFile } from '../../src/daemon/log-file.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -71,6 +72,24 @@ it('takes secrets out of lines by their value', async () => {
   expect(readFileSync(join(directory, 'figma.log'), 'utf8')).toBe(
     '{"cause":"the provider said: bad token [redacted]"}\n',
   );
+});
+
+it('takes them out of the copy for standard output as well', async () => {
+  redactor.add(new Secret('hunter3-marker'));
+  const printed: string[] = [];
+  const log = new LogBook({
+    directory,
+    level: 'info',
+    maxFileBytes: 65_536,
+    maxTotalBytes: 196_608,
+    redactor,
+    clock: new FakeClock(),
+    copy: { write: (line) => void printed.push(line) },
+  });
+  log.tunnel('figma').info({ cause: 'the provider said: bad token hunter3-marker' }, 'it ended');
+  await log.close();
+  expect(printed).toEqual([expect.stringContaining('bad token [redacted]')]);
+  expect(printed.join('')).toBe(readFileSync(join(directory, 'figma.log'), 'utf8'));
 });
 
 it.each([
