@@ -182,13 +182,17 @@ export class HealthMonitor {
     const session = this.#session;
     if (await this.#stillNothingListening(session)) return;
     const quiet = session !== undefined && session.quietUntil > this.#now();
-    const [local, far] = await Promise.all([
+    const knewOfStreams = this.#needsStreams;
+    const [local, first] = await Promise.all([
       this.#server.look(this.#stopping.signal),
       session === undefined || quiet ? undefined : this.#lookPublic(session),
       quiet || session?.exposure === 'refused' ? undefined : this.checkExposure(),
     ]);
     if (this.#stopped) return;
     this.#server.learn(local, this.#rounds.startedAt);
+    // Only now is it known that this server is nothing without event streams: do they come through?
+    const again = session !== undefined && first !== undefined && !knewOfStreams && this.#needsStreams;
+    const far = again ? await this.#lookPublic(session) : first;
     if (session !== undefined && far !== undefined) await this.#learnPublic(session, far);
     if (this.#stopped) return;
     this.#publish();
@@ -206,13 +210,13 @@ export class HealthMonitor {
     return true;
   }
 
+  get #needsStreams(): boolean {
+    return this.#server.era === 'legacy-sse';
+  }
+
   async #lookPublic(session: WatchedSession): Promise<Sighting | undefined> {
     try {
-      return await this.#legs.public(
-        session.publicUrl,
-        session.gone.signal,
-        this.#server.era === 'legacy-sse',
-      );
+      return await this.#legs.public(session.publicUrl, session.gone.signal, this.#needsStreams);
     } catch (cause) {
       if (session.gone.signal.aborted) return undefined;
       throw cause;

@@ -26,7 +26,7 @@ export const NO_ROUTE: Sighting = {
 /** Legs that see what a test tells them to, and count how often they were asked. */
 export class FakeLegs implements Legs {
   localSees: () => Reply = () => OK;
-  publicSees: (publicUrl: URL) => Reply = () => OK;
+  publicSees: (publicUrl: URL, stream: boolean | undefined) => Reply = () => OK;
   exposureIs: () => Exposure | Promise<Exposure> = () => 'refused';
   listens = true;
   closed = false;
@@ -45,8 +45,8 @@ export class FakeLegs implements Legs {
     return this.#run('local', this.localSees, signal);
   }
 
-  public(publicUrl: URL, signal: AbortSignal): Promise<Sighting> {
-    return this.#run('public', () => this.publicSees(publicUrl), signal);
+  public(publicUrl: URL, signal: AbortSignal, stream?: boolean): Promise<Sighting> {
+    return this.#run('public', () => this.publicSees(publicUrl, stream), signal);
   }
 
   async exposure(_publicUrl: URL, _signal: AbortSignal): Promise<Exposure> {

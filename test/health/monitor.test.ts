@@ -83,6 +83,24 @@ describe('a new session', () => {
     });
   });
 
+  it('is asked for event streams as soon as the server turns out to speak by them alone', async () => {
+    const streams: (boolean | undefined)[] = [];
+    legs.localSees = () => ({
+      finding: 'ok',
+      detail: 'it accepts connections',
+      era: 'legacy-sse',
+      basis: 'tcp',
+    });
+    legs.publicSees = (_publicUrl, stream) => {
+      streams.push(stream);
+      return stream ? { finding: 'no-stream', detail: 'no event streams (405)', basis: 'marker' } : OK;
+    };
+    monitor.sessionOpened(FIRST);
+    await clock.advance(0);
+    expect(streams).toEqual([false, true]);
+    expect(monitor.report).toMatchObject({ verdict: 'config', public: { finding: 'no-stream' } });
+  });
+
   it('may take a moment until its URL works', async () => {
     let tries = 0;
     legs.publicSees = () => (++tries < 5 ? NO_ROUTE : OK);
