@@ -11,6 +11,9 @@ const MAX_START = 2_048;
 /** Silence that is worth a look at the server, and silence that is worth a word (milliseconds). */
 const SILENCES_MS = [5_000, 30_000];
 
+/** A caller that left after this much silence gave up; before, it may have changed its mind (milliseconds). */
+const GAVE_UP_MS = 1_000;
+
 /**
  * Tells of one exchange what it shows of the server: once about the answer, as soon as its beginning
  * is here, and before that about each long silence.
@@ -93,6 +96,12 @@ export class AnswerWatch {
     if (this.#told || next === undefined || forMs < next) return;
     this.#silences++;
     this.#say({ kind: 'silence', forMs });
+  }
+
+  /** The caller left before the first byte came. A server that hangs shows in nothing else to impatient callers. */
+  abandoned(silentMs: number): void {
+    if (!this.#told && this.#silences === 0 && silentMs >= GAVE_UP_MS)
+      this.#say({ kind: 'silence', forMs: silentMs });
   }
 
   #answered(chunk: Buffer | undefined): void {

@@ -344,6 +344,8 @@ export class GatewayExchange implements BodySink, UpstreamReceiver {
 
   #callerGone(reason: string): void {
     if (this.#over) return;
+    if (this.#upstream !== undefined && this.#firstByteMs === undefined)
+      this.#watch?.abandoned(this.#gateway.options.clock.monotonic() - this.#since);
     this.#upstream?.abort();
     this.#finish('caller-gone', reason);
   }

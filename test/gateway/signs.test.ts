@@ -100,6 +100,24 @@ describe('what the gateway tells of the server', () => {
     expect(setup.signs.map(({ seen }) => seen.kind)).toEqual(['silence', 'silence']);
   });
 
+  it.each([
+    { waits: 'for 2 s', forMs: 2_000, kinds: ['silence', 'unasked'] },
+    { waits: 'for a moment', forMs: 500, kinds: ['unasked'] },
+  ])('is the silence that a caller gave up on who waited $waits', async ({ forMs, kinds }) => {
+    const clock = new FakeClock();
+    let asked = 0;
+    await using setup = await benchFor((request) => {
+      request.resume();
+      asked++;
+    }, clock);
+    const caller = setup.post('/mcp', INITIALIZE);
+    await waitFor(() => asked > 0);
+    await clock.advance(forMs);
+    caller.socket.destroy();
+    await waitFor(() => setup.signs.at(-1)?.seen.kind === 'unasked');
+    expect(setup.signs.map(({ seen }) => seen.kind)).toEqual(kinds);
+  });
+
   it('leaves out our own probes', async () => {
     await using setup = await benchFor((_request, response) => response.end('{}'));
     await setup.bench.ask('GET /mcp', `${BEARER}X-Tunneld-Probe: probe.key.nonce\r\nConnection: close\r\n`);
