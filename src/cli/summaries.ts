@@ -20,6 +20,7 @@ export const SUMMARIES: Readonly<Record<string, string>> = {
   rm: 'Take tunnels down and forget them, their tokens included',
   'daemon run': 'Run the daemon in the foreground',
   'daemon start': 'Start the daemon in the background',
+  'daemon restart': 'Stop the daemon and start it again, with the variables of this shell',
   'daemon stop': 'Stop the daemon; what was wanted up comes back with it',
   'daemon status': 'Show whether the daemon runs, and what it uses',
   'service install': 'Have the daemon started at login, or at boot, and whenever it fails',

@@ -97,7 +97,10 @@ const SECTIONS = [
       'rm',
     ],
   },
-  { title: 'Daemon', verbs: ['daemon run', 'daemon start', 'daemon stop', 'daemon status'] },
+  {
+    title: 'Daemon',
+    verbs: ['daemon run', 'daemon start', 'daemon stop', 'daemon restart', 'daemon status'],
+  },
   {
     title: 'Service',
     verbs: [
