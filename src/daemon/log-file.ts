@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, fstatSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DestinationStream } from 'pino';
 import { createStream, type RotatingFileStream } from 'rotating-file-stream';
@@ -34,8 +34,12 @@ export class LogFile implements DestinationStream {
   /** Device and inode of the file that is written; undefined until it is open. */
   #inode: string | undefined;
   #lookAt = 0;
+  /** Lines lost that no notice in the file tells of yet. */
   #unreported = 0;
   #dropped = 0;
+  /** Lines given to a stream and not yet said to be written. */
+  #queued = 0;
+  #whenSettled: (() => void)[] = [];
 
   constructor(options: LogFileOptions) {
     this.#options = options;
@@ -52,12 +56,16 @@ export class LogFile implements DestinationStream {
     if (this.#stream === undefined && this.#options.clock.monotonic() >= this.#reopenAt) this.#open();
     const stream = this.#stream;
     if (stream === undefined || stream.writableLength > MAX_QUEUED_BYTES) {
-      this.#dropped += 1;
-      this.#unreported += 1;
+      this.#lost(1);
       return;
     }
-    if (this.#unreported > 0) stream.write(this.#dropNotice());
-    stream.write(this.#options.redactor.clean(line));
+    if (this.#unreported > 0) this.#report(stream);
+    this.#queue(stream, this.#options.redactor.clean(line), () => this.#lost(1));
+  }
+
+  /** Resolves when nothing is on its way to the disk. */
+  settled(): Promise<void> {
+    return this.#queued === 0 ? Promise.resolve() : new Promise((resolve) => this.#whenSettled.push(resolve));
   }
 
   /** The next line looks whether the file was moved away (logrotate, then SIGHUP). */
@@ -113,22 +121,52 @@ export class LogFile implements DestinationStream {
         chmod(file);
         if (this.#stream === stream) this.#inode = inodeOf(file);
       });
-      stream.on('error', () => {
-        if (this.#stream !== stream) return;
-        this.#stream = undefined;
-        this.#reopenAt = clock.monotonic() + REOPEN_AFTER_MS;
-      });
+      stream.on('error', () => this.#broken(stream));
       this.#stream = stream;
+      // The end of a line that did not fit must not become the beginning of the next.
+      if (endsTorn(this.#path)) {
+        stream.write('\n');
+        // The stream called it written.
+        if (this.#reopenAt > 0) this.#lost(1);
+      }
     } catch {
       this.#reopenAt = clock.monotonic() + REOPEN_AFTER_MS;
     }
   }
 
-  #dropNotice(): string {
+  #broken(stream: RotatingFileStream): void {
+    if (this.#stream !== stream) return;
+    this.#stream = undefined;
+    this.#reopenAt = this.#options.clock.monotonic() + REOPEN_AFTER_MS;
+  }
+
+  #lost(lines: number): void {
+    this.#dropped += lines;
+    this.#unreported += lines;
+  }
+
+  /** Says how many lines are missing. What the notice tells of is owed again when it is lost itself. */
+  #report(stream: RotatingFileStream): void {
     const dropped = this.#unreported;
     this.#unreported = 0;
     const time = new Date(this.#options.clock.now()).toISOString();
-    return `${JSON.stringify({ level: 'warn', time, dropped, msg: 'log lines were dropped: the disk did not keep up' })}\n`;
+    const notice = { level: 'warn', time, dropped, msg: 'log lines were dropped: the disk did not keep up' };
+    this.#queue(stream, `${JSON.stringify(notice)}\n`, () => {
+      this.#unreported += dropped;
+    });
+  }
+
+  #queue(stream: RotatingFileStream, line: string, onLost: () => void): void {
+    this.#queued++;
+    stream.write(line, (error) => {
+      this.#queued--;
+      if (error) {
+        onLost();
+        // Its own word for it may come much later.
+        this.#broken(stream);
+      }
+      if (this.#queued === 0) for (const resolve of this.#whenSettled.splice(0)) resolve();
+    });
   }
 }
 
@@ -142,6 +180,24 @@ function fileName(name: string): (time: number | Date, index?: number) => string
   // With `rotate` set the first parameter is the index: 0 is the current file.
   return (index) => (index ? `${name}.${Number(index)}.log` : `${name}.log`);
 }
+
+/** Whether the last line of the file has no end. */
+function endsTorn(file: string): boolean {
+  let opened: number | undefined;
+  try {
+    opened = openSync(file, 'r');
+    const { size } = fstatSync(opened);
+    const last = Buffer.alloc(1);
+    return size > 0 && readSync(opened, last, 0, 1, size - 1) === 1 && last[0] !== NEWLINE;
+  } catch {
+    // There is none yet.
+    return false;
+  } finally {
+    if (opened !== undefined) closeSync(opened);
+  }
+}
+
+const NEWLINE = 0x0a;
 
 function inodeOf(file: string): string | undefined {
   try {

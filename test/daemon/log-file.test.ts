@@ -8,6 +8,7 @@ import { Secret } from '../../src/core/secret.ts';
 import { LogBook } from '../../src/daemon/log-book.ts';
 import { LogFile } from '../../src/daemon/log-file.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
+import { canMount, smallDisk } from '../helpers/small-disk.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
 let directory: string;
@@ -53,6 +54,41 @@ it('drops and counts what a stalled disk cannot take, instead of holding it', ()
   for (let index = 0; index < 5_000; index++) log.write(line);
   expect(log.dropped).toBeGreaterThan(3_000);
   return log.close();
+});
+
+it.runIf(canMount())('says after a full disk how many lines are missing, in a line of its own', async () => {
+  const disk = smallDisk();
+  if (disk === undefined) throw new Error('no disk of its own');
+  const clock = new FakeClock();
+  const options = { name: 'figma', maxFileBytes: 65_536, maxTotalBytes: 131_072, redactor, clock };
+  const log = new LogFile({ ...options, directory: disk.folder });
+  const file = join(disk.folder, 'figma.log');
+  let written = 0;
+  const write = async (lines: number) => {
+    for (let i = 0; i < lines; i++)
+      log.write(`${JSON.stringify({ line: written++, filler: 'x'.repeat(300) })}\n`);
+    await log.settled();
+  };
+  await write(10);
+  disk.fill();
+  // The first of them still fit into the block that the file has; one is torn in the middle.
+  for (let i = 0; i < 30; i++) await write(1);
+  disk.free();
+  await clock.advance(6_000);
+  await write(10);
+  await log.close();
+  const kept = readFileSync(file, 'utf8').split('\n');
+  const read = kept.flatMap((line) => {
+    try {
+      return [JSON.parse(line) as { line?: number; dropped?: number }];
+    } catch {
+      return [];
+    }
+  });
+  const lost = read.reduce((sum, { dropped = 0 }) => sum + dropped, 0);
+  expect(lost).toBeGreaterThan(0);
+  expect(read.filter(({ line }) => line !== undefined).length + lost).toBe(written);
+  expect(log.dropped).toBe(lost);
 });
 
 it('goes on without a file where none can be written', async () => {
