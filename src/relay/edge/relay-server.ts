@@ -150,10 +150,7 @@ export class RelayServer {
     this.#hints = new ProxyHints(options.log);
     const { clock, log, authorize } = options;
     this.#dials = new RateLimiter(limits.requestsPerAddress, clock);
-    this.#routing = new Routing(
-      options.routing.kind,
-      options.publicUrl ?? baseUrl(options.host, options.port),
-    );
+    this.#routing = new Routing(options.routing.kind, options.publicUrl ?? baseUrl(options, options.port));
     const publicUrl = (name: string) => this.#routing.publicUrl(name);
     this.#hub = new LinkHub({
       ...limits,
@@ -293,7 +290,7 @@ export class RelayServer {
   async listen(): Promise<{ port: number }> {
     const { host, port } = this.#options;
     const bound = await this.#http.listen({ host, port });
-    this.#routing.base = this.#options.publicUrl ?? baseUrl(host, bound.port);
+    this.#routing.base = this.#options.publicUrl ?? baseUrl(this.#options, bound.port);
     return bound;
   }
 
@@ -365,6 +362,7 @@ export class RelayServer {
   }
 }
 
-function baseUrl(host: string, port: number): URL {
-  return new URL(`http://${host.includes(':') ? `[${host}]` : host}:${port}`);
+function baseUrl({ host, tls }: RelayServerOptions, port: number): URL {
+  const scheme = tls === undefined ? 'http' : 'https';
+  return new URL(`${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`);
 }
