@@ -1,7 +1,3 @@
-import { KINDS } from '../../providers/kinds.ts';
-
-const PROVIDER = KINDS.map(({ name }) => name).join('|');
-
 /**
  * A remedy as somebody can type it: with the name of the tunnel in it, and where it speaks of an
  * option or a key, the command that sets it.
@@ -25,7 +21,8 @@ const SETTINGS: readonly (readonly [RegExp, (found: RegExpExecArray) => string])
   [/hostHeader\b.*\bexample (\S+?)\.?$/, ([, value]) => `--host-header ${value}`],
   [/\bhealth\.(probe|timeout|schedule) to (\w+)/, ([, key, value]) => `health.${key}=${value}`],
   [/\bhealth\.timeout\b/, () => 'health.timeout=30s'],
-  [new RegExp(`\`((?:${PROVIDER})\\.\\w+): (\\w+)\``), ([, key, value]) => `${key}=${value}`],
-  [new RegExp(`\`((?:${PROVIDER})\\.\\w+)\``), ([, key]) => `${key}=VALUE`],
+  // A key of a provider; the list of them would cost a light command its start. Files have a dot as well.
+  [/`((?!daemon\.|tunnels\.)[a-z]+\.\w+): (\w+)`/, ([, key, value]) => `${key}=${value}`],
+  [/`((?!daemon\.|tunnels\.)[a-z]+\.(?!json`|yaml`|log`)\w+)`/, ([, key]) => `${key}=VALUE`],
   [/--(path|url|port|name|host-header)\b/, ([, option]) => `--${option} ${(option ?? '').toUpperCase()}`],
 ];
