@@ -15,6 +15,7 @@ import { makeCertificate } from '../helpers/certificate.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { startDualEra } from '../helpers/mcp-servers.ts';
 import { Tunneld } from '../helpers/tunneld.ts';
+import { waitFor } from '../helpers/wait-for.ts';
 import { startTestRelay } from '../relayd/harness.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -394,7 +395,11 @@ describe('doctor names first', () => {
   it('a mistake that a running daemon has not applied', async () => {
     await home.ok('daemon', 'start');
     await home.writeConfig('tunnels: [\n');
-    const { stdout, stderr } = await home.spawn(['doctor', '--json']);
+    // The daemon sees the change of the file a moment later.
+    const { stdout, stderr } = await waitFor(async () => {
+      const result = await home.spawn(['doctor', '--json']);
+      return result.stderr === '' ? undefined : result;
+    });
     expect((JSON.parse(stdout) as Report).first?.id).toBe('config');
     expect(stderr).toContain('The config file is not applied');
   });
