@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
+import { mcpTunnelEdge } from '../mcp-tunnel/edge/dialect.ts';
 import { RelayServer, type ServedTunnel } from '../relay/edge/relay-server.ts';
 import { AccessLog } from './access-log.ts';
 import { type AdminEndpoint, startAdminEndpoint } from './admin-endpoint.ts';
@@ -67,7 +68,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
     authorize: dismissals.over(renewal.over(auth.authorize)),
     onRegistered: (name) => tunnels.registered(name),
     enforceAccess: true,
-    mcpTunnelAgents: settings.mcpTunnelAgents,
+    dialects: [mcpTunnelEdge(settings.mcpTunnelAgents)],
     trustedProxies,
     proxyProtocol: settings.proxyProtocol,
     limits,

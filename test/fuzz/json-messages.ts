@@ -1,7 +1,4 @@
-import { decodeAccessFrame } from '../../src/relay/link/edge-access.ts';
-import { decodeAgentHello, decodeRelayHello, encodeHello, ownTerms } from '../../src/relay/link/hello.ts';
-import { LinkError } from '../../src/relay/link/link-error.ts';
-import { headerLinesOf } from '../../src/relay/mcp-tunnel/header-map.ts';
+import { headerLinesOf } from '../../src/mcp-tunnel/wire/header-map.ts';
 import {
   decodeAgentMessage,
   decodeRegisterRequest,
@@ -9,7 +6,10 @@ import {
   decodeRelayMessage,
   decodeSubdomainPick,
   encodeTunnelRequest,
-} from '../../src/relay/mcp-tunnel/messages.ts';
+} from '../../src/mcp-tunnel/wire/messages.ts';
+import { decodeAccessFrame } from '../../src/relay/link/edge-access.ts';
+import { decodeAgentHello, decodeRelayHello, encodeHello, ownTerms } from '../../src/relay/link/hello.ts';
+import { LinkError } from '../../src/relay/link/link-error.ts';
 import { pick, type Random, spoiled } from './random.ts';
 import { refusedOr, same, type Target } from './target.ts';
 

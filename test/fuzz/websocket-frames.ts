@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
+import { TextSocket } from '../../src/mcp-tunnel/wire/text-socket.ts';
 import { LinkError } from '../../src/relay/link/link-error.ts';
 import {
   controlFrame,
@@ -8,7 +9,6 @@ import {
   WEBSOCKET_HEADROOM,
   WebSocketDecoder,
 } from '../../src/relay/link/websocket-frame.ts';
-import { TextSocket } from '../../src/relay/link/websocket-text.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { cut, pick, type Random, randomBytes, spoiled } from './random.ts';
 import { refusedOr, same, type Target } from './target.ts';

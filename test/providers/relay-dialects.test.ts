@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { systemClock } from '../../src/core/clock.ts';
 import { Secret } from '../../src/core/secret.ts';
+import { mcpTunnelEdge } from '../../src/mcp-tunnel/edge/dialect.ts';
 import type { TunnelSession } from '../../src/providers/provider.ts';
 import { RelayProvider } from '../../src/providers/relay/relay-provider.ts';
 import { RelayServer } from '../../src/relay/edge/relay-server.ts';
@@ -37,7 +38,7 @@ async function startOurs(port = 0): Promise<{ port: number; close(): Promise<voi
     port,
     routing: { kind: 'path' },
     authorize: async () => ({ ok: true, identity: 'owner' }),
-    mcpTunnelAgents: true,
+    dialects: [mcpTunnelEdge(true)],
     clock: systemClock,
     log: quiet,
   });

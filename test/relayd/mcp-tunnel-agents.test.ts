@@ -3,7 +3,7 @@ import { Secret } from '../../src/core/secret.ts';
 import { parseGrants } from '../../src/relayd/static-tokens.ts';
 import { registerOldClient } from '../helpers/mcp-tunnel/old-client.ts';
 import { startClientP1 } from '../helpers/mcp-tunnel/old-client-p1.ts';
-import { startLocal } from '../relay/mcp-tunnel/edge/agents-harness.ts';
+import { startLocal } from '../mcp-tunnel/edge/agents-harness.ts';
 import { admin, startTestRelay } from './harness.ts';
 
 const grants = () => parseGrants('a-token-of-an-agent:myapp,other,third', 'test');

@@ -1,31 +1,42 @@
 import { TunneldError } from '../../core/errors.ts';
+import { mcpTunnelAgent } from '../../mcp-tunnel/agent/dialect.ts';
+import type { AgentDialect } from '../../relay/agent/dialect.ts';
 import { ForeignEndpointError } from '../../relay/agent/foreign-endpoint.ts';
 import type { TunnelSession } from '../provider.ts';
 
-/** Which protocol a relay speaks: ours, or that of mcp-tunnel and mcpr. */
-export type Dialect = 'tunneld' | 'mcp-tunnel';
+/** The protocols besides our own in which a relay may be spoken to, one line each. */
+export const OTHER_DIALECTS: readonly AgentDialect[] = [
+  mcpTunnelAgent, //
+];
 
-export type Openers = Readonly<Record<Dialect, () => Promise<TunnelSession>>>;
+/** Opens a session in one protocol. */
+export type Opener = () => Promise<TunnelSession>;
 
 /**
  * Finds out which protocol a relay speaks by speaking it. Only an accepted link counts: an error page
- * of a proxy proves nothing, and must not keep a tunnel on the poorer protocol. What was found is
- * merely tried first the next time, so that a relay which was replaced by the other kind is found again.
+ * of a proxy proves nothing, and must not keep a tunnel on a poorer protocol. What was found is merely
+ * tried first the next time, so that a relay which was replaced by one of another kind is found again.
  */
 export class Dialects {
-  #last: Dialect = 'tunneld';
+  /** The place of the last one that was understood. */
+  #last = 0;
   /** The last one was spoken with it. */
   #spoken = false;
   /** In a row, of a relay that was spoken with before. */
   #silences = 0;
 
-  /** @throws whatever the opener of the dialect that was understood throws, or `RELAY_UNREACHABLE`, `NOT_A_RELAY` */
-  async open(openers: Openers): Promise<TunnelSession> {
+  /**
+   * @param openers the same dialects in the same order at every call, ours first
+   * @throws whatever the opener of the dialect that was understood throws, or `RELAY_UNREACHABLE`, `NOT_A_RELAY`
+   */
+  async open(openers: readonly Opener[]): Promise<TunnelSession> {
     const refusals: ForeignEndpointError[] = [];
-    for (const dialect of this.#last === 'tunneld' ? OURS_FIRST : OTHERS_FIRST) {
+    const last = this.#last;
+    const lastFirst = [...openers.entries()].sort(([a], [b]) => Number(b === last) - Number(a === last));
+    for (const [place, open] of lastFirst) {
       try {
-        const session = await openers[dialect]();
-        this.#last = dialect;
+        const session = await open();
+        this.#last = place;
         this.#spoken = true;
         this.#silences = 0;
         return session;
@@ -33,22 +44,19 @@ export class Dialects {
         if (!(error instanceof ForeignEndpointError)) throw error;
         refusals.push(error);
         // A relay that is busy (all its agents are back at once) is silent in any protocol.
-        if (error.silent && this.#spoken && dialect === this.#last && this.#silences++ < MOST_SILENCES) {
+        if (error.silent && this.#spoken && place === last && this.#silences++ < MOST_SILENCES) {
           throw noDialect(refusals);
         }
       }
     }
-    this.#last = 'tunneld';
+    this.#last = 0;
     this.#spoken = false;
     throw noDialect(refusals);
   }
 }
 
-/** After so many the relay may have been replaced by one of the other kind. */
+/** After so many the relay may have been replaced by one of another kind. */
 const MOST_SILENCES = 3;
-
-const OURS_FIRST = ['tunneld', 'mcp-tunnel'] as const;
-const OTHERS_FIRST = ['mcp-tunnel', 'tunneld'] as const;
 
 function noDialect(refusals: readonly ForeignEndpointError[]): TunneldError {
   const unreachable = refusals.find(({ code }) => code === 'RELAY_UNREACHABLE');

@@ -8,7 +8,7 @@ import { dialWebSocket } from '../../relay/agent/agent-dial.ts';
 import { ForeignEndpointError } from '../../relay/agent/foreign-endpoint.ts';
 import { type ProxyRoute, proxyFor } from '../../relay/agent/proxy-route.ts';
 import { LINK_ENDPOINT, type LinkEndpoint } from '../../relay/link/websocket-handshake.ts';
-import { REGISTER_ENDPOINT } from '../../relay/mcp-tunnel/agent/dialled-link.ts';
+import { OTHER_DIALECTS } from './dialects.ts';
 import { clearNotes } from './session-notes.ts';
 
 /** A relay that has not shaken hands by then is not going to carry a session (milliseconds). */
@@ -91,9 +91,13 @@ async function opensLink(relayUrl: URL, proxy: ProxyRoute | undefined, clock: Cl
   const ours = await shakeHands(relayUrl, LINK_ENDPOINT, proxy, clock);
   if (typeof ours === 'string') return good('link', `${relayUrl.host} opens links${ours}`);
   if (!(ours instanceof ForeignEndpointError)) return bad(placeOf(ours), ours);
-  const theirs = await shakeHands(relayUrl, REGISTER_ENDPOINT, proxy, clock);
-  if (typeof theirs !== 'string') return bad('link', ours);
-  return good('link', `${relayUrl.host} opens links of the mcp-tunnel protocol${theirs}`);
+  for (const { name, endpoint } of OTHER_DIALECTS) {
+    const theirs = await shakeHands(relayUrl, endpoint, proxy, clock);
+    if (typeof theirs === 'string') {
+      return good('link', `${relayUrl.host} opens links of the ${name} protocol${theirs}`);
+    }
+  }
+  return bad('link', ours);
 }
 
 /** The session shows that links work; its certificate is what the next one meets. */

@@ -3,12 +3,12 @@ import { type ErrorCode, TunneldError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { SessionEnd } from '../../core/session-end.ts';
 import type { Finding } from '../../core/status.ts';
+import type { AgentDialect } from '../../relay/agent/dialect.ts';
 import { type LastingLink, openLastingLink } from '../../relay/agent/lasting-link.ts';
 import { type ProxyRoute, proxyFor } from '../../relay/agent/proxy-route.ts';
-import { openMcpTunnelLink } from '../../relay/mcp-tunnel/agent/dialled-link.ts';
 import type { OpenContext, OpenRequest, TunnelProvider, TunnelSession } from '../provider.ts';
 import { answers, isUnconnected } from './dial-again.ts';
-import { Dialects } from './dialects.ts';
+import { Dialects, OTHER_DIALECTS } from './dialects.ts';
 import { findings } from './findings.ts';
 import { sessionNotes } from './session-notes.ts';
 
@@ -39,8 +39,8 @@ const REFUSALS: readonly ErrorCode[] = [
 ];
 
 /**
- * Public URLs from a relay, embedded or elsewhere, of tunneld or of mcp-tunnel. Requests enter the
- * gateway in process.
+ * Public URLs from a relay, embedded or elsewhere, in our own protocol or another that it speaks.
+ * Requests enter the gateway in process.
  */
 export class RelayProvider implements TunnelProvider {
   readonly kind = 'relay';
@@ -65,10 +65,10 @@ export class RelayProvider implements TunnelProvider {
     this.#failure = undefined;
     if (context.insists) this.#yields = false;
     try {
-      const session = await this.#dialects.open({
-        tunneld: () => this.#openLink(request, context),
-        'mcp-tunnel': () => this.#openMcpTunnelLink(request, context),
-      });
+      const session = await this.#dialects.open([
+        () => this.#openLink(request, context),
+        ...OTHER_DIALECTS.map((dialect) => () => this.#openDialect(dialect, request, context)),
+      ]);
       for (const note of session.notes ?? []) context.log.warn({ note }, 'something to know of this session');
       this.#open.add(session);
       this.#newest = session;
@@ -108,8 +108,12 @@ export class RelayProvider implements TunnelProvider {
     this.#yields = end.reason === 'ended' && end.error.code === 'RELAY_NAME_HELD';
   }
 
-  async #openMcpTunnelLink(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
-    const link = await openMcpTunnelLink({
+  async #openDialect(
+    dialect: AgentDialect,
+    request: OpenRequest,
+    context: OpenContext,
+  ): Promise<TunnelSession> {
+    const link = await dialect.open({
       relayUrl: this.#options.relayUrl(),
       name: this.#options.name ?? request.name,
       token: this.#options.token,
@@ -128,7 +132,7 @@ export class RelayProvider implements TunnelProvider {
       closed: link.closed,
       checkFromEdge: async () => ({
         kind: 'unknown',
-        detail: 'a relay of the mcp-tunnel protocol cannot be asked what it sees',
+        detail: `a relay of the ${dialect.name} protocol cannot be asked what it sees`,
       }),
       get notes() {
         return [...link.notes, ...notes];

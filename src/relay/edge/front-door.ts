@@ -3,8 +3,8 @@ import type { Exchange, RequestHead } from '../../core/exchange.ts';
 import { RELAY_HEADER } from '../../core/markers.ts';
 import { isOAuthPath } from '../../http1/refusal-text.ts';
 import { LINK_PATH } from '../link/websocket-handshake.ts';
-import { isRegisterPath, refuseRegistration } from '../mcp-tunnel/edge/agents.ts';
 import { addressKey } from './address-key.ts';
+import { dialectOf, type EdgeDialect } from './dialect.ts';
 import { type BodyLimits, declaredTooLarge, limitBodies } from './limited-exchange.ts';
 import type { NameHolder, NameRegistry } from './name-registry.ts';
 import { ObservedExchange, type Visit } from './observed-exchange.ts';
@@ -27,10 +27,8 @@ export interface FrontDoorOptions {
   readonly limits: VisitLimits;
   /** Turns callers without the tunnel's token away here. */
   readonly enforceAccess: boolean;
-  /** `true`: their registration path is not a tunnel's. `false`: they are told that they may not register. */
-  readonly mcpTunnelAgents: boolean | undefined;
-  /** One was told so. */
-  onAgentRefused?(exchange: Exchange): void;
+  /** The paths of those that are served are not a tunnel's. */
+  readonly dialects: readonly EdgeDialect[];
   readonly onVisit?: ((visit: Visit) => void) | undefined;
   readonly clock: Clock;
 }
@@ -65,14 +63,16 @@ export class FrontDoor {
 
   handle(visitor: Exchange): void {
     const { target } = visitor.request;
+    const { dialects, routing } = this.#options;
     const host = visitor.request.get('host') ?? '';
-    const route = this.#options.routing.route(host, target);
+    const route = routing.route(host, target);
+    const dialect = dialectOf(target, dialects);
     const exchange = this.#observed(visitor, route);
     const waitSeconds = this.#perAddress.take(addressKey(exchange.peer.address));
     if (waitSeconds > 0) refuse(exchange, { ...TOO_MANY_OF_ADDRESS, retryAfterSeconds: waitSeconds });
-    else if (this.#options.mcpTunnelAgents && isRegisterPath(target)) refuseRegistration(exchange);
+    else if (dialect?.accept !== undefined) dialect.refuse(exchange);
     else if (route !== undefined) this.#toTunnel(exchange, route);
-    else this.#answerItself(exchange);
+    else this.#answerItself(exchange, dialect);
   }
 
   #toTunnel(exchange: Exchange, route: Route): void {
@@ -81,13 +81,11 @@ export class FrontDoor {
     else this.#awaitTunnel(exchange, route);
   }
 
-  #answerItself(exchange: Exchange): void {
+  #answerItself(exchange: Exchange, dialect: EdgeDialect | undefined): void {
     const { target, method } = exchange.request;
     if (isOAuthPath(target)) refuseDiscovery(exchange);
-    else if (this.#options.mcpTunnelAgents === false && isRegisterPath(target)) {
-      this.#options.onAgentRefused?.(exchange);
-      refuse(exchange, NO_FOREIGN_AGENTS);
-    } else if (isLinkPath(target)) refuse(exchange, LINK_NEEDS_UPGRADE);
+    else if (dialect !== undefined) dialect.refuse(exchange);
+    else if (isLinkPath(target)) refuse(exchange, LINK_NEEDS_UPGRADE);
     else if (/^\/(?:\?|$)/.test(target) && (method === 'GET' || method === 'HEAD')) greet(exchange);
     else refuse(exchange, UNKNOWN_TUNNEL);
   }
@@ -193,12 +191,6 @@ const FOREIGN_TOKEN = {
   status: 403,
   reason: 'foreign-token',
   message: 'The access token in this request is for another tunnel, and was not passed on.',
-};
-const NO_FOREIGN_AGENTS = {
-  status: 403,
-  reason: 'agents-refused',
-  message:
-    'Clients of mcp-tunnel and mcpr are not served here: they have no access tokens, so anybody could call their tunnels. The operator of the relay allows them with --mcp-tunnel-agents serve.',
 };
 const LINK_NEEDS_UPGRADE = {
   status: 426,

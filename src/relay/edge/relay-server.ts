@@ -8,9 +8,9 @@ import { Http1Server } from '../../http1/server.ts';
 import type { RefusedRequest, ServerLimits } from '../../http1/server-options.ts';
 import { addressOf, originOf } from '../../http1/socket-origin.ts';
 import { MAX_HEAD_BYTES } from '../link/mux-stream.ts';
-import { isRegisterPath, McpTunnelAgents } from '../mcp-tunnel/edge/agents.ts';
 import { addressKey } from './address-key.ts';
 import type { Authorize } from './authorization.ts';
+import { dialectOf, type EdgeDialect, type PlugDialect } from './dialect.ts';
 import { lookAt } from './edge-look.ts';
 import { FrontDoor, isLinkPath, type VisitLimits } from './front-door.ts';
 import { accessOf, LinkHub, turnAway } from './link-hub.ts';
@@ -41,9 +41,6 @@ const MAX_PUBLIC_HEAD_BYTES = MAX_HEAD_BYTES - 1_024;
  * once we are gone, this is how long nobody listens.
  */
 const HANDOVER_MS = 1_000;
-
-/** Between two lines about the same (milliseconds). */
-const COMPLAIN_EVERY_MS = 60_000;
 
 const DEFAULT_RELAY_LIMITS = {
   headBytes: 16_384,
@@ -81,11 +78,8 @@ export interface RelayServerOptions {
   readonly proxyProtocol?: boolean;
   /** Turns callers without the tunnel's token away here. The gateways check in any case. */
   readonly enforceAccess?: boolean;
-  /**
-   * Clients of mcp-tunnel and mcpr may serve too. They have no access tokens: anybody may call them.
-   * With `false` they are told that they may not; without a word their path is unknown.
-   */
-  readonly mcpTunnelAgents?: boolean;
+  /** Other protocols whose agents may serve, or are told why not. */
+  readonly dialects?: readonly PlugDialect[];
   /** Told of every visitor's request when it ended. */
   readonly onVisit?: (visit: Visit) => void;
   /** A name has a link, for the first time or anew. */
@@ -131,7 +125,7 @@ export class RelayServer {
   readonly #options: RelayServerOptions;
   readonly #http: Http1Server;
   readonly #hub: LinkHub;
-  readonly #agents: McpTunnelAgents | undefined;
+  readonly #dialects: readonly EdgeDialect[];
   readonly #routing: Routing;
   readonly #door: FrontDoor;
   readonly #hints: ProxyHints;
@@ -140,7 +134,6 @@ export class RelayServer {
   #limits: RelayLimits;
   #trusted: BlockList;
   #draining = false;
-  #quietUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: RelayServerOptions) {
     this.#options = options;
@@ -166,17 +159,15 @@ export class RelayServer {
       ...(options.onRegistered === undefined ? {} : { onRegistered: options.onRegistered }),
     });
     this.#trusted = options.trustedProxies ?? new BlockList();
-    if (options.mcpTunnelAgents) {
-      this.#agents = new McpTunnelAgents({ hub: this.#hub, authorize, clock, limits });
-    }
+    const context = { hub: this.#hub, authorize, limits, clock, log };
+    this.#dialects = (options.dialects ?? []).map((plug) => plug(context));
     this.#door = new FrontDoor({
       routing: this.#routing,
       names: this.#hub.names,
       owners: this.#hub.owners,
       limits,
       enforceAccess: options.enforceAccess ?? false,
-      mcpTunnelAgents: options.mcpTunnelAgents,
-      onAgentRefused: (exchange) => this.#reportRefusedAgent(exchange.peer.address),
+      dialects: this.#dialects,
       onVisit: options.onVisit,
       clock,
     });
@@ -200,11 +191,12 @@ export class RelayServer {
         return answerBroken(refused);
       },
       onUpgrade: (request, socket, buffered) => {
-        if (this.#agents !== undefined && isRegisterPath(request.target)) {
+        const dialect = dialectOf(request.target, this.#dialects);
+        if (dialect?.accept !== undefined) {
           // Any other method is told so like every request that is no handshake.
           if (request.method !== 'GET') return false;
           const { address } = this.#visitor(socket, request);
-          if (this.#mayDial(socket, address)) this.#agents.accept(request, socket, buffered, address);
+          if (this.#mayDial(socket, address)) dialect.accept(request, socket, buffered, address);
           return true;
         }
         if (!isLinkPath(request.target) || this.#routing.nameInHost(request.get('host')) !== undefined)
@@ -283,7 +275,7 @@ export class RelayServer {
       this.#dials = new RateLimiter(now.requestsPerAddress, this.#options.clock);
     }
     this.#http.setLimits(limits);
-    this.#agents?.setLimits(now);
+    for (const dialect of this.#dialects) dialect.setLimits?.(now);
   }
 
   /** @throws {TunneldError} `PORT_IN_USE` */
@@ -339,16 +331,6 @@ export class RelayServer {
     const text = 'too many links asked for from this address\n';
     turnAway(socket, '429 Too Many Requests', text, `Retry-After: ${waitSeconds}\r\n`);
     return false;
-  }
-
-  /** The operator may have forgotten about them; a line for each attempt would be a flood. */
-  #reportRefusedAgent(address: string): void {
-    const { clock, log } = this.#options;
-    const now = clock.monotonic();
-    if (now < this.#quietUntil) return;
-    this.#quietUntil = now + COMPLAIN_EVERY_MS;
-    const remedy = 'To serve such clients, whose tunnels anybody may call, set --mcp-tunnel-agents serve.';
-    log.warn({ address, remedy }, 'a client of mcp-tunnel or mcpr was turned away');
   }
 
   #visitor(socket: Socket, request: RequestHead): Peer {
