@@ -39,6 +39,8 @@ export class StateStore {
   readonly alerts: readonly string[];
   /** Names this installation towards relays and in marker headers. Not a secret. */
   readonly instance: string;
+  /** Nothing was remembered: a first start, or everything was lost. */
+  readonly fresh: boolean;
   /** Signs registrations at the embedded relay. */
   readonly relaySecret: Secret;
   readonly #file: string;
@@ -60,6 +62,7 @@ export class StateStore {
       relaySecret: random(32).toString('base64url'),
       tunnels: {},
     };
+    this.fresh = read === undefined;
     this.instance = state.instance;
     this.relaySecret = new Secret(state.relaySecret);
     const { good, rejected } = sortOut(state.tunnels, aside('rejected'));

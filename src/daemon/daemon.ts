@@ -21,7 +21,7 @@ import { TunneldError } from '../core/errors.ts';
 import type { Redactor } from '../core/redact.ts';
 import { Secret } from '../core/secret.ts';
 import type { TunnelStatus } from '../core/status.ts';
-import type { TunnelProvider } from '../providers/provider.ts';
+import type { SessionOwner, TunnelProvider } from '../providers/provider.ts';
 import { amended } from './amended.ts';
 import { ConfigFile } from './config-file.ts';
 import { alertsOf, infoOf } from './daemon-info.ts';
@@ -37,6 +37,8 @@ export interface DaemonOptions {
   readonly paths: Paths;
   readonly env: NodeJS.ProcessEnv;
   readonly store: StateStore;
+  /** Of the state folder: see `placeOf`. */
+  readonly place: string;
   readonly config: Config;
   readonly logs: LogBook;
   readonly redactor: Redactor;
@@ -64,7 +66,7 @@ export class Daemon implements DaemonApi, MetricsSource {
   readonly #leaving = new Map<string, Promise<void>>();
   readonly #listeners = new Set<(status: TunnelStatus) => void>();
   readonly #startedAt: number;
-  readonly #ownerKey: Secret;
+  readonly #owner: SessionOwner;
   readonly #definitions: Definitions;
   readonly #file: ConfigFile;
   #socket: string;
@@ -76,7 +78,8 @@ export class Daemon implements DaemonApi, MetricsSource {
     this.#startedAt = options.clock.now();
     // Lasting and secret, without a secret of its own in the state.
     const key = createHmac('sha256', options.store.relaySecret.reveal()).update('owner of leftovers');
-    this.#ownerKey = new Secret(key.digest('hex'));
+    const { instance } = options.store;
+    this.#owner = { instance, place: options.place, key: new Secret(key.digest('hex')) };
     const { store, env, redactor, clock, paths, config, logs } = options;
     const onNote = (note: string) => this.#note(note);
     const onDue = () => void this.reload({ final: true });
@@ -366,7 +369,7 @@ export class Daemon implements DaemonApi, MetricsSource {
     const { store, env, clock, random, logs, redactor, provider, online, config } = this.#options;
     const tunnel = new Tunnel(name, definition, {
       instance: store.instance,
-      ownerKey: this.#ownerKey,
+      owner: this.#owner,
       env,
       clock,
       random,

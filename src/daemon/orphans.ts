@@ -6,6 +6,8 @@ import { KINDS } from '../providers/kinds.ts';
 
 export interface OrphanOptions {
   readonly store: StateStore;
+  /** Of the state folder: see `placeOf`. */
+  readonly place: string;
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
   readonly tunnels: () => readonly TunnelStatus[];
@@ -13,8 +15,8 @@ export interface OrphanOptions {
 
 /**
  * Removes what a killed daemon left outside its process for tunnels nobody will open again: taken
- * out of the config file, or given another provider, while no daemon ran. Looks nowhere where
- * nothing can be.
+ * out of the config file, given another provider, or lost with the state, while no daemon ran. Looks
+ * nowhere where nothing can be.
  */
 export async function removeOrphans(options: OrphanOptions): Promise<void> {
   for (const kind of KINDS as readonly ProviderKind[]) await removeOrphansOf(kind, options);
@@ -22,7 +24,7 @@ export async function removeOrphans(options: OrphanOptions): Promise<void> {
 
 async function removeOrphansOf(
   kind: ProviderKind,
-  { store, env, log, tunnels }: OrphanOptions,
+  { store, place, env, log, tunnels }: OrphanOptions,
 ): Promise<void> {
   if (kind.removeLeftovers === undefined) return;
   const isWanted = (name: string) =>
@@ -33,11 +35,15 @@ async function removeOrphansOf(
   const suspects = [...store.tunnels].filter(
     ([name, { gatewayPort }]) => gatewayPort !== undefined && !isWanted(name),
   );
-  if (suspects.length === 0) return;
+  // A state that was lost took with it where to look.
+  const usesIt = tunnels().some(({ desired, provider }) => desired === 'up' && provider === kind.name);
+  const suspected = suspects.length > 0 || usesIt;
+  if (!suspected && !store.fresh) return;
   try {
-    await kind.removeLeftovers({ env, instance: store.instance, isWanted, log });
+    await kind.removeLeftovers({ env, instance: store.instance, place, suspected, isWanted, log });
   } catch (error) {
-    log.info({ err: error, provider: kind.name }, 'nothing could be found out about what was left behind');
+    const level = suspected ? 'info' : 'debug';
+    log[level]({ err: error, provider: kind.name }, 'nothing could be found out about what was left behind');
     return;
   }
   for (const [name] of suspects) {

@@ -17,6 +17,7 @@ import { acquireLock } from './lock.ts';
 import { LogBook } from './log-book.ts';
 import { isOnline } from './online.ts';
 import { removeOrphans } from './orphans.ts';
+import { placeOf } from './place.ts';
 import { ownOptions, providerInput } from './provider-setup.ts';
 import { startEmbeddedRelay } from './relay-embed.ts';
 import { detectWake } from './wake-detector.ts';
@@ -97,8 +98,10 @@ async function assemble(
   });
   releases.push(() => relay.drain(LAST_BYTES_MS));
   let healthUrl = new URL(`http://127.0.0.1:${config.daemon.healthPort}`);
+  const place = placeOf(paths.stateDir);
   const daemon = new Daemon({
     paths,
+    place,
     env,
     store,
     config,
@@ -139,7 +142,7 @@ async function assemble(
   releases.push(() => daemon.close(config.daemon.drainTimeout));
   onStep('bringing its tunnels back');
   await daemon.start();
-  void removeOrphans({ store, env, log, tunnels: () => daemon.list() }).catch((error: unknown) => {
+  void removeOrphans({ store, place, env, log, tunnels: () => daemon.list() }).catch((error: unknown) => {
     log.error({ err: error }, 'looking for what was left behind failed');
   });
   onStep('opening its control socket');

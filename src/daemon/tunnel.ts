@@ -8,7 +8,7 @@ import type { Logger } from '../core/log.ts';
 import type { RequestEvent } from '../core/request-event.ts';
 import type { Secret } from '../core/secret.ts';
 import type { HealthReport, ReportedError, TunnelStatus } from '../core/status.ts';
-import type { OpenRequest, TunnelProvider } from '../providers/provider.ts';
+import type { OpenRequest, SessionOwner, TunnelProvider } from '../providers/provider.ts';
 import { absenceOf } from './absence.ts';
 import { healthFindings } from './diagnosis.ts';
 import { fitsBasis, type ProviderBasis, providerBasis } from './provider-setup.ts';
@@ -23,7 +23,7 @@ import { UpstreamSide } from './upstream-side.ts';
 export interface TunnelDeps {
   readonly instance: string;
   /** Marks what providers leave outside this process as ours. */
-  readonly ownerKey: Secret;
+  readonly owner: SessionOwner;
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly random: () => number;
@@ -300,7 +300,7 @@ export class Tunnel {
     };
     return {
       name: this.name,
-      owner: { instance: this.#deps.instance, key: this.#deps.ownerKey },
+      owner: this.#deps.owner,
       accessTokens: () => {
         const tokens = usable(this.tokens, this.#deps.clock.now());
         this.#toldToProvider = tokens.map(({ id }) => id);

@@ -108,6 +108,10 @@ export interface LeftoverSearch {
   readonly env: NodeJS.ProcessEnv;
   /** Id of the daemon whose leftovers are looked for. */
   readonly instance: string;
+  /** Of its state folder: what a daemon of another id left there has no other daemon to look after it. */
+  readonly place: string;
+  /** False: nothing says that something was left, and no other machine is to be dialled to find out. */
+  readonly suspected: boolean;
   /** Whether the tunnel of that name goes on with this provider, and so takes over what was left. */
   isWanted(tunnel: string): boolean;
   readonly log: Logger;

@@ -95,6 +95,8 @@ export interface AccessSource {
 export interface SessionOwner {
   /** Not secret; the same after a restart, different for every daemon. */
   readonly instance: string;
+  /** Not secret; of the daemon's state folder: the same even after everything in it was lost. */
+  readonly place: string;
   /** For marks that must reveal nothing of what they stand for. The same after a restart. */
   readonly key: Secret;
 }

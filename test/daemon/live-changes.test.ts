@@ -135,7 +135,7 @@ function definition(spec: object): TunnelDefinition {
 async function upWith(spec: object): Promise<void> {
   tunnel = new Tunnel('figma', definition(spec), {
     instance: '0123456789abcdef',
-    ownerKey: new Secret('owner'),
+    owner: { instance: 'test', place: 'here', key: new Secret('owner') },
     env: { AUTHORIZATION: 'Bearer of-the-server' },
     clock: systemClock,
     random: () => 0,

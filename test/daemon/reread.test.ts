@@ -58,7 +58,7 @@ describe.each(['relay', 'pinggy', 'ngrok'] as const)('the token of %s', (name) =
     };
     const tunnel = new Tunnel('figma', definition(reference), {
       instance: '0123456789abcdef',
-      ownerKey: new Secret('owner'),
+      owner: { instance: 'test', place: 'here', key: new Secret('owner') },
       env,
       clock: systemClock,
       random: () => 0,

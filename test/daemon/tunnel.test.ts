@@ -45,7 +45,7 @@ afterEach(async () => {
 function tunnelOver(provider: ScriptedProvider, deps: Partial<TunnelDeps> = {}): Tunnel {
   tunnel = new Tunnel('figma', definition(), {
     instance: '0123456789abcdef',
-    ownerKey: new Secret('the-key-of-this-daemon'),
+    owner: { instance: 'test', place: 'here', key: new Secret('the-key-of-this-daemon') },
     env: {},
     clock,
     random: () => 0.5,

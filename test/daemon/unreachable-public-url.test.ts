@@ -64,7 +64,7 @@ test('a tunnel that its own machine cannot reach is left in peace while visitors
       drainMs: 0,
       clean: (text) => text,
       onSecret: () => {},
-      ownerKey: new Secret('owner'),
+      owner: { instance: 'test', place: 'here', key: new Secret('owner') },
       lastGatewayPort: () => undefined,
       onGatewayPort: () => {},
       onChange: () => {},

@@ -67,7 +67,7 @@ export class PinggyHarness implements AsyncDisposable {
         name: 'figma',
         gatewayUrl: new URL(`http://127.0.0.1:${port}`),
         accept: () => {},
-        owner: { instance: 'test-daemon', key: new Secret('owner-key') },
+        owner: { instance: 'test-daemon', place: 'test-place', key: new Secret('owner-key') },
         ...request,
       },
     });

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import path from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
@@ -100,6 +100,19 @@ tunnels:
     expect(await engine().containers()).toHaveLength(1);
     await home.ok('daemon', 'start');
     await waitFor(async () => (await engine().containers()).length === 0, { timeoutMs: 10_000 });
+  });
+
+  it.each([
+    ['all of the state', ''],
+    ['the state and its copy', 'state.json'],
+  ])('leaves no container behind when %s was lost while no daemon ran', async (_, start) => {
+    await home.up('figma', ...options);
+    await home.kill('SIGKILL');
+    expect(await engine().containers()).toHaveLength(1);
+    for (const name of readdirSync(home.stateDir).filter((name) => name.startsWith(start)))
+      rmSync(path.join(home.stateDir, name), { recursive: true });
+    await home.ok('daemon', 'start');
+    await waitFor(async () => (await engine().containers()).length === 0, { timeoutMs: 20_000 });
   });
 
   it('comes back by itself when its container is killed', async () => {

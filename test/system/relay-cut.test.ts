@@ -50,7 +50,7 @@ beforeEach(async () => {
       drainMs: 0,
       clean: (text) => text,
       onSecret: () => {},
-      ownerKey: new Secret('owner'),
+      owner: { instance: 'test', place: 'here', key: new Secret('owner') },
       lastGatewayPort: () => undefined,
       onGatewayPort: () => {},
       onChange: () => {},

@@ -51,7 +51,9 @@ function labelsOf(plan: Plan): Record<string, string> {
   return {
     [LABEL.tunnel]: plan.tunnel,
     [LABEL.debuggerPort]: String(plan.debuggerPort ?? 0),
-    ...(plan.instance === undefined ? {} : { [LABEL.instance]: plan.instance }),
+    ...(plan.owner === undefined
+      ? {}
+      : { [LABEL.instance]: plan.owner.instance, [LABEL.place]: plan.owner.place }),
     ...(plan.fingerprint === undefined ? {} : { [LABEL.fingerprint]: plan.fingerprint }),
   };
 }

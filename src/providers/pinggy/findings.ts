@@ -1,5 +1,6 @@
 import { TunneldError } from '../../core/errors.ts';
 import type { Finding } from '../../core/status.ts';
+import type { SessionOwner } from '../provider.ts';
 import type { Engine } from './engine.ts';
 import { hasImage } from './image.ts';
 import { LABEL } from './labels.ts';
@@ -11,7 +12,7 @@ export interface Subject {
   readonly options: PinggyOptions;
   readonly tunnel: string;
   /** Undefined when the daemon has no lasting identity: then its containers cannot be told apart. */
-  readonly instance: string | undefined;
+  readonly owner: SessionOwner | undefined;
 }
 
 /**
@@ -41,9 +42,9 @@ async function imageFinding(engine: Engine, image: string): Promise<Finding> {
 
 async function containerFinding(
   engine: Engine,
-  { instance, tunnel }: Subject,
+  { owner, tunnel }: Subject,
 ): Promise<{ finding: Finding; debuggerPort: number | undefined }> {
-  const own = instance === undefined ? [] : await listOwn(engine, instance, tunnel);
+  const own = owner === undefined ? [] : await listOwn(engine, owner, tunnel);
   const [first] = own;
   if (first === undefined) {
     const finding = bad('container', 'no container for this tunnel', `Run \`tunneld restart ${tunnel}\`.`);

@@ -21,13 +21,16 @@ export const pinggy = {
   needsNetwork: () => true,
   assertUsable: (input) => assertPinggyOptions(pinggyOptions(input)),
 
-  async removeLeftovers({ env, instance, isWanted, log }) {
-    const [{ Engine }, { removeOrphans }] = await Promise.all([
+  async removeLeftovers({ env, instance, place, suspected, isWanted, log }) {
+    const [{ findEngine }, { Engine }, { removeOrphans }] = await Promise.all([
+      import('./engine-address.ts'),
       import('./engine.ts'),
       import('./leftovers.ts'),
     ]);
-    const engine = await Engine.connect({ env, home: homedir(), platform: process.platform });
-    await removeOrphans(engine, instance, isWanted, log);
+    const search = { env, home: homedir(), platform: process.platform };
+    if (!suspected && (await findEngine(search)).kind !== 'socket') return;
+    const engine = await Engine.connect(search);
+    await removeOrphans(engine, { instance, place }, isWanted, log);
   },
 
   async load() {

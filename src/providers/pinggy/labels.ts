@@ -4,6 +4,8 @@ import type { SessionOwner } from '../provider.ts';
 /** What a container of ours carries. Visible to whoever may list containers: no secret in it. */
 export const LABEL = {
   instance: 'io.tunneld.instance',
+  /** Of the daemon's state folder: finds what is ours when its id was lost with the rest of its state. */
+  place: 'io.tunneld.place',
   tunnel: 'io.tunneld.tunnel',
   /** Of everything the container was made from, secrets included: equal means adoptable. */
   fingerprint: 'io.tunneld.fingerprint',
@@ -20,8 +22,8 @@ export function fingerprintOf(owner: SessionOwner, wanted: unknown): string {
   return createHmac('sha256', owner.key.reveal()).update(JSON.stringify(wanted)).digest('hex').slice(0, 32);
 }
 
-/** For the engine's list call: the containers of this daemon, of one tunnel or all. */
-export function labelFilter(instance: string, tunnel?: string): string[] {
-  const mine = `${LABEL.instance}=${instance}`;
+/** For the engine's list call: what carries this mark, of one tunnel or all. */
+export function labelFilter(mark: 'instance' | 'place', value: string, tunnel?: string): string[] {
+  const mine = `${LABEL[mark]}=${value}`;
   return tunnel === undefined ? [mine] : [mine, `${LABEL.tunnel}=${tunnel}`];
 }

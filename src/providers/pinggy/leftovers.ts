@@ -1,4 +1,5 @@
 import type { Logger } from '../../core/log.ts';
+import type { SessionOwner } from '../provider.ts';
 import type { Engine } from './engine.ts';
 import { LABEL, labelFilter } from './labels.ts';
 import type { Plan } from './plan.ts';
@@ -15,8 +16,8 @@ export interface Leftovers {
 
 /** Looks for containers of this daemon and tunnel; those of others are not even listed. */
 export async function findLeftovers(engine: Engine, plan: Plan, signal: AbortSignal): Promise<Leftovers> {
-  if (plan.instance === undefined) return { adoptable: undefined, rest: [] };
-  const found = await listOwn(engine, plan.instance, plan.tunnel, signal);
+  if (plan.owner === undefined) return { adoptable: undefined, rest: [] };
+  const found = await listOwn(engine, plan.owner, plan.tunnel, signal);
   const ids = found.map(({ Id }) => Id);
   const same = found.find(
     ({ Labels, State }) => State === 'running' && Labels[LABEL.fingerprint] === plan.fingerprint,
@@ -41,11 +42,11 @@ export async function findLeftovers(engine: Engine, plan: Plan, signal: AbortSig
  */
 export async function removeOrphans(
   engine: Engine,
-  instance: string,
+  owner: Marks,
   isWanted: (tunnel: string) => boolean,
   log: Logger,
 ): Promise<void> {
-  for (const { Id, Labels } of await listOwn(engine, instance)) {
+  for (const { Id, Labels } of await listOwn(engine, owner)) {
     const tunnel = Labels[LABEL.tunnel] ?? '';
     // Asked at the last moment: somebody may have brought the tunnel up meanwhile.
     if (isWanted(tunnel)) continue;
@@ -54,9 +55,20 @@ export async function removeOrphans(
   }
 }
 
-/** @param tunnel all tunnels when absent. */
-export async function listOwn(engine: Engine, instance: string, tunnel?: string, signal?: AbortSignal) {
-  const filters = { label: labelFilter(instance, tunnel) };
-  const list = () => engine.docker.listContainers({ all: true, filters });
-  return await engine.call('list containers', list, signal);
+type Marks = Pick<SessionOwner, 'instance' | 'place'>;
+
+/**
+ * What this daemon made, and what one made that had its state folder before: only one can run there.
+ *
+ * @param tunnel all tunnels when absent.
+ */
+export async function listOwn(engine: Engine, owner: Marks, tunnel?: string, signal?: AbortSignal) {
+  const by = (mark: keyof Marks) => {
+    const filters = { label: labelFilter(mark, owner[mark], tunnel) };
+    const list = () => engine.docker.listContainers({ all: true, filters });
+    return engine.call('list containers', list, signal);
+  };
+  // One of an older version has no mark of the place, one whose state moved another place.
+  const found = [...(await by('instance')), ...(await by('place'))];
+  return [...new Map(found.map((container) => [container.Id, container])).values()];
 }

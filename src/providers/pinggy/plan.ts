@@ -1,5 +1,5 @@
 import { TunneldError } from '../../core/errors.ts';
-import type { OpenRequest } from '../provider.ts';
+import type { OpenRequest, SessionOwner } from '../provider.ts';
 import { type Argument, pinggyArguments } from './arguments.ts';
 import type { EngineFacts } from './engine.ts';
 import { fingerprintOf } from './labels.ts';
@@ -9,7 +9,7 @@ import type { PinggyOptions } from './options.ts';
 export interface Plan {
   readonly options: PinggyOptions;
   readonly tunnel: string;
-  readonly instance: string | undefined;
+  readonly owner: SessionOwner | undefined;
   readonly network: 'host' | 'bridge';
   /** On this machine's loopback. */
   readonly debuggerPort: number | undefined;
@@ -44,7 +44,7 @@ export function planFor(
   return {
     options,
     tunnel: request.name,
-    instance: request.owner?.instance,
+    owner: request.owner,
     network,
     debuggerPort,
     arguments: argumentsFor(debuggerPort),

@@ -88,7 +88,7 @@ export class PinggyProvider implements TunnelProvider {
   }
 
   async diagnose(request: OpenRequest): Promise<readonly Finding[]> {
-    const subject = { options: this.#options, tunnel: request.name, instance: request.owner?.instance };
+    const subject = { options: this.#options, tunnel: request.name, owner: request.owner };
     return await findings(subject, () => Engine.connect(this.#search));
   }
 

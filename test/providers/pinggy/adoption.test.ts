@@ -93,6 +93,27 @@ describeWithEngine('what a killed daemon left behind', (engine) => {
     await before.close();
   });
 
+  it('is found and replaced when the daemon has lost its own id with all of its state', async () => {
+    await using harness = await PinggyHarness.start(engine());
+    await harness.open();
+    const [before] = await engine().containers();
+    const owner = { instance: 'made-anew', place: 'test-place', key: new Secret('made-anew') };
+    const options = { signal: new AbortController().signal, log: harness.log };
+    await harness.anotherProvider({}).open({ ...harness.request, owner }, options);
+    const after = await engine().containers();
+    expect(after).toHaveLength(1);
+    expect(after[0]?.Id).not.toBe(before?.Id);
+  });
+
+  it('is left alone when it is of another state folder', async () => {
+    await using harness = await PinggyHarness.start(engine());
+    await harness.open();
+    const owner = { instance: 'other-daemon', place: 'other-place', key: new Secret('owner-key') };
+    const options = { signal: new AbortController().signal, log: harness.log };
+    await harness.anotherProvider({}).open({ ...harness.request, owner }, options);
+    expect(await engine().containers()).toHaveLength(2);
+  });
+
   it('is removed when its tunnel is not wanted any more, and only then', async () => {
     await using harness = await PinggyHarness.start(engine());
     await harness.open();
@@ -102,9 +123,10 @@ describeWithEngine('what a killed daemon left behind', (engine) => {
     });
     const search = { env: engine().env, home: engine().folder, platform: process.platform };
     const own = await Engine.connect(search);
-    await removeOrphans(own, 'test-daemon', (name) => name === 'figma', harness.log);
+    const marks = { instance: 'test-daemon', place: 'test-place' };
+    await removeOrphans(own, marks, (name) => name === 'figma', harness.log);
     expect(await engine().containers()).toHaveLength(2);
-    await removeOrphans(own, 'test-daemon', (name) => name === 'other', harness.log);
+    await removeOrphans(own, marks, (name) => name === 'other', harness.log);
     expect((await engine().containers()).map(({ Id }) => Id)).toEqual([foreign.id]);
     await foreign.remove();
   });

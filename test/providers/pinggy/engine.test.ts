@@ -160,7 +160,7 @@ describe('the plan for a container', () => {
   });
 
   it('has a fingerprint that tells plans apart, not secrets, and not ports of the web debugger', () => {
-    const owner = { instance: 'one', key: new Secret('key') };
+    const owner = { instance: 'one', place: 'here', key: new Secret('key') };
     const printOf = (options: object, key = owner.key, port = 42_000) =>
       planFor(
         { ...PINGGY_DEFAULTS, ...options },
