@@ -1,7 +1,7 @@
 import type { RequestHead } from '../core/exchange.ts';
 import { type Admission, findToken } from '../http1/carriers.ts';
 import { isOAuthPath, NO_OAUTH, unauthorized } from '../http1/refusal-text.ts';
-import { FOREIGN_HOST, FOREIGN_ORIGIN, NOT_RESERVED, type OwnAnswer } from './answers.ts';
+import { FOREIGN_HOST, FOREIGN_ORIGIN, NOT_OPEN_YET, NOT_RESERVED, type OwnAnswer } from './answers.ts';
 import { isPreflight, preflight } from './cors.ts';
 import type { Gateway } from './gateway.ts';
 
@@ -18,7 +18,13 @@ export interface Answered {
  */
 export function admit(gateway: Gateway, request: RequestHead, probe: boolean): Admission | Answered {
   const { access, limits } = gateway.options;
-  if (!gateway.policy.acceptsHost(request)) return { carrier: undefined, answer: FOREIGN_HOST };
+  if (!gateway.policy.acceptsHost(request)) {
+    // Without a public name nobody can tell a visitor's Host from a foreign one.
+    return {
+      carrier: undefined,
+      answer: gateway.policy.publicUrl === undefined ? NOT_OPEN_YET : FOREIGN_HOST,
+    };
+  }
   if (!gateway.policy.acceptsOrigin(request)) return { carrier: undefined, answer: FOREIGN_ORIGIN };
   if (isPreflight(request) && gateway.policy.listedOrigin(request) !== undefined) {
     return { carrier: undefined, answer: preflight(request) };

@@ -48,6 +48,13 @@ export const FOREIGN_HOST: OwnAnswer = {
   description: 'The Host of this request is neither the public one of this tunnel nor its local address.',
 };
 
+export const NOT_OPEN_YET: OwnAnswer = {
+  status: 503,
+  reason: 'not-open',
+  description: 'The tunnel is opening, and does not know its public address yet.',
+  headers: ['Retry-After', '2'],
+};
+
 export const FOREIGN_ORIGIN: OwnAnswer = {
   status: 403,
   reason: 'origin',

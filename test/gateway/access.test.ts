@@ -203,8 +203,20 @@ describe('the host check', () => {
     bench.gateway.setPublicUrl(new URL('http://127.0.0.1:7575/figma'));
 
     expect(status(await bench.ask('GET /', `Host: localhost:7575\r\n${BEARER}`))).toBe(200);
-    bench.gateway.setPublicUrl(undefined);
-    expect(status(await bench.ask('GET /', `Host: localhost:7575\r\n${BEARER}`))).toBe(403);
+  });
+
+  it('asks a visitor to come again while the public name is not known, and blames nobody', async () => {
+    const bench = await gateway();
+    const visit = () => bench.ask('GET /', `Host: figma.example.com\r\n${BEARER}`);
+    for (const url of [undefined, new URL('https://figma.example.com/'), undefined]) {
+      bench.gateway.setPublicUrl(url);
+      const answer = await visit();
+      expect(status(answer)).toBe(url === undefined ? 503 : 200);
+      if (url === undefined) expect(answer).toMatch(/^Retry-After: \d/im);
+    }
+    expect(bench.events.map(({ reason }) => reason)).toEqual(['not-open', undefined, 'not-open']);
+    expect(reached).toHaveLength(1);
+    expect(status(await bench.ask('GET /'))).toBe(200);
   });
 });
 
