@@ -3,7 +3,7 @@ import { type Admission, findToken } from '../http1/carriers.ts';
 import { isOAuthPath, NO_OAUTH, unauthorized } from '../http1/refusal-text.ts';
 import { FOREIGN_HOST, FOREIGN_ORIGIN, NOT_OPEN_YET, NOT_RESERVED, type OwnAnswer } from './answers.ts';
 import { isPreflight, preflight } from './cors.ts';
-import type { Gateway } from './gateway.ts';
+import type { ExchangeContext } from './exchange-context.ts';
 
 /** A request the gateway answers itself, because it may not pass or because the path is ours. */
 export interface Answered {
@@ -16,7 +16,7 @@ export interface Answered {
  * not learn whether a token is right, and a stranger must not learn which paths exist or how busy
  * the tunnel is.
  */
-export function admit(gateway: Gateway, request: RequestHead, probe: boolean): Admission | Answered {
+export function admit(gateway: ExchangeContext, request: RequestHead, probe: boolean): Admission | Answered {
   const { access, limits } = gateway.options;
   if (!gateway.policy.acceptsHost(request)) {
     // Without a public name nobody can tell a visitor's Host from a foreign one.

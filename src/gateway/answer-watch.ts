@@ -3,7 +3,8 @@ import type { SeenOfServer, ServerSign } from '../core/server-sign.ts';
 import { loggedPath } from '../http1/carriers.ts';
 import { isJsonPost } from '../http1/refusal-text.ts';
 import type { ParsedResponseHead } from '../http1/response-head.ts';
-import type { Gateway } from './gateway.ts';
+import { isEventStream } from './event-stream-editor.ts';
+import type { ExchangeContext } from './exchange-context.ts';
 
 /** How much of an answer's body is looked at (bytes). */
 const MAX_START = 2_048;
@@ -68,7 +69,7 @@ export class AnswerWatch {
     this.#opened = opened;
     this.#rpc = rpc;
     // An event stream may have nothing to say for hours; that it is open is the answer.
-    if (first === undefined && isEventStream(head)) this.#answered(undefined);
+    if (first === undefined && head.status < 300 && isEventStream(head)) this.#answered(undefined);
     this.body(first, last);
   }
 
@@ -135,15 +136,11 @@ export class AnswerWatch {
 
 /** Undefined where nobody wants to be told. */
 export function watchOf(
-  { options }: Gateway,
+  { options }: ExchangeContext,
   request: RequestHead,
   peer: Peer,
   session: string | undefined,
 ): AnswerWatch | undefined {
   const { onSign } = options;
   return onSign === undefined ? undefined : new AnswerWatch(request, peer.via, session, onSign);
-}
-
-function isEventStream(head: ParsedResponseHead): boolean {
-  return head.status < 300 && /^text\/event-stream\b/i.test(head.get('content-type') ?? '');
 }

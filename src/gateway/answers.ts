@@ -1,6 +1,6 @@
-import type { ResponseHead } from '../core/exchange.ts';
+import type { RequestHead, ResponseHead } from '../core/exchange.ts';
 import { REASON_HEADER } from '../core/markers.ts';
-import { errorBody, rpcErrorBody } from '../http1/refusal-text.ts';
+import { errorBody, isJsonPost, rpcErrorBody } from '../http1/refusal-text.ts';
 import { responseHead } from '../http1/response-head.ts';
 
 /** An answer of the gateway's own. */
@@ -40,6 +40,13 @@ export function ownAnswer(
   const body = Buffer.from(answer.asEvent ? `data: ${text}\n\n` : text);
   return { head: responseHead(answer.status, headers, { kind: 'length', length: body.length }), body };
 }
+
+/** Whether a JSON-RPC client gets the answer as a JSON-RPC error, which it matches to its call by the id. */
+export function isRpcError({ status }: OwnAnswer, request: RequestHead): boolean {
+  return RPC_STATUS.has(status) && isJsonPost(request);
+}
+
+const RPC_STATUS = new Set([400, 413, 431, 500, 502, 503, 504]);
 
 export const FOREIGN_HOST: OwnAnswer = {
   status: 403,

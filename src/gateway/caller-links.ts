@@ -1,19 +1,19 @@
 import type { Peer } from '../core/exchange.ts';
 import type { Admission } from '../http1/carriers.ts';
+import type { ExchangeContext } from './exchange-context.ts';
 import { publicSide } from './forwarded.ts';
-import type { Gateway } from './gateway.ts';
 import { ServerLinks, serverIn } from './server-links.ts';
 
 /** The URLs that one caller is given, as they lead back to the server. */
 export class CallerLinks {
-  readonly #gateway: Gateway;
+  readonly #gateway: ExchangeContext;
   readonly #peer: Peer;
   readonly #admission: Admission;
   #links: ServerLinks | undefined;
   /** What was odd about them; see `RequestEvent.note`. */
   note: 'endpoint-elsewhere' | undefined;
 
-  constructor(gateway: Gateway, peer: Peer, admission: Admission) {
+  constructor(gateway: ExchangeContext, peer: Peer, admission: Admission) {
     this.#gateway = gateway;
     this.#peer = peer;
     this.#admission = admission;

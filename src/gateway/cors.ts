@@ -1,6 +1,7 @@
 import type { RequestHead } from '../core/exchange.ts';
 import { REASON_HEADER } from '../core/markers.ts';
 import type { OwnAnswer } from './answers.ts';
+import type { CallerPolicy } from './caller-policy.ts';
 
 /**
  * The headers of https://fetch.spec.whatwg.org/#http-cors-protocol, for pages listed in
@@ -21,10 +22,25 @@ export const CORS_HEADERS = [
   'access-control-max-age',
 ];
 
-/** @param exposed what the server exposes itself */
-export function corsHeaders(origin: string, exposed: string | undefined): readonly string[] {
+/**
+ * Lets a page of a listed origin read an answer.
+ *
+ * @param add gets the headers for it, name and value alternating
+ * @param exposed what the server exposes itself
+ * @returns whether such a page asked
+ */
+export function allowPage(
+  policy: CallerPolicy,
+  request: RequestHead,
+  add: string[],
+  exposed: string | undefined,
+): boolean {
+  if (policy.listsOrigins) add.push('Vary', 'Origin');
+  const origin = policy.listedOrigin(request);
+  if (origin === undefined) return false;
   const names = exposed === undefined ? EXPOSED : `${EXPOSED}, ${exposed}`;
-  return ['Access-Control-Allow-Origin', origin, 'Access-Control-Expose-Headers', names];
+  add.push('Access-Control-Allow-Origin', origin, 'Access-Control-Expose-Headers', names);
+  return true;
 }
 
 /** A browser asks whether a page may send its request; it never sends a token with that. */

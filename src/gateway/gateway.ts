@@ -12,6 +12,7 @@ import { type AccessToken, TokenTable } from '../http1/token-table.ts';
 import { UpstreamPool } from '../http1/upstream-pool.ts';
 import { type OwnAnswer, ownAnswer } from './answers.ts';
 import { CallerPolicy } from './caller-policy.ts';
+import type { ExchangeContext, RunningExchange } from './exchange-context.ts';
 import { GatewayExchange } from './gateway-exchange.ts';
 import type { GatewayOptions, GatewaySettings } from './gateway-options.ts';
 import { ServerNames } from './server-names.ts';
@@ -20,22 +21,22 @@ import { ServerNames } from './server-names.ts';
  * The proxy in front of one MCP server. Every session of every provider ends here: over TCP through
  * the gateway's own port, or in process through `accept`.
  */
-export class Gateway {
+export class Gateway implements ExchangeContext {
   options: GatewayOptions;
   readonly tokens: TokenTable;
   readonly policy: CallerPolicy;
   readonly serverNames: ServerNames;
   readonly pool: UpstreamPool;
   readonly #server: Http1Server;
-  readonly #active = new Set<GatewayExchange>();
+  readonly #active = new Set<RunningExchange>();
   #sweepEveryMs: number;
   #sweeper: Timer | undefined;
   #trustForwarded: boolean;
   #total = 0;
   #callers = 0;
   #draining = false;
-  /** Calls of legacy clients that the server took, and answers on their event streams. */
-  #accepted = 0;
+  readonly #sessionLabels = new Map<string, string>();
+  #acceptedCalls = 0;
   #onFinished: (() => void) | undefined;
 
   constructor(options: GatewayOptions) {
@@ -68,24 +69,22 @@ export class Gateway {
     return this.#total;
   }
 
-  /** Exchanges of callers in flight: our own probes take nobody's place. */
   get callers(): number {
     return this.#callers;
   }
 
-  get accepted(): number {
-    return this.#accepted;
+  get acceptedCalls(): number {
+    return this.#acceptedCalls;
   }
 
-  /** A call was taken whose answer comes on another exchange. */
   noteAccepted(): void {
-    this.#accepted++;
+    this.#acceptedCalls++;
   }
 
   /** Event streams of the server that visitors have open through the public URL. */
   get visitorStreams(): number {
     let open = 0;
-    for (const passage of this.#active) if (passage.streamsToVisitor) open++;
+    for (const each of this.#active) if (each.streamsToVisitor) open++;
     return open;
   }
 
@@ -115,11 +114,11 @@ export class Gateway {
 
   /** Takes an exchange from whoever carried it. */
   accept(exchange: Exchange): void {
-    const passage = new GatewayExchange(this, exchange);
-    this.#active.add(passage);
-    if (!passage.probe) this.#callers++;
+    const running = new GatewayExchange(this, exchange);
+    this.#active.add(running);
+    if (!running.probe) this.#callers++;
     this.#sweeper ??= this.options.clock.setTimer(this.#sweep, this.#sweepEveryMs);
-    passage.start();
+    running.start();
   }
 
   /** Replaces the tokens that open the tunnel. None: nobody gets in. */
@@ -154,20 +153,20 @@ export class Gateway {
     const { clock } = this.options;
     const until = clock.monotonic() + timeoutMs;
     const before = this.#leaving();
-    await this.#finishedBy(until, () => before.every((passage) => passage.over));
+    await this.#finishedBy(until, () => before.every((exchange) => exchange.over));
     this.#draining = true;
     this.#leaving();
     await this.#finishedBy(until, () => this.#callers === 0);
     // What is over may still wait to be sent; the server waits for that.
-    for (const passage of this.#active) passage.fail('drained');
+    for (const exchange of this.#active) exchange.fail('drained');
     await this.#server.drain(this.#server.connections > 0 ? DRAIN_CONNECTIONS_MS : 0);
     await this.close();
   }
 
   /** Has event streams end as soon as they are idle. @returns the callers that are in flight */
-  #leaving(): readonly GatewayExchange[] {
-    const callers = [...this.#active].filter((passage) => !passage.probe);
-    for (const passage of callers) passage.leave();
+  #leaving(): readonly RunningExchange[] {
+    const callers = [...this.#active].filter((exchange) => !exchange.probe);
+    for (const exchange of callers) exchange.leave();
     return callers;
   }
 
@@ -190,16 +189,15 @@ export class Gateway {
   /** Ends everything at once. Idempotent. */
   async close(): Promise<void> {
     this.#draining = true;
-    for (const passage of this.#active) passage.fail('closed');
+    for (const exchange of this.#active) exchange.fail('closed');
     this.#sweeper?.cancel();
     this.pool.close();
     await this.#server.close();
   }
 
-  /** Called by an exchange that is over. */
-  finished(passage: GatewayExchange, event: RequestEvent): void {
-    this.#active.delete(passage);
-    if (!passage.probe) {
+  finished(exchange: RunningExchange, event: RequestEvent): void {
+    this.#active.delete(exchange);
+    if (!exchange.probe) {
       this.#total++;
       this.#callers--;
     }
@@ -213,16 +211,12 @@ export class Gateway {
     return [PROBE_HEADER, `${this.options.probeKey}.${nonce}`, ...shown];
   }
 
-  /** Headers that say who answers. */
   marker(upstream: 'ok' | 'down' | 'n/a', probeNonce: string | undefined): string[] {
     const marker = [INSTANCE_HEADER, this.options.instance, UPSTREAM_HEADER, upstream];
     if (probeNonce !== undefined) marker.push(PROBE_HEADER, probeNonce);
     return marker;
   }
 
-  readonly #sessionLabels = new Map<string, string>();
-
-  /** A session id is a credential: logs get the start of its hash. */
   sessionLabel(id: string): string {
     let label = this.#sessionLabels.get(id);
     if (label === undefined) {
@@ -237,7 +231,7 @@ export class Gateway {
   readonly #sweep = (): void => {
     this.#sweeper = undefined;
     const now = this.options.clock.monotonic();
-    for (const passage of this.#active) passage.check(now);
+    for (const exchange of this.#active) exchange.check(now);
     if (this.#active.size > 0) {
       this.#sweeper = this.options.clock.setTimer(this.#sweep, this.#sweepEveryMs);
     }

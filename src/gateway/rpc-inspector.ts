@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { RequestHead } from '../core/exchange.ts';
+import { type BodySink, Flow, type RequestHead } from '../core/exchange.ts';
 import { isJsonPost } from '../http1/refusal-text.ts';
 
 export interface RpcCall {
@@ -56,6 +56,15 @@ export class RpcInspector {
     if (chunks === undefined || chunks.length === 0) return;
     const text = chunks.map((chunk) => chunk.toString('utf8')).join('');
     this.#read(parse(text));
+  }
+
+  /** For a body that goes nowhere else. */
+  get sink(): BodySink {
+    return {
+      data: (chunk) => (this.see(chunk) ? Flow.retained : Flow.consumed),
+      end: () => this.finish(),
+      abort: () => {},
+    };
   }
 
   #read(message: unknown): void {
