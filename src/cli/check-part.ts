@@ -28,7 +28,13 @@ export async function checkPart(name: string, part: PartOfSpec | undefined, verb
 
 /** `localhost:3845/mcp` is a URL too, of a scheme called "localhost". */
 function assertScheme(url: unknown, verb: string): void {
-  if (typeof url !== 'string' || url.includes('://') || !URL.canParse(`http://${url}`)) return;
+  if (
+    typeof url !== 'string' ||
+    url.includes('://') ||
+    url.startsWith('unix:') ||
+    !URL.canParse(`http://${url}`)
+  )
+    return;
   throw usage({ name: verb }, `--url ${url} has no scheme: did you mean --url http://${url}?`);
 }
 

@@ -134,7 +134,7 @@ function checkPositionals(command: Command, positionals: readonly string[]): voi
 /** The option that a bare word was probably meant for: a port or a URL says by itself what it is. */
 export function optionFor(word: string, options: Command['options']): 'port' | 'url' | undefined {
   if (/^\d+$/.test(word)) return own(options, 'port') === undefined ? undefined : 'port';
-  const isUrl = /^https?:\/\//i.test(word) || /^[\w.-]+:\d+(?:\/|$)/.test(word);
+  const isUrl = /^(?:https?:\/\/|unix:)/i.test(word) || /^[\w.-]+:\d+(?:\/|$)/.test(word);
   return isUrl && own(options, 'url') !== undefined ? 'url' : undefined;
 }
 

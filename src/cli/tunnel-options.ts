@@ -6,7 +6,12 @@ import { PROVIDER_OPTIONS, providerSpecOf } from './provider-options.ts';
 /** The options of `up` that describe a tunnel, as the config file would. */
 export const SPEC_OPTIONS = {
   port: { key: 'port', type: 'string', value: 'port', summary: 'Port of the local MCP server on 127.0.0.1' },
-  url: { key: 'url', type: 'string', value: 'url', summary: 'Or its URL; a path in it is the MCP path' },
+  url: {
+    key: 'url',
+    type: 'string',
+    value: 'url',
+    summary: 'Or its URL or unix:/path/to.sock; a path in it is the MCP path',
+  },
   path: {
     key: 'path',
     type: 'string',

@@ -3,7 +3,7 @@ import type { ProviderKind } from '../providers/kind.ts';
 import { DEFAULT_PROVIDER, KINDS } from '../providers/kinds.ts';
 import type { TunnelSpec } from './schema.ts';
 import { secretFieldsOf } from './secret-fields.ts';
-import { pathInUrl } from './upstream-url.ts';
+import { pathInUrl, withPath } from './upstream-url.ts';
 
 /** What somebody wants to be different about a tunnel; everything else stays as it is. */
 export interface Amendment {
@@ -70,7 +70,7 @@ function moveUpstream(spec: Keys, given: Keys): void {
     if (given['port'] === undefined) delete spec['port'];
     if (pathInUrl(given['url']) !== undefined) delete spec['path'];
   } else if (typeof given['path'] === 'string' && pathInUrl(spec['url']) !== undefined) {
-    spec['url'] = new URL(given['path'], String(spec['url'])).href;
+    spec['url'] = withPath(String(spec['url']), given['path']);
     delete spec['path'];
     // What is no path is left for the schema to complain about.
     if (given['path'].startsWith('/')) delete given['path'];

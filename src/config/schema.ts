@@ -97,7 +97,9 @@ export const tunnelSchema = z
         if (message !== undefined) context.addIssue({ code: 'custom', message });
       })
       .optional()
-      .describe('Address of the MCP server, such as `http://127.0.0.1:3845/mcp`. Either this or `port`.'),
+      .describe(
+        'Address of the MCP server, such as `http://127.0.0.1:3845/mcp`, or `unix:/path/to.sock`. Either this or `port`.',
+      ),
     path: z
       .string()
       .regex(/^\/[^\s?#]*$/, 'Expected a path that starts with / and has no query')

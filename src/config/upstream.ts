@@ -1,6 +1,6 @@
 import { isLoopbackHost } from '../core/loopback.ts';
 import type { TunnelConfig } from './schema.ts';
-import { hostOf, pathInUrl } from './upstream-url.ts';
+import { hostOf, isUnixUrl, partsOfUnixUrl, pathInUrl } from './upstream-url.ts';
 
 const DEFAULT_PATH = '/mcp';
 
@@ -9,6 +9,8 @@ export interface Upstream {
   /** To connect to; an IPv6 address has no brackets. */
   readonly host: string;
   readonly port: number;
+  /** A Unix socket, dialled in place of host and port. */
+  readonly socketPath?: string;
   /** To connect to where nobody listens at `host`. */
   readonly otherHost?: string;
   /** Path of the MCP endpoint. */
@@ -21,6 +23,7 @@ export interface Upstream {
 
 /** Where a tunnel's traffic goes. */
 export function upstreamOf(config: TunnelConfig): Upstream {
+  if (config.url !== undefined && isUnixUrl(config.url)) return unixUpstream(config, config.url);
   const base = new URL(config.url ?? `http://127.0.0.1:${config.port}`);
   const protocol = base.protocol === 'https:' ? 'https:' : 'http:';
   const host = hostOf(base);
@@ -35,6 +38,20 @@ export function upstreamOf(config: TunnelConfig): Upstream {
     path,
     hostHeader: config.hostHeader ?? defaultHostHeader(base, host),
     url: `${protocol}//${base.host}${path}`,
+  };
+}
+
+function unixUpstream(config: TunnelConfig, url: string): Upstream {
+  const { socketPath, path = config.path ?? DEFAULT_PATH } = partsOfUnixUrl(url);
+  const hostHeader = config.hostHeader ?? 'localhost';
+  return {
+    protocol: 'http:',
+    host: 'localhost',
+    port: 0,
+    socketPath,
+    path,
+    hostHeader,
+    url: `unix:${socketPath}:${path}`,
   };
 }
 

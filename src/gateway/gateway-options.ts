@@ -53,6 +53,8 @@ export interface UpstreamAddress {
   /** To connect to where nobody listens at `host`. */
   readonly otherHost?: string;
   readonly port: number;
+  /** A Unix socket, dialled in place of host and port. */
+  readonly socketPath?: string;
   /** `Host` that the server is shown. */
   readonly hostHeader: string;
 }

@@ -1,3 +1,4 @@
+import { placeText } from '../core/place.ts';
 import { OUT_OF_DESCRIPTORS } from '../core/system-failure.ts';
 import type { UpstreamFailure } from '../http1/upstream-exchange.ts';
 import type { OwnAnswer } from './answers.ts';
@@ -5,7 +6,7 @@ import type { UpstreamAddress } from './gateway-options.ts';
 
 /** No connection: the request did not leave this machine. */
 export function serverDown(upstream: UpstreamAddress, { reason }: UpstreamFailure): OwnAnswer {
-  const where = addressOf(upstream);
+  const where = placeText(upstream);
   if (OUT_OF_DESCRIPTORS.has(reason)) {
     return {
       status: 503,
@@ -25,7 +26,7 @@ export function serverDown(upstream: UpstreamAddress, { reason }: UpstreamFailur
 
 /** It took the request and gave no usable answer. Not sent again: it may have acted on it. */
 export function serverFailed(upstream: UpstreamAddress, { kind, reason }: UpstreamFailure): OwnAnswer {
-  const where = addressOf(upstream);
+  const where = placeText(upstream);
   return {
     status: 502,
     reason: kind === 'protocol' ? 'upstream-protocol' : 'upstream-closed',
@@ -39,15 +40,11 @@ export function serverFailed(upstream: UpstreamAddress, { kind, reason }: Upstre
 }
 
 export function serverSilent(upstream: UpstreamAddress, timeoutMs: number): OwnAnswer {
-  const where = addressOf(upstream);
+  const where = placeText(upstream);
   return {
     status: 504,
     reason: 'first-byte-timeout',
     description: `The MCP server at ${where} sent no answer within ${timeoutMs / 1_000} s (limits.firstByteTimeout of the tunnel). It may still work on the request.`,
     data: { upstream: where },
   };
-}
-
-function addressOf({ host, port }: UpstreamAddress): string {
-  return `${host}:${port}`;
 }

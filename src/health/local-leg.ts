@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { isLoopbackHost } from '../core/loopback.ts';
+import { placeText } from '../core/place.ts';
 import type { Secret } from '../core/secret.ts';
 import type { ServerSign } from '../core/server-sign.ts';
 import { withDeadline } from './deadline.ts';
@@ -8,7 +9,7 @@ import { type ProbeMode, Speaker } from './dialects/speak.ts';
 import { streamOnly } from './dialects/stream-only.ts';
 import type { Saw } from './judge-server.ts';
 import { codeOf, type FailureKind, failureKind, LOCAL_FINDINGS } from './network-failure.ts';
-import { addressText, askServer, NoAnswer } from './server-asker.ts';
+import { askServer, NoAnswer } from './server-asker.ts';
 import { ServerFacts } from './server-facts.ts';
 import { meaningOf, type Sighting } from './sighting.ts';
 import { tcpCheck } from './tcp-check.ts';
@@ -21,6 +22,8 @@ export interface Upstream {
   /** Tried where nobody listens at `host`. */
   readonly otherHost?: string;
   readonly port: number;
+  /** A Unix socket, in place of host and port. */
+  readonly socketPath?: string;
   /** Of the MCP endpoint, with leading slash. */
   readonly path: string;
   /** Host header the gateway sends, and so do we. */
@@ -65,8 +68,10 @@ export class LocalLeg {
   constructor(options: LocalLegOptions) {
     const { upstream, mode, clock, timeoutMs } = options;
     this.#options = options;
-    this.#address = addressText(upstream.host, upstream.port);
-    this.#url = new URL(`${upstream.protocol}//${this.#address}`);
+    this.#address = placeText(upstream);
+    this.#url = new URL(
+      `${upstream.protocol}//${upstream.socketPath === undefined ? this.#address : 'localhost'}`,
+    );
     this.#facts = new ServerFacts(upstream.path);
     this.#speaker = new Speaker({
       mode,
@@ -210,7 +215,8 @@ export class LocalLeg {
   /** The handshake alone is certain: servers differ in what they say to plain HTTP. */
   async #explain(kind: FailureKind, code: string, signal: AbortSignal): Promise<Saw> {
     const { upstream, clock } = this.#options;
-    if (kind !== 'reset' || upstream.protocol === 'https:') return this.#failure(kind, code);
+    if (kind !== 'reset' || upstream.protocol === 'https:' || upstream.socketPath !== undefined)
+      return this.#failure(kind, code);
     const tls = await withDeadline(clock, TLS_CHECK_MS, signal, (soon) => speaksTls(upstream, soon));
     return this.#failure(tls ? 'tls-record' : kind, code);
   }
@@ -234,6 +240,11 @@ export class LocalLeg {
       'not-permitted': `this machine does not let us connect to ${address} (${code})`,
       'no-dns': `no name server answers for ${address} (${code})`,
     }[kind];
+    const { socketPath } = this.#options.upstream;
+    if (kind === 'not-permitted' && socketPath !== undefined) {
+      const remedy = `Give the user of the daemon the right to open ${socketPath}.`;
+      return { finding: 'not-permitted', detail, remedy };
+    }
     return { finding: LOCAL_FINDINGS[kind], detail };
   }
 }

@@ -1,4 +1,5 @@
 import type { Logger } from '../core/log.ts';
+import { placeText } from '../core/place.ts';
 import type { ServerSign } from '../core/server-sign.ts';
 import { type HealthReport, VERDICTS } from '../core/status.ts';
 import { CarrierJudge } from './carrier-judge.ts';
@@ -10,7 +11,6 @@ import { isOnlineFor } from './online-check.ts';
 import * as pace from './pace.ts';
 import { type Dated, toReport } from './report.ts';
 import { Rounds } from './rounds.ts';
-import { addressText } from './server-asker.ts';
 import { ServerView } from './server-view.ts';
 import { meaningOf, type Place, type Sighting } from './sighting.ts';
 import { type Judgement, judge } from './verdict.ts';
@@ -61,7 +61,7 @@ export class HealthMonitor {
     const { upstream, timeoutMs, clock, log } = options;
     this.#options = options;
     this.#legs = legs;
-    this.#place = { address: addressText(upstream.host, upstream.port), path: upstream.path, timeoutMs };
+    this.#place = { address: placeText(upstream), path: upstream.path, timeoutMs };
     this.#since = clock.now();
     this.#rounds = new Rounds({ clock, log, look: () => this.#lookRound() });
     this.#server = new ServerView({ clock, path: upstream.path, timeoutMs }, legs);

@@ -46,7 +46,8 @@ export function failureKind(code: string, protocol = false): FailureKind {
   if (machine !== undefined) return machine;
   if (code === 'not-http' || code === 'tls-record') return code;
   if (protocol) return 'bad-http';
-  if (code === 'ECONNREFUSED') return 'refused';
+  // The file of a Unix socket is made by whoever listens.
+  if (code === 'ECONNREFUSED' || code === 'ENOENT') return 'refused';
   if (code === 'ENOTFOUND') return 'name';
   if (isTlsMismatch(code)) return 'tls-mismatch';
   if (isCertificate(code)) return 'tls-untrusted';

@@ -1,4 +1,3 @@
-import { isIPv6 } from 'node:net';
 import type { Clock } from '../core/clock.ts';
 import { Flow } from '../core/exchange.ts';
 import { parseRequestHead } from '../http1/request-head.ts';
@@ -9,7 +8,10 @@ import { AnswerReader, type Read } from './answer-reader.ts';
 import type { Answer, Question } from './question.ts';
 
 /** Where the server listens. */
-export type ServerPlace = Pick<UpstreamPoolOptions, 'protocol' | 'host' | 'otherHost' | 'port'>;
+export type ServerPlace = Pick<
+  UpstreamPoolOptions,
+  'protocol' | 'host' | 'otherHost' | 'port' | 'socketPath'
+>;
 
 /** No answer: what the data plane's own client says of it. */
 export class NoAnswer extends Error {
@@ -130,9 +132,4 @@ class Receiver implements UpstreamReceiver {
     });
     this.cut();
   }
-}
-
-/** `[::1]:3845`, `127.0.0.1:3845` */
-export function addressText(host: string, port: number): string {
-  return `${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }

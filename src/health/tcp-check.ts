@@ -7,13 +7,15 @@ export interface Listener {
   /** Tried where nobody listens at `host`. */
   readonly otherHost?: string;
   readonly port: number;
+  /** A Unix socket, in place of host and port. */
+  readonly socketPath?: string;
 }
 
 /** Resolves when something accepts a connection there; rejects with the network's error or the signal's reason. */
-export function tcpCheck({ host, otherHost, port }: Listener, signal: AbortSignal): Promise<void> {
+export function tcpCheck(listener: Listener, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const socket = net.connect({ ...(otherHost === undefined ? { host } : eitherOf(host, otherHost)), port });
+    const socket = net.connect(targetOf(listener));
     const finish = (settle: () => void) => {
       signal.removeEventListener('abort', onAbort);
       socket.destroy();
@@ -25,4 +27,9 @@ export function tcpCheck({ host, otherHost, port }: Listener, signal: AbortSigna
     // Stays attached: a destroyed socket may still report a late reset.
     socket.on('error', (cause) => finish(() => reject(cause)));
   });
+}
+
+function targetOf({ host, otherHost, port, socketPath }: Listener): net.NetConnectOpts {
+  if (socketPath !== undefined) return { path: socketPath };
+  return { ...(otherHost === undefined ? { host } : eitherOf(host, otherHost)), port };
 }

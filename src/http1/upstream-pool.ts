@@ -1,4 +1,4 @@
-import { connect as connectTcp, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { connect, type IpcNetConnectOpts, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { RequestHead } from '../core/exchange.ts';
@@ -12,6 +12,8 @@ export interface UpstreamPoolOptions {
   /** To connect to where nobody listens at `host`. */
   readonly otherHost?: string;
   readonly port: number;
+  /** A Unix socket, dialled in place of host and port. */
+  readonly socketPath?: string;
   /** Largest response head, its final CRLFCRLF included (bytes). */
   readonly headBytes?: number;
   readonly clock: Clock;
@@ -93,11 +95,13 @@ export class UpstreamPool {
   }
 
   #connect(onread: NonNullable<TcpNetConnectOpts['onread']>): Socket {
-    const { protocol, host, otherHost, port } = this.#options;
+    const { protocol, host, otherHost, port, socketPath } = this.#options;
+    if (socketPath !== undefined)
+      return connect({ path: socketPath, onread, allowHalfOpen: true } as IpcNetConnectOpts);
     // `localhost` may be ::1 only; trying both addresses is what the family selection is for.
     const place = otherHost === undefined ? { host, autoSelectFamily: true } : eitherOf(host, otherHost);
     const tcp = { ...place, port, onread, noDelay: true, allowHalfOpen: true };
-    if (protocol === 'http:') return connectTcp(tcp);
+    if (protocol === 'http:') return connect(tcp);
     // A local server has a self-signed certificate or none anybody could verify.
     const tls: ConnectionOptions = { ...tcp, rejectUnauthorized: !isLoopbackHost(host) };
     return connectTls(/^[\d.:[\]]+$/.test(host) ? tls : { ...tls, servername: host });

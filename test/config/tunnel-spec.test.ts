@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { amendSpec } from '../../src/config/amend-spec.ts';
 import { parseTunnelSpec } from '../../src/config/tunnel-spec.ts';
 import { upstreamOf } from '../../src/config/upstream.ts';
 import { thrownBy } from '../helpers/thrown.ts';
@@ -86,5 +87,38 @@ describe('the upstream of a tunnel', () => {
     const other = 'port' in spec ? { otherHost: '::1' } : {};
     const { protocol } = new URL(url);
     expect(upstream).toEqual({ protocol, host, port, path, hostHeader, url, ...other });
+  });
+
+  it.each([
+    [{ url: 'unix:/run/files.sock' }, '/mcp', 'unix:/run/files.sock:/mcp'],
+    [{ url: 'unix:///run/files.sock' }, '/mcp', 'unix:/run/files.sock:/mcp'],
+    [{ url: 'unix:/run/files.sock', path: '/x' }, '/x', 'unix:/run/files.sock:/x'],
+    [{ url: 'unix:/run/files.sock:/y' }, '/y', 'unix:/run/files.sock:/y'],
+  ])('of %j is a Unix socket', (spec, path, url) => {
+    expect(upstreamOf(parseTunnelSpec('files', spec))).toEqual({
+      protocol: 'http:',
+      host: 'localhost',
+      port: 0,
+      socketPath: '/run/files.sock',
+      path,
+      hostHeader: 'localhost',
+      url,
+    });
+  });
+
+  it.each([
+    ['unix:files.sock', 'absolute path'],
+    ['unix:', 'absolute path'],
+    ['unix:/run/', 'absolute path'],
+    [`unix:/${'a'.repeat(120)}`, 'at most 103 bytes'],
+    ['unix:/run/files.sock:/mcp?x=1', 'without query'],
+  ])('cannot be %j', async (url, why) => {
+    expect((await thrownBy(() => parseTunnelSpec('files', { url }))).message).toContain(why);
+  });
+
+  it('keeps its socket when only the MCP path is to be another', () => {
+    const spec = { url: 'unix:/run/files.sock:/y' };
+    expect(amendSpec(spec, { set: { path: '/z' } })).toEqual({ url: 'unix:/run/files.sock:/z' });
+    expect(amendSpec(spec, { set: { port: 1 } })).toEqual({ port: 1, path: '/y' });
   });
 });

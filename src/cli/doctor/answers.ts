@@ -31,10 +31,13 @@ export function ask(
   });
 }
 
-/** Whether a TCP connection can be made: undefined when it can, else what the system says. */
-export function connectFailure(host: string, port: number, timeoutMs: number): Promise<string | undefined> {
+/** Whether a connection can be made: undefined when it can, else what the system says. */
+export function connectFailure(
+  place: net.TcpNetConnectOpts | net.IpcNetConnectOpts,
+  timeoutMs: number,
+): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const socket = net.connect({ host, port });
+    const socket = net.connect(place);
     const finish = (failure?: string) => {
       socket.destroy();
       resolve(failure);

@@ -1,3 +1,4 @@
+import { isUnixUrl, partsOfUnixUrl } from '../../config/upstream-url.ts';
 import type { TunnelStatus } from '../../core/status.ts';
 import { connectFailure } from './answers.ts';
 import { bad, type Outcome, ok, skipped, warn } from './check.ts';
@@ -21,8 +22,9 @@ export async function checkServer(facts: ServerFacts, status: TunnelStatus | und
   const failure = await failureOf(facts);
   if (failure !== undefined) return await notThere(facts, failure);
   const local = status?.health.local;
-  if (local === undefined) return skipped(`${upstream.host} accepts connections; not probed yet`);
-  if (local.finding === 'refused') return ok(`${upstream.host} accepts connections again; probed soon`);
+  const where = whereOf(upstream);
+  if (local === undefined) return skipped(`${where} accepts connections; not probed yet`);
+  if (local.finding === 'refused') return ok(`${where} accepts connections again; probed soon`);
   if (!local.ok) return bad(`${local.finding}: ${local.detail}`, status?.health.remedy ?? '');
   const era = status?.health.era ?? 'unknown';
   const seen = [status?.health.server, `era ${era}`, local.detail].filter(
@@ -37,6 +39,7 @@ export async function checkServer(facts: ServerFacts, status: TunnelStatus | und
 
 /** Who on the network reaches the server without any tunnel. */
 export async function checkListening(upstream: URL): Promise<Outcome> {
+  if (socketOf(upstream) !== undefined) return ok('a Unix socket, which no network reaches');
   const all = listeners();
   if (all === undefined) return skipped('this system does not say');
   const mine = all.filter(({ port }) => port === portOf(upstream));
@@ -51,9 +54,11 @@ export async function checkListening(upstream: URL): Promise<Outcome> {
 
 /** Nobody can be connected to at any of the hosts: the failure of the first one, which is what was asked for. */
 async function failureOf({ hosts, upstream }: ServerFacts): Promise<string | undefined> {
+  const socket = socketOf(upstream);
+  if (socket !== undefined) return await connectFailure({ path: socket }, CONNECT_MS);
   const failures: string[] = [];
   for (const host of hosts) {
-    const failure = await connectFailure(host, portOf(upstream), CONNECT_MS);
+    const failure = await connectFailure({ host, port: portOf(upstream) }, CONNECT_MS);
     if (failure === undefined) return undefined;
     failures.push(failure);
   }
@@ -61,6 +66,13 @@ async function failureOf({ hosts, upstream }: ServerFacts): Promise<string | und
 }
 
 async function notThere({ upstream, ours, name }: ServerFacts, failure: string): Promise<Outcome> {
+  const socket = socketOf(upstream);
+  if (socket !== undefined) {
+    return bad(
+      `nothing accepts connections on ${whereOf(upstream)} (${failure})`,
+      'Start the server, and check the path of its socket and who may open it.',
+    );
+  }
   if (failure !== 'ECONNREFUSED') {
     return bad(
       `${upstream.host} cannot be reached (${failure})`,
@@ -86,6 +98,16 @@ async function notThere({ upstream, ours, name }: ServerFacts, failure: string):
           `If one of them is your server, use its port: --port PORT (${typed('PORT')}).`,
         ];
   return bad(`nothing listens on ${upstream.host}, but ${ports} at ${upstream.pathname}`, use);
+}
+
+function whereOf(upstream: URL): string {
+  const socket = socketOf(upstream);
+  return socket === undefined ? upstream.host : `unix:${socket}`;
+}
+
+/** The Unix socket it listens on; undefined for a TCP port. */
+function socketOf(upstream: URL): string | undefined {
+  return isUnixUrl(upstream.href) ? decodeURI(partsOfUnixUrl(upstream.href).socketPath) : undefined;
 }
 
 function portOf(url: URL): number {
