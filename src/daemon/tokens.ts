@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
+import type { EdgeAccess } from '../access/edge-access.ts';
 import { newAccessToken } from '../config/access-token.ts';
 import type { TunnelConfig } from '../config/schema.ts';
 import type { StoredToken } from '../config/state-schema.ts';
 import type { Secret } from '../core/secret.ts';
-import type { EdgeAccess } from '../relay/link/edge-access.ts';
 
 /** More than this many graces at once means a script rotates in a loop; the oldest ends early. */
 const MAX_TOKENS = 8;

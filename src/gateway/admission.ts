@@ -1,8 +1,9 @@
+import { type Admission, findToken } from '../access/carriers.ts';
+import { isPreflight } from '../access/preflight.ts';
+import { isOAuthPath, NO_OAUTH, unauthorized } from '../access/refusal-text.ts';
 import type { RequestHead } from '../core/exchange.ts';
-import { type Admission, findToken } from '../http1/carriers.ts';
-import { isOAuthPath, NO_OAUTH, unauthorized } from '../http1/refusal-text.ts';
 import { FOREIGN_HOST, FOREIGN_ORIGIN, NOT_OPEN_YET, NOT_RESERVED, type OwnAnswer } from './answers.ts';
-import { isPreflight, preflight } from './cors.ts';
+import { preflight } from './cors.ts';
 import type { ExchangeContext } from './exchange-context.ts';
 
 /** A request the gateway answers itself, because it may not pass or because the path is ours. */

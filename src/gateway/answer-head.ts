@@ -1,8 +1,8 @@
+import type { CallerPolicy } from '../access/caller-policy.ts';
 import type { RequestHead } from '../core/exchange.ts';
 import { editResponseHead, type ParsedResponseHead } from '../http1/response-head.ts';
 import { hasLinks, ledHeaders } from './answer-links.ts';
 import type { CallerLinks } from './caller-links.ts';
-import type { CallerPolicy } from './caller-policy.ts';
 import { allowPage } from './cors.ts';
 import { notOfTheServer } from './not-passed.ts';
 

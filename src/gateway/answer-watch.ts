@@ -1,7 +1,7 @@
+import { loggedPath } from '../access/logged-path.ts';
+import { isJsonPost } from '../access/refusal-text.ts';
 import type { Peer, RequestHead } from '../core/exchange.ts';
 import type { SeenOfServer, ServerSign } from '../core/server-sign.ts';
-import { loggedPath } from '../http1/carriers.ts';
-import { isJsonPost } from '../http1/refusal-text.ts';
 import type { ParsedResponseHead } from '../http1/response-head.ts';
 import { isEventStream } from './event-stream-editor.ts';
 import type { ExchangeContext } from './exchange-context.ts';

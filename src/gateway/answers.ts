@@ -1,6 +1,6 @@
+import { errorBody, isJsonPost, rpcErrorBody } from '../access/refusal-text.ts';
 import type { RequestHead, ResponseHead } from '../core/exchange.ts';
 import { REASON_HEADER } from '../core/markers.ts';
-import { errorBody, isJsonPost, rpcErrorBody } from '../http1/refusal-text.ts';
 import { responseHead } from '../http1/response-head.ts';
 
 /** An answer of the gateway's own. */

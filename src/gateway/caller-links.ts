@@ -1,5 +1,5 @@
+import type { Admission } from '../access/carriers.ts';
 import type { Peer } from '../core/exchange.ts';
-import type { Admission } from '../http1/carriers.ts';
 import type { ExchangeContext } from './exchange-context.ts';
 import { publicSide } from './forwarded.ts';
 import { ServerLinks, serverIn } from './server-links.ts';

@@ -1,7 +1,7 @@
+import type { CallerPolicy } from '../access/caller-policy.ts';
 import type { RequestHead } from '../core/exchange.ts';
 import { REASON_HEADER } from '../core/markers.ts';
 import type { OwnAnswer } from './answers.ts';
-import type { CallerPolicy } from './caller-policy.ts';
 
 /**
  * The headers of https://fetch.spec.whatwg.org/#http-cors-protocol, for pages listed in
@@ -41,11 +41,6 @@ export function allowPage(
   const names = exposed === undefined ? EXPOSED : `${EXPOSED}, ${exposed}`;
   add.push('Access-Control-Allow-Origin', origin, 'Access-Control-Expose-Headers', names);
   return true;
-}
-
-/** A browser asks whether a page may send its request; it never sends a token with that. */
-export function isPreflight(request: RequestHead): boolean {
-  return request.method === 'OPTIONS' && request.get('access-control-request-method') !== undefined;
 }
 
 export function preflight(request: RequestHead): OwnAnswer {

@@ -1,7 +1,7 @@
+import type { CallerPolicy } from '../access/caller-policy.ts';
+import type { TokenTable } from '../access/token-table.ts';
 import type { RequestEvent } from '../core/request-event.ts';
-import type { TokenTable } from '../http1/token-table.ts';
 import type { UpstreamPool } from '../http1/upstream-pool.ts';
-import type { CallerPolicy } from './caller-policy.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import type { ServerNames } from './server-names.ts';
 

@@ -1,6 +1,6 @@
+import type { Admission } from '../access/carriers.ts';
 import { type BodySink, type Exchange, Flow, type Peer } from '../core/exchange.ts';
 import { PROBE_HEADER } from '../core/markers.ts';
-import type { Admission } from '../http1/carriers.ts';
 import type { ParsedResponseHead } from '../http1/response-head.ts';
 import type { UpstreamExchange, UpstreamFailure, UpstreamReceiver } from '../http1/upstream-exchange.ts';
 import { admit } from './admission.ts';

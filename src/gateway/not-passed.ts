@@ -1,5 +1,5 @@
+import type { Carrier } from '../access/carriers.ts';
 import { OUR_PREFIX } from '../core/markers.ts';
-import type { Carrier } from '../http1/carriers.ts';
 import { FORWARDING_HEADERS, FORWARDING_PREFIXES } from '../http1/forwarding-headers.ts';
 import { NameSet } from '../http1/name-set.ts';
 import { LINK_HEADERS } from './answer-links.ts';

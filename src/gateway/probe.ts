@@ -1,4 +1,4 @@
-import { equalsInConstantTime } from '../http1/token-table.ts';
+import { equalsInConstantTime } from '../access/compare.ts';
 
 /**
  * Recognises our own health probe: `X-Tunneld-Probe: <key>.<nonce>`.

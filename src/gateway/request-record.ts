@@ -1,7 +1,8 @@
+import type { Carrier } from '../access/carriers.ts';
+import { loggedPath } from '../access/logged-path.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Peer, RequestHead } from '../core/exchange.ts';
 import type { RequestEvent } from '../core/request-event.ts';
-import { type Carrier, loggedPath } from '../http1/carriers.ts';
 import type { RpcCall } from './rpc-inspector.ts';
 
 /** What the log says of one request, collected while its exchange runs. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { isJsonPost } from '../access/refusal-text.ts';
 import { type BodySink, Flow, type RequestHead } from '../core/exchange.ts';
-import { isJsonPost } from '../http1/refusal-text.ts';
 
 export interface RpcCall {
   readonly method: string;

@@ -1,5 +1,5 @@
+import type { Admission } from '../access/carriers.ts';
 import type { Peer, RequestHead } from '../core/exchange.ts';
-import type { Admission } from '../http1/carriers.ts';
 import { serializeRequestHead } from '../http1/rewrite.ts';
 import { NOT_FOR_THE_SERVER } from './not-passed.ts';
 

@@ -1,10 +1,10 @@
+import type { EdgeAccess } from '../access/edge-access.ts';
 import type { EdgeCheck } from '../core/edge-check.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
 import type { SessionEnd } from '../core/session-end.ts';
 import type { Finding } from '../core/status.ts';
-import type { EdgeAccess } from '../relay/link/edge-access.ts';
 
 /**
  * What the supervisor asks of a provider. Deliberately small: two verbs and one promise.

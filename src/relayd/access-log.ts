@@ -1,5 +1,5 @@
+import { loggedPath, maskTokens } from '../access/logged-path.ts';
 import type { Logger } from '../core/log.ts';
-import { loggedPath, maskTokens } from '../http1/carriers.ts';
 import type { Visit } from '../relay/edge/observed-exchange.ts';
 
 /** What takes this long is worth a line of its own (milliseconds). */

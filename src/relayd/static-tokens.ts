@@ -1,4 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import { sameDigest } from '../access/compare.ts';
 import { TunneldError } from '../core/errors.ts';
 import { matchesPattern, usableName } from '../relay/edge/name-choice.ts';
 import type { RoutingKind } from '../relay/edge/routing.ts';
@@ -45,7 +46,7 @@ export function findGrant(grants: readonly TokenGrant[], token: string): TokenGr
   const digest = Buffer.from(hashOf(token), 'hex');
   let found: TokenGrant | undefined;
   for (const grant of grants) {
-    if (timingSafeEqual(Buffer.from(grant.sha256, 'hex'), digest)) found = grant;
+    if (sameDigest(Buffer.from(grant.sha256, 'hex'), digest)) found = grant;
   }
   return found;
 }

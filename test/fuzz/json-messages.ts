@@ -7,7 +7,7 @@ import {
   decodeSubdomainPick,
   encodeTunnelRequest,
 } from '../../src/mcp-tunnel/wire/messages.ts';
-import { decodeAccessFrame } from '../../src/relay/link/edge-access.ts';
+import { decodeAccessFrame } from '../../src/relay/link/access-frame.ts';
 import { decodeAgentHello, decodeRelayHello, encodeHello, ownTerms } from '../../src/relay/link/hello.ts';
 import { LinkError } from '../../src/relay/link/link-error.ts';
 import { pick, type Random, spoiled } from './random.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { EdgeAccess } from '../../src/relay/link/edge-access.ts';
+import type { EdgeAccess } from '../../src/access/edge-access.ts';
 import { say, startRelay } from './relay-harness.ts';
 
 const TOKEN = 'tnl_the-token-of-alice';

@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest';
+import type { EdgeAccess } from '../../src/access/edge-access.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { type Exchange, Flow, type ResponseHead } from '../../src/core/exchange.ts';
 import { Secret } from '../../src/core/secret.ts';
@@ -8,7 +9,6 @@ import { openRelayLink, type RelayLink } from '../../src/relay/agent/relay-link.
 import type { Authorize } from '../../src/relay/edge/authorization.ts';
 import type { Visit } from '../../src/relay/edge/observed-exchange.ts';
 import { type RelayLimits, RelayServer } from '../../src/relay/edge/relay-server.ts';
-import type { EdgeAccess } from '../../src/relay/link/edge-access.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { connectTo, type RawClient } from '../http1/raw-client.ts';
 

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
+import { EdgeGuard } from '../../access/edge-guard.ts';
 import type { Exchange, RequestHead } from '../../core/exchange.ts';
 import { addressKey } from '../../relay/edge/address-key.ts';
 import type { DialectContext, DialectLimits, EdgeDialect } from '../../relay/edge/dialect.ts';
 import type { Admission } from '../../relay/edge/link-hub.ts';
 import { refuse } from '../../relay/edge/relay-answer.ts';
-import { EdgeGuard } from '../../relay/link/edge-access.ts';
 import { ByteBudget } from '../wire/byte-budget.ts';
 import { encodeRegisterAck } from '../wire/messages.ts';
 import { REGISTER_ENDPOINT } from '../wire/register-endpoint.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { EdgeAccess } from '../../access/edge-access.ts';
 import { sleep, type Timer } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
 import { lost, type SessionEnd } from '../../core/session-end.ts';
-import type { EdgeAccess } from '../link/edge-access.ts';
 import type { LinkCheck } from './link-checks.ts';
 import { openRelayLink, type RelayLink, type RelayLinkOptions } from './relay-link.ts';
 

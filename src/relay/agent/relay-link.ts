@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { EdgeAccess } from '../../access/edge-access.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
 import type { Exchange } from '../../core/exchange.ts';
@@ -7,7 +8,7 @@ import type { Secret } from '../../core/secret.ts';
 import { lost, type SessionEnd } from '../../core/session-end.ts';
 import { Http1Error } from '../../http1/http1-error.ts';
 import { parseRequestHead } from '../../http1/request-head.ts';
-import { type EdgeAccess, encodeAccess } from '../link/edge-access.ts';
+import { encodeAccess } from '../link/access-frame.ts';
 import { FrameType } from '../link/frame.ts';
 import { decodeRelayHello, encodeHello, ownTerms, type RelayHello } from '../link/hello.ts';
 import { CHECK_HEADER, encodeCheck } from '../link/link-check.ts';

@@ -1,4 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import { sameDigest } from '../../access/compare.ts';
 import type { Secret } from '../../core/secret.ts';
 
 /** What an agent asks for. */
@@ -40,7 +41,7 @@ export type Authorize = (registration: Registration) => Promise<Authorization>;
 export function authorizeWithSecret(secret: Secret): Authorize {
   const expected = digest(secret.reveal());
   return ({ token }) => {
-    const ok = timingSafeEqual(digest(token), expected);
+    const ok = sameDigest(digest(token), expected);
     return Promise.resolve(
       ok
         ? { ok: true, identity: 'owner' }

@@ -1,7 +1,8 @@
+import { isOAuthPath } from '../../access/refusal-text.ts';
+import type { TokenOwners } from '../../access/token-owners.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Exchange, RequestHead } from '../../core/exchange.ts';
 import { RELAY_HEADER } from '../../core/markers.ts';
-import { isOAuthPath } from '../../http1/refusal-text.ts';
 import { LINK_PATH } from '../link/websocket-handshake.ts';
 import { addressKey } from './address-key.ts';
 import { dialectOf, type EdgeDialect } from './dialect.ts';
@@ -12,7 +13,6 @@ import type { Route } from './path-routing.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { answer, pageHeaders, refuse, refuseDiscovery, refuseStranger, TEXT_TYPE } from './relay-answer.ts';
 import type { Routing } from './routing.ts';
-import type { TokenOwners } from './token-owners.ts';
 
 export interface VisitLimits extends BodyLimits {
   /** Requests in a second, with a burst of twice that; 0 is no limit. */

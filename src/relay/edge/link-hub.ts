@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
+import type { EdgeAccess } from '../../access/edge-access.ts';
+import { EdgeGuard } from '../../access/edge-guard.ts';
+import { TokenOwners } from '../../access/token-owners.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { RequestHead } from '../../core/exchange.ts';
 import type { Logger } from '../../core/log.ts';
 import { RELAY_HEADER } from '../../core/markers.ts';
-import { decodeAccessFrame, type EdgeAccess, EdgeGuard } from '../link/edge-access.ts';
+import { decodeAccessFrame } from '../link/access-frame.ts';
 import { FrameType } from '../link/frame.ts';
 import { encodeHello, ownTerms } from '../link/hello.ts';
 import { type CheckAnswer, encodeCheck } from '../link/link-check.ts';
@@ -19,7 +22,6 @@ import { type Registered, registerLink } from './link-registration.ts';
 import { MuxLink } from './mux-link.ts';
 import { type Departure, type NameHolder, NameRegistry } from './name-registry.ts';
 import type { ServingLink } from './serving-link.ts';
-import { TokenOwners } from './token-owners.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
 /** How long the exchanges of a link may go on after its successor took over. */

@@ -1,6 +1,6 @@
+import type { EdgeGuard } from '../../access/edge-guard.ts';
 import { BoundedMap } from '../../core/bounded-map.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
-import type { EdgeGuard } from '../link/edge-access.ts';
 import type { ServingLink } from './serving-link.ts';
 
 /** How long requests for a name that just went away wait for its next link. */

@@ -1,6 +1,6 @@
+import { errorBody, isJsonPost, NO_OAUTH, rpcErrorBody, unauthorized } from '../../access/refusal-text.ts';
 import type { Exchange, RequestHead, ResponseHead } from '../../core/exchange.ts';
 import { RELAY_HEADER } from '../../core/markers.ts';
-import { errorBody, isJsonPost, NO_OAUTH, rpcErrorBody, unauthorized } from '../../http1/refusal-text.ts';
 import { responseHead } from '../../http1/response-head.ts';
 import type { RefusedRequest } from '../../http1/server-options.ts';
 

@@ -1,4 +1,5 @@
-import { decodeAccess, type EdgeAccess, encodeAccess } from './edge-access.ts';
+import type { EdgeAccess } from '../../access/edge-access.ts';
+import { decodeAccess, encodeAccess } from './access-frame.ts';
 import { MAX_FRAME_BYTES } from './frame.ts';
 import { LinkError } from './link-error.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { EdgeGuard } from '../../../src/access/edge-guard.ts';
 import { type NameHolder, NameRegistry } from '../../../src/relay/edge/name-registry.ts';
 import type { ServingLink } from '../../../src/relay/edge/serving-link.ts';
-import { EdgeGuard } from '../../../src/relay/link/edge-access.ts';
 import { FakeClock } from '../../helpers/fake-clock.ts';
 
 const LINK: ServingLink = {

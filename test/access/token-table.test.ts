@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { equalsInConstantTime, TokenTable } from '../../src/http1/token-table.ts';
+import { equalsInConstantTime } from '../../src/access/compare.ts';
+import { TokenTable } from '../../src/access/token-table.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 
 const TOKEN = 'tnl_correct-horse-battery-staple';

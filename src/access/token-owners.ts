@@ -1,19 +1,25 @@
 import { createHash } from 'node:crypto';
-import type { RequestHead } from '../../core/exchange.ts';
-import { presentedTokens } from '../../http1/carriers.ts';
-import type { NameHolder } from './name-registry.ts';
+import type { RequestHead } from '../core/exchange.ts';
+import { presentedTokens } from './carriers.ts';
 
 /** A long token would cost its hash, and none of ours is. */
 const MAX_TOKEN_LENGTH = 1_024;
 
+/** Whoever serves a tunnel. */
+export interface TokenHolder {
+  /** Its tunnels may know one another's tokens. */
+  readonly identity: string;
+  readonly guard: { readonly hashes: readonly string[] };
+}
+
 /** Which access tokens are whose, by their hashes, as far as the agents that serve now have told. */
 export class TokenOwners {
-  readonly #holders = new Map<NameHolder, readonly string[]>();
+  readonly #holders = new Map<TokenHolder, readonly string[]>();
   /** Hash → identity → how many of its tunnels have it. */
   readonly #owners = new Map<string, Map<string, number>>();
 
   /** The holder serves, or its tokens changed. */
-  set(holder: NameHolder): void {
+  set(holder: TokenHolder): void {
     this.remove(holder);
     const { identity, guard } = holder;
     const { hashes } = guard;
@@ -27,7 +33,7 @@ export class TokenOwners {
   }
 
   /** The holder serves no more. Idempotent. */
-  remove(holder: NameHolder): void {
+  remove(holder: TokenHolder): void {
     const hashes = this.#holders.get(holder) ?? [];
     this.#holders.delete(holder);
     for (const hash of hashes) {

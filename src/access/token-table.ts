@@ -1,5 +1,6 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
+import { equalsInConstantTime, sameDigest } from './compare.ts';
 
 /** An access token as the gateway knows it: by its hash. */
 export interface AccessToken {
@@ -36,7 +37,7 @@ export class TokenTable {
       if (entry.notAfter <= now) continue;
       if (entry.verified !== undefined && equalsInConstantTime(value, entry.verified)) return entry.id;
       digest ??= createHash('sha256').update(value, 'latin1').digest();
-      if (entry.digest.length === digest.length && timingSafeEqual(entry.digest, digest)) {
+      if (sameDigest(entry.digest, digest)) {
         entry.verified = value;
         return entry.id;
       }
@@ -51,12 +52,4 @@ interface Entry {
   readonly notAfter: number;
   /** The token itself once somebody showed it: hashing costs more than the rest of a request's checks. */
   verified: string | undefined;
-}
-
-/** Time depends on the lengths only. */
-export function equalsInConstantTime(a: string, b: string): boolean {
-  if (a.length !== b.length) return false;
-  let difference = 0;
-  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i);
-  return difference === 0;
 }
