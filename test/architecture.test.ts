@@ -141,6 +141,28 @@ describe('what every command loads', () => {
     }
   });
 
+  /** Node remembers for good that a module could not be opened, as when descriptors are short. */
+  it('by a long-lived program is imported at its start, or with the first tunnel that needs it', () => {
+    const late = files.filter((file) => /\bimport\s*\(/.test(withoutComments(read(file))));
+    const programs = /^(?:cli|service|demo)$/;
+    expect(
+      late
+        .filter((file) => !programs.test(layerOf(file)))
+        .map((file) => relative(SRC, file))
+        .filter((name) => !/^providers\/[^/]+\/kind\.ts$/.test(name))
+        .sort(),
+    ).toEqual([
+      'core/local-endpoint.ts',
+      'daemon/health-endpoint.ts',
+      'daemon/main.ts',
+      'health/http-asker.ts',
+      // A process of its own, for each session.
+      'providers/ngrok/worker.ts',
+      'relayd/acme/acme-issuer.ts',
+      'relayd/admin-endpoint.ts',
+    ]);
+  });
+
   it('of everything that is known of providers is light: they are loaded by the tunnels that use them', () => {
     expect(packagesBehind('providers/kinds.ts').sort()).toEqual(['ms', 'node-cron', 'zod']);
   });

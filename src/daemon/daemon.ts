@@ -49,6 +49,8 @@ export interface DaemonOptions {
   readonly relayUrl: URL;
   readonly healthUrl: () => URL;
   readonly provider: (config: TunnelConfig) => Promise<TunnelProvider>;
+  /** Loads what such a tunnel will need, while it can be loaded. */
+  readonly prepare: (config: TunnelConfig) => void;
   /** Whether an attempt of this kind of provider could get anywhere. */
   readonly online: (config: TunnelConfig) => boolean;
   /** Ends the process in good order. */
@@ -366,6 +368,7 @@ export class Daemon implements DaemonApi, MetricsSource {
   }
 
   #add(name: string, definition: TunnelDefinition): Tunnel {
+    this.#options.prepare(definition.config);
     const { store, env, clock, random, logs, redactor, provider, online, config } = this.#options;
     const tunnel = new Tunnel(name, definition, {
       instance: store.instance,

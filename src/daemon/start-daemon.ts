@@ -7,9 +7,12 @@ import { StateStore } from '../config/state.ts';
 import { watchConfig } from '../config/watch.ts';
 import { startControlServer } from '../control/server.ts';
 import type { Clock } from '../core/clock.ts';
+import { TunneldError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { Redactor } from '../core/redact.ts';
+import { OUT_OF_DESCRIPTORS } from '../core/system-failure.ts';
 import { VERSION } from '../core/version.ts';
+import type { LoadedProvider } from '../providers/kind.ts';
 import { findKind, kindOf } from '../providers/kinds.ts';
 import { Daemon } from './daemon.ts';
 import { startHealthEndpoint } from './health-endpoint.ts';
@@ -113,16 +116,16 @@ async function assemble(
     relayUrl: relay.url,
     healthUrl: () => healthUrl,
     provider: async (config) => {
-      const kind = kindOf(config.provider);
-      const { create } = await kind.load();
+      const { create } = await load(config.provider);
       return create({
-        ...providerInput(kind, config, env),
+        ...providerInput(kindOf(config.provider), config, env),
         clock,
         env,
         embeddedRelay: { url: relay.url, secret: store.relaySecret },
         onSecret: (secret) => redactor.add(secret),
       });
     },
+    prepare: (config) => void load(config.provider).catch(() => {}),
     online: (config) => {
       const kind = findKind(config.provider);
       return kind?.needsNetwork(ownOptions(kind.name, config)) === false || isOnline();
@@ -185,6 +188,20 @@ async function assemble(
       await releaseAll(releases);
     },
   };
+}
+
+/** @throws {TunneldError} `PROVIDER_UNKNOWN`, `SYSTEM_REFUSED` */
+async function load(provider: string): Promise<LoadedProvider<unknown>> {
+  const kind = kindOf(provider);
+  return await kind.load().catch((cause: unknown) => {
+    if (!OUT_OF_DESCRIPTORS.has((cause as NodeJS.ErrnoException).code ?? '')) throw cause;
+    // Node never opens again a module that it could not open.
+    throw new TunneldError('SYSTEM_REFUSED', `The provider "${provider}" could not be loaded: ${cause}`, {
+      cause,
+      remedy:
+        'Raise the limit of open files (`ulimit -n 1024`, or `LimitNOFILE=` of the service), then run `tunneld daemon restart`.',
+    });
+  });
 }
 
 /** Without its file nothing of a tunnel is known but its name and its token. */

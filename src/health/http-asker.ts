@@ -11,6 +11,8 @@ export class HttpAsker {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    // Now, while there are descriptors: Node remembers for good that a module could not be opened.
+    this.#dispatcher().catch(() => {});
   }
 
   /**
@@ -20,7 +22,7 @@ export class HttpAsker {
    */
   async ask(question: Question, signal: AbortSignal): Promise<Answer> {
     const start = this.#clock.monotonic();
-    // Loaded on first use: the CLI and a daemon without tunnels must not pay for it.
+    // Not above: the CLI and a daemon without tunnels must not pay for it.
     const { request } = await import('undici');
     const { statusCode, headers, body } = await request(question.url, {
       dispatcher: await this.#dispatcher(),

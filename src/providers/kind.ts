@@ -12,7 +12,7 @@ import type { TunnelProvider } from './provider.ts';
  * configuration, the options of `up`, what is masked and which files are closed are derived from
  * the list in `kinds.ts`; nothing outside its folder knows a provider by its name.
  *
- * What a kind refers to is light. The provider itself is loaded with the first tunnel that uses it.
+ * What a kind refers to is light. The provider itself is loaded with the first tunnel that names it.
  */
 export interface ProviderKind<Config = unknown> {
   /** What `provider:` says, and the key its own options are below. */
@@ -52,6 +52,11 @@ export interface ProviderKind<Config = unknown> {
   /** Removes what a killed daemon left outside its process. Absent: it leaves nothing. */
   removeLeftovers?(search: LeftoverSearch): Promise<void>;
 
+  /**
+   * Loads all that a session needs: Node remembers for good that a module could not be opened, so that
+   * nothing may be left to be imported when the process is short of descriptors. The daemon calls it for
+   * every tunnel that it knows of.
+   */
   load(): Promise<LoadedProvider<Config>>;
 }
 

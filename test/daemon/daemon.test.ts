@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { resolvePaths } from '../../src/config/paths.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { type RunningDaemon, startDaemon } from '../../src/daemon/start-daemon.ts';
+import { pinggy } from '../../src/providers/pinggy/kind.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { startDualEra, type TestServer } from '../helpers/mcp-servers.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
@@ -50,6 +51,28 @@ function status() {
 function until(verdict: string): Promise<boolean> {
   return waitFor(() => status().health.verdict === verdict, { timeoutMs: 15_000, what: verdict });
 }
+
+it('loads at its start what the tunnels need that are down, while there are descriptors', async () => {
+  env['DOCKER_HOST'] = `unix://${env['HOME']}/no-engine.sock`;
+  await running.daemon.up('later', { port: server.port, provider: 'pinggy' });
+  await running.daemon.down('later');
+  await running.close();
+  const load = vi.spyOn(pinggy, 'load');
+  onTestFinished(() => load.mockRestore());
+  running = await start();
+  expect(running.daemon.status('later').state).toBe('stopped');
+  expect(load).toHaveBeenCalledOnce();
+});
+
+it('names what to do about a provider that could not be loaded for want of descriptors', async () => {
+  const failure = Object.assign(new Error("EMFILE: too many open files, open 'x'"), { code: 'EMFILE' });
+  const load = vi.spyOn(pinggy, 'load').mockRejectedValue(failure);
+  onTestFinished(() => load.mockRestore());
+  await expect(running.daemon.up('later', { port: server.port, provider: 'pinggy' })).rejects.toMatchObject({
+    code: 'SYSTEM_REFUSED',
+    remedy: expect.stringContaining('tunneld daemon restart'),
+  });
+});
 
 it('gives a token once, and the same tunnel back under the same URL and token after a restart', async () => {
   const first = await running.daemon.up('figma', { port: server.port });

@@ -4,6 +4,8 @@ import { waitFor } from './wait-for.ts';
 
 /** A server that answers probes at once, and a request to `/mcp/slow` when it is told to. */
 export interface HeldServer extends TestServer {
+  /** Slow requests that wait for their answers. */
+  readonly waiting: number;
   /** Resolves once a slow request has arrived. */
   held(): Promise<void>;
   /** Answers them with 200 and `late`. */
@@ -16,14 +18,16 @@ export async function startHeldServer(): Promise<HeldServer> {
     if (request.url?.endsWith('/slow') === true) waiting.push(response);
     else response.writeHead(401, { 'www-authenticate': 'Bearer' }).end();
   });
-  return Object.assign(server, {
+  const held = {
     held: async () => {
       await waitFor(() => waiting.length > 0, { timeoutMs: 10_000, what: 'a slow request' });
     },
     release: () => {
       for (const response of waiting.splice(0)) response.writeHead(200).end('late');
     },
-  });
+  };
+  Object.defineProperty(server, 'waiting', { get: () => waiting.length });
+  return Object.assign(server as TestServer & { readonly waiting: number }, held);
 }
 
 /** Asks for what is answered late. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import type Docker from 'dockerode';
+import Docker from 'dockerode';
 import { TunneldError } from '../../core/errors.ts';
 import { isLoopbackHost } from '../../core/loopback.ts';
 import { describeAddress, type EngineAddress, type EngineSearch, findEngine } from './engine-address.ts';
@@ -135,8 +135,6 @@ async function clientOf(
   env: NodeJS.ProcessEnv,
   version: string | undefined,
 ): Promise<Docker> {
-  // dockerode takes 0.2 s to load: tunnels of other providers must not pay for it.
-  const { default: DockerClient } = await import('dockerode');
   // It reads DOCKER_HOST and its kin too; every key is set here, so that only ours count.
   const nothing: ClientOptions = {
     host: undefined,
@@ -150,7 +148,7 @@ async function clientOf(
   const options: ClientOptions = { ...nothing, protocol: 'http', ...(await reach(address, env)) };
   if (version !== undefined) options.version = version;
   try {
-    return new DockerClient(options);
+    return new Docker(options);
   } catch (error) {
     throw engineError(error, 'be reached', address);
   }

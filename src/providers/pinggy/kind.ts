@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import type { ProviderKind } from '../kind.ts';
 import { assertPinggyOptions } from './arguments.ts';
 import { pinggyCommandOptions } from './command-options.ts';
+import type { EngineAddress } from './engine-address.ts';
 import { pinggyOptions } from './resolve-options.ts';
 import { type PinggyConfig, pinggySchema } from './schema.ts';
 
@@ -22,13 +24,13 @@ export const pinggy = {
   assertUsable: (input) => assertPinggyOptions(pinggyOptions(input)),
 
   async removeLeftovers({ env, instance, place, suspected, isWanted, log }) {
-    const [{ findEngine }, { Engine }, { removeOrphans }] = await Promise.all([
-      import('./engine-address.ts'),
+    const search = { env, home: homedir(), platform: process.platform };
+    const { findEngine } = await import('./engine-address.ts');
+    if (!suspected && !isSocket(await findEngine(search))) return;
+    const [{ Engine }, { removeOrphans }] = await Promise.all([
       import('./engine.ts'),
       import('./leftovers.ts'),
     ]);
-    const search = { env, home: homedir(), platform: process.platform };
-    if (!suspected && (await findEngine(search)).kind !== 'socket') return;
     const engine = await Engine.connect(search);
     await removeOrphans(engine, { instance, place }, isWanted, log);
   },
@@ -40,3 +42,8 @@ export const pinggy = {
     };
   },
 } as const satisfies ProviderKind<PinggyConfig>;
+
+/** Of this machine, and there: to ask it costs little. */
+function isSocket(address: EngineAddress): boolean {
+  return address.kind === 'socket' && existsSync(address.path);
+}

@@ -18,15 +18,18 @@ export interface AcmeIssuerOptions {
 /** Gets certificates from an authority that speaks ACME (RFC 8555). */
 export class AcmeIssuer implements Issuer {
   readonly #options: AcmeIssuerOptions;
+  /** Slow to load, and most relays have certificates of their own. */
+  readonly #client = import('acme-client');
 
   constructor(options: AcmeIssuerOptions) {
     this.#options = options;
+    // Imported now, while there are descriptors: Node remembers for good that a module could not be opened.
+    this.#client.catch(() => {});
   }
 
   async issue(host: string): Promise<string> {
     const { directory, email, challenge: kind, answers } = this.#options;
-    // Slow to load, and most relays have certificates of their own.
-    const { Client, crypto, axios } = await import('acme-client');
+    const { Client, crypto, axios } = await this.#client;
     axios.defaults.timeout = REQUEST_TIMEOUT_MS;
     const accountKey = await this.#accountKey(() => crypto.createPrivateEcdsaKey('P-256'));
     const client = new Client({
