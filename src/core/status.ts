@@ -1,7 +1,15 @@
 /** The shapes that health, daemon, control and CLI share. Plain data: it travels as JSON. */
 
 /** The life of a tunnel; `daemon/tunnel-state.ts` holds the table of transitions. */
-export type TunnelState = 'stopped' | 'opening' | 'up' | 'replacing' | 'backing-off' | 'closing' | 'failed';
+export type TunnelState =
+  | 'stopped'
+  | 'opening'
+  | 'up'
+  | 'replacing'
+  | 'backing-off'
+  | 'closing'
+  | 'giving-up'
+  | 'failed';
 
 /**
  * What is known of both legs together.

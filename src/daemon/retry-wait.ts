@@ -19,12 +19,22 @@ export interface RetryWaitDeps {
   readonly onDue: (cause: string) => void;
 }
 
+/** How a wait differs from the usual one. */
+export interface Patience {
+  /** Nothing failed, so nothing is waited for. */
+  readonly atOnce?: boolean;
+  /** What the provider asked for (milliseconds). */
+  readonly atLeastMs?: number | undefined;
+}
+
 /**
  * The wait before the next attempt. It ends early when its reason is gone: the network is back, or
  * what could not be reached answers again.
  */
 export class RetryWait {
   readonly #deps: RetryWaitDeps;
+  /** Of the next wait, said before it can begin: the last session may have to be closed first. */
+  #patience: Patience = {};
   #due: { readonly monotonic: number; readonly wall: number } | undefined;
   #offline = false;
   #timer: Timer | undefined;
@@ -41,26 +51,41 @@ export class RetryWait {
     return this.#offline ? undefined : this.#due?.wall;
   }
 
+  /** Whether the next wait is prepared to be none. */
+  get atOnce(): boolean {
+    return this.#patience.atOnce === true;
+  }
+
+  /** Says how the next wait is to differ. What it does not speak of stays as said before. */
+  prepare(patience: Patience): void {
+    this.#patience = { ...this.#patience, ...patience };
+  }
+
   /**
+   * @param usualMs how long to wait, unless `prepare` said otherwise
    * @param begin called once `dueAt` is known, before anything can be due
-   * @param watched the reason may go away before `delayMs` have passed
    */
-  start(delayMs: number, begin: () => void, watched: boolean): void {
+  start(usualMs: number, begin: () => void): void {
     const { clock } = this.#deps;
+    const { atOnce = false, atLeastMs = 0 } = this.#patience;
+    const delayMs = atOnce ? 0 : Math.max(atLeastMs, usualMs);
     this.cancel();
     this.#due = { monotonic: clock.monotonic() + delayMs, wall: clock.now() + delayMs };
     begin();
-    if (watched && this.#deps.mended !== undefined)
+    // A provider that asked for patience is given it, whether or not it answers meanwhile.
+    if (atLeastMs === 0 && this.#deps.mended !== undefined)
       this.#lookAfter(within(FIRST_LOOK_MS, delayMs / 8, LONGEST_LOOK_MS));
     this.#watch();
   }
 
+  /** Nothing waits any more, and nothing is prepared. */
   cancel(): void {
     this.#generation += 1;
     this.#timer?.cancel();
     this.#look?.cancel();
     this.#due = undefined;
     this.#offline = false;
+    this.#patience = {};
   }
 
   /** Waits in slices, so that a network that goes and comes back is noticed. */

@@ -2,11 +2,13 @@ import type { HistoryEntry } from '../control/api.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { RequestEvent } from '../core/request-event.ts';
-import type { HealthReport, ReportedError } from '../core/status.ts';
-import type { StateChange } from './supervisor.ts';
+import type { HealthReport, ReportedError, TunnelState } from '../core/status.ts';
+import type { StateChange } from './tunnel-state.ts';
 
 /** State changes kept for `inspect`. */
 const HISTORY_LENGTH = 100;
+
+const WORTH_A_WARNING: ReadonlySet<TunnelState> = new Set(['replacing', 'backing-off', 'giving-up']);
 
 /** What happened to a tunnel, for its log and for `inspect`. */
 export class TunnelJournal {
@@ -31,7 +33,7 @@ export class TunnelJournal {
     this.#history.push({ at, from, event, to, cause });
     this.#history.splice(0, this.#history.length - HISTORY_LENGTH);
     const error = to === 'failed' || to === 'backing-off' ? lastError : undefined;
-    const level = to === 'failed' ? 'error' : to === 'replacing' || to === 'backing-off' ? 'warn' : 'info';
+    const level = to === 'failed' ? 'error' : WORTH_A_WARNING.has(to) ? 'warn' : 'info';
     const { code, remedy } = error ?? {};
     this.#log[level]({ from, event, to, cause, code, remedy }, 'tunnel state changed');
   }

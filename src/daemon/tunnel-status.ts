@@ -47,7 +47,7 @@ export function statusOf(parts: StatusParts): TunnelStatus {
             generation: session.generation,
             openedAt: session.openedAt,
             ...(session.expiresAt === undefined ? {} : { expiresAt: session.expiresAt }),
-            ...(supervisor?.notes === undefined ? {} : { notes: supervisor.notes }),
+            ...(session.notes === undefined ? {} : { notes: session.notes }),
           },
         }),
     ...(supervisor?.progress === undefined ? {} : { progress: supervisor.progress }),

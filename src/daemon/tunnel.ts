@@ -12,11 +12,12 @@ import type { OpenRequest, SessionOwner, TunnelProvider } from '../providers/pro
 import { absenceOf } from './absence.ts';
 import { healthFindings } from './diagnosis.ts';
 import { fitsBasis, type ProviderBasis, providerBasis } from './provider-setup.ts';
-import { type StateChange, Supervisor } from './supervisor.ts';
+import { Supervisor } from './supervisor.ts';
 import { edgeAccessOf, hashed, made, usable } from './tokens.ts';
 import { Traffic } from './traffic.ts';
 import type { TunnelDefinition } from './tunnel-definition.ts';
 import { TunnelJournal } from './tunnel-journal.ts';
+import type { StateChange } from './tunnel-state.ts';
 import { idleHealth, statusOf } from './tunnel-status.ts';
 import { UpstreamSide } from './upstream-side.ts';
 

@@ -13,8 +13,8 @@ import type { GatewaySettings } from '../gateway/gateway-options.ts';
 import { HealthMonitor } from '../health/monitor.ts';
 import { findKind } from '../providers/kinds.ts';
 import type { Absence } from './absence.ts';
+import type { LiveSession } from './live-session.ts';
 import { hourly, type Schedule, scheduleRuns } from './schedule.ts';
-import type { LiveSession } from './supervisor.ts';
 import type { GatewayToken } from './tokens.ts';
 
 export interface UpstreamSideOptions {

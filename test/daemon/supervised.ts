@@ -1,4 +1,5 @@
-import { type StateChange, Supervisor } from '../../src/daemon/supervisor.ts';
+import { Supervisor } from '../../src/daemon/supervisor.ts';
+import type { StateChange } from '../../src/daemon/tunnel-state.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { type Script, ScriptedProvider } from './scripted-provider.ts';

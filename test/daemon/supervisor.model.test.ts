@@ -19,11 +19,16 @@ type Step = {
   readonly run: (world: World) => Promise<void> | void;
   /** Says something about a session that is gone: must change nothing. */
   readonly late?: boolean;
+  /** The user's last word in it. */
+  readonly wants?: 'up' | 'down';
 };
 
 const close = fc.constantFrom('at-once' as const, 'rejects' as const, 'hangs' as const, 500, 30_000);
 const script: fc.Arbitrary<Script> = fc.oneof(
-  fc.record({ opens: fc.constantFrom('at-once' as const, 10, 5_000), close }),
+  {
+    weight: 4,
+    arbitrary: fc.record({ opens: fc.constantFrom('at-once' as const, 10, 5_000), close }),
+  },
   fc.record({ opens: fc.constant(20), close, expiresAt: fc.constant(Date.UTC(2026, 10, 21, 0, 5)) }),
   fc.record({ fails: fc.constant(new TunneldError('RELAY_UNREACHABLE', 'down')), afterMs: fc.constant(50) }),
   fc.record({ fails: fc.constant(new TunneldError('CREDENTIAL_REJECTED', 'no')) }),
@@ -48,11 +53,24 @@ function step(name: string, run: Step['run']): fc.Arbitrary<Step> {
   return fc.constant({ name, run });
 }
 
+const word: fc.Arbitrary<Step> = fc.constantFrom<Step>(
+  { name: 'start', wants: 'up', run: ({ supervisor }) => supervisor.start('model') },
+  { name: 'restart', wants: 'up', run: ({ supervisor }) => supervisor.restart('model') },
+  { name: 'stop', wants: 'down', run: ({ supervisor }) => void supervisor.stop('model') },
+);
+
 const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(0, 1, 100, 1_000, 15_000, 61_000).map(advanceBy) },
-  step('start', ({ supervisor }) => supervisor.start('model')),
-  step('stop', ({ supervisor }) => void supervisor.stop('model')),
-  step('restart', ({ supervisor }) => supervisor.restart('model')),
+  word,
+  // While the session closes that was given up on, which is seldom hit by chance.
+  word.map(({ name, run, ...more }) => ({
+    ...more,
+    name: `exposed, then ${name}`,
+    run: (world: World) => {
+      world.supervisor.exposed(world.supervisor.session?.generation ?? 0, 'model');
+      return run(world);
+    },
+  })),
   step('wake', ({ supervisor }) => supervisor.wake('model')),
   step('what failed is mended', ({ provider }) => {
     provider.works = !provider.works;
@@ -96,7 +114,8 @@ it.each([
     await fc.assert(
       fc.asyncProperty(
         fc.array(script, { minLength: 1, maxLength: 6 }),
-        fc.array(anyStep, { maxLength: 40 }),
+        // Long lives: left to itself, fast-check tries mostly a handful of steps.
+        fc.array(anyStep, { maxLength: 40, size: 'max' }),
         async (scripts, steps) => {
           const world = supervised(...scripts);
           const { supervisor, provider, clock, changes } = world;
@@ -109,6 +128,13 @@ it.each([
             if (late) expect(changes.slice(before)).toEqual([]);
             checkAlways(world, before);
           }
+
+          // Left alone, it comes to where the last word of the user and the last failure lead.
+          await clock.advance(3 * CLOSE_DEADLINE_MS);
+          expect(['closing', 'giving-up']).not.toContain(supervisor.state);
+          const wanted = steps.findLast(({ wants }) => wants !== undefined)?.wants ?? 'down';
+          expect(supervisor.state === 'stopped').toBe(wanted === 'down');
+          checkHistory(changes);
 
           // From anywhere, `stop` reaches `stopped` in bounded time and leaves nothing alive.
           const stopped = supervisor.stop('the end');
@@ -135,8 +161,19 @@ function checkAlways({ supervisor, provider, clock, changes }: World, since: num
   if (supervisor.nextRetryAt !== undefined && since < changes.length) {
     expect(supervisor.nextRetryAt - clock.now()).toBeLessThanOrEqual(60_000);
   }
-  if (supervisor.state === 'failed') expect(supervisor.lastError?.remedy).toBeTruthy();
+  if (supervisor.state === 'failed' || supervisor.state === 'giving-up')
+    expect(supervisor.lastError?.remedy).toBeTruthy();
   for (const { from, event, to } of changes.slice(since)) expect(nextState(from, event)).toBe(to);
+}
+
+/** One life without a gap, and nothing after a reason to give up but what the user asked for. */
+function checkHistory(changes: World['changes']): void {
+  for (const [index, { from, event, to }] of changes.entries()) {
+    const before = changes[index - 1];
+    expect(from).toBe(before?.to ?? 'stopped');
+    if (from === 'failed') expect(['start', 'restart', 'stop']).toContain(event);
+    if (from === 'giving-up') expect([event, to]).toEqual([event, event === 'closed' ? 'failed' : 'closing']);
+  }
 }
 
 it('never replaces a session while the server is down, whatever the monitor asks for', async () => {

@@ -90,7 +90,7 @@ describe('a supervised tunnel', () => {
     const error = new TunneldError('RELAY_NAME_TAKEN', 'taken over', { remedy: 'rename' });
     provider.last.end({ reason: 'ended', error });
     await clock.advance(3_600_000);
-    expect(states()).toEqual(['opening', 'up', 'closing', 'failed']);
+    expect(states()).toEqual(['opening', 'up', 'giving-up', 'failed']);
     expect(supervisor.lastError).toMatchObject({ code: 'RELAY_NAME_TAKEN', remedy: 'rename' });
     expect(provider.opens).toBe(1);
   });
@@ -228,6 +228,35 @@ describe('a supervised tunnel', () => {
     expect(supervisor.state).toBe('up');
   });
 
+  it('shows that it gives up while the session closes, and what the user says meanwhile counts', async () => {
+    for (const word of ['start', 'restart', 'stop'] as const) {
+      const { clock, provider, supervisor, states } = supervised(
+        { opens: 'at-once', close: 3_000 },
+        { opens: 'at-once' },
+      );
+      supervisor.start('wanted');
+      await clock.advance(0);
+      supervisor.exposed(1, 'answered without a token');
+      await clock.advance(1_000);
+      expect(supervisor.state).toBe('giving-up');
+      expect(supervisor.lastError?.code).toBe('TUNNEL_EXPOSED');
+      void supervisor[word](word);
+      expect(supervisor.state).toBe('closing');
+      await clock.advance(2_000);
+      const then = word === 'stop' ? ['stopped'] : ['stopped', 'opening', 'up'];
+      expect(states()).toEqual(['opening', 'up', 'giving-up', 'closing', ...then]);
+      expect(provider.mostLive).toBe(1);
+    }
+  });
+
+  it('wires no session that is gone already, where it is expired when it opens', async () => {
+    const { clock, provider, supervisor, wired } = supervised();
+    provider.scripts.splice(0, 1, { opens: 'at-once', expiresAt: clock.now() - 1 }, { opens: 'at-once' });
+    supervisor.start('wanted');
+    await clock.advance(1_000);
+    expect(wired).toEqual(['opened 1', 'closed', 'opened 2']);
+  });
+
   it('renews a session before the provider ends it, without a wait', async () => {
     const { clock, provider, supervisor, changes } = supervised();
     const hourMs = 3_600_000;
@@ -277,6 +306,25 @@ describe('a supervised tunnel', () => {
     await clock.advance(0);
     expect(supervisor.state).toBe('up');
     expect(supervisor.attempts).toBe(0);
+  });
+
+  it('opens the next session at once when restart is asked for while the last one closes', async () => {
+    const { clock, provider, supervisor } = supervised(
+      { fails: unreachable },
+      { fails: unreachable },
+      { fails: unreachable },
+      { fails: unreachable },
+      { opens: 'at-once', close: 3_000 },
+      { opens: 'at-once' },
+    );
+    supervisor.start('wanted');
+    await clock.advance(10_000);
+    provider.last.end(lost('cut'));
+    await clock.advance(1_000);
+    expect(supervisor.state).toBe('replacing');
+    supervisor.restart('asked for');
+    await clock.advance(2_000);
+    expect([supervisor.state, supervisor.session?.generation]).toEqual(['up', 2]);
   });
 
   it('waits for the network without burning attempts, and is back when the network is', async () => {
@@ -428,7 +476,7 @@ describe('a session that is replaced where the provider takes a new one in its p
     supervisor.exposed(1, 'answered without a token');
     await clock.advance(0);
     expect(provider.live).toBe(0);
-    expect(states()).toEqual(['opening', 'up', 'replacing', 'closing', 'failed']);
+    expect(states()).toEqual(['opening', 'up', 'replacing', 'giving-up', 'failed']);
   });
 
   it('is not followed by others in a tight loop when each is found unhealthy', async () => {

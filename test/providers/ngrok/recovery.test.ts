@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type StateChange, Supervisor } from '../../../src/daemon/supervisor.ts';
+import { Supervisor } from '../../../src/daemon/supervisor.ts';
+import type { StateChange } from '../../../src/daemon/tunnel-state.ts';
 import type { NgrokOptions } from '../../../src/providers/ngrok/options.ts';
 import { FakeClock } from '../../helpers/fake-clock.ts';
 import type { Refusal } from '../../helpers/ngrok/edge.ts';
