@@ -3,6 +3,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { TRANSITIONS } from '../src/daemon/tunnel-state.ts';
 import { FINDINGS } from '../src/health/sighting.ts';
+import { importsOf } from './helpers/source-imports.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const SRC = join(ROOT, 'src');
@@ -34,22 +35,12 @@ const ROOMS: readonly (readonly [room: string, files: RegExp])[] = [
   ['providers/kinds', /^providers\/(?:kinds?|provider|[^/]+\/kind)\.ts$/],
 ];
 
-/** Everything a module names in an import or export, types included. */
-function importsOf(source: string): string[] {
-  const forms =
-    /(?:^|[\s;}])(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]|\bimport\s*\(?\s*['"`]([^'"`]+)['"`]/g;
-  return [...withoutComments(source).matchAll(forms)].map((match) => match[1] ?? match[2] ?? '');
-}
-
-function withoutComments(source: string): string {
-  return source.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
-}
-
 /** The imports of `file` that the table does not allow, as `layer/file`. */
 function strays(file: string, source: string): string[] {
   const layer = layerOf(file);
   const allowed = new Set(['core', layer, ...(MAY_IMPORT[layer] ?? [])]);
   return importsOf(source)
+    .map(({ specifier }) => specifier)
     .filter((path) => path.startsWith('.'))
     .map((path) => resolve(dirname(file), path))
     .filter((target) => !allowed.has(layerOf(target)))
@@ -100,7 +91,7 @@ describe('the layers', () => {
   });
 
   it('compare secrets in one folder only', () => {
-    const comparing = files.filter((file) => /timingSafeEqual/.test(read(file)));
+    const comparing = files.filter((file) => read(file).includes('timingSafeEqual'));
     expect(comparing.map(layerOf)).toEqual(['access']);
   });
 
@@ -119,11 +110,8 @@ describe('what every command loads', () => {
     const visit = (file: string) => {
       if (seen.has(file)) return;
       seen.add(file);
-      const eager = withoutComments(read(file)).replace(
-        /\b(?:import|export)\s+type\b[^;]*;|\bimport\s*\([^)]*\)/g,
-        '',
-      );
-      for (const path of importsOf(eager)) {
+      for (const { specifier: path, kind } of importsOf(read(file))) {
+        if (kind !== 'now') continue;
         if (path.startsWith('.')) visit(resolve(dirname(file), path));
         else if (!path.startsWith('node:')) packages.add(path);
       }
@@ -143,7 +131,7 @@ describe('what every command loads', () => {
 
   /** Node remembers for good that a module could not be opened, as when descriptors are short. */
   it('by a long-lived program is imported at its start, or with the first tunnel that needs it', () => {
-    const late = files.filter((file) => /\bimport\s*\(/.test(withoutComments(read(file))));
+    const late = files.filter((file) => importsOf(read(file)).some(({ kind }) => kind === 'later'));
     const programs = /^(?:cli|service|demo)$/;
     expect(
       late

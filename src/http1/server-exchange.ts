@@ -7,7 +7,8 @@ import {
   type Peer,
   type ResponseHead,
 } from '../core/exchange.ts';
-import { type BodyDecoder, createBodyDecoder } from './body-decoder.ts';
+import type { BodyDecoder } from './body-decoder.ts';
+import { createBodyDecoder } from './create-body-decoder.ts';
 import { HEAD_END } from './head.ts';
 import type { ParsedRequestHead } from './request-head.ts';
 import { isBodyless } from './response-head.ts';

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { Flow, type RequestHead } from '../core/exchange.ts';
-import { type BodyDecoder, createBodyDecoder } from './body-decoder.ts';
+import type { BodyDecoder } from './body-decoder.ts';
+import { createBodyDecoder } from './create-body-decoder.ts';
 import { HEAD_END } from './head.ts';
 import { HeadReader } from './head-reader.ts';
 import { Http1Error } from './http1-error.ts';

@@ -5,13 +5,9 @@ import { readDuration } from '../core/duration.ts';
 import { TunneldError } from '../core/errors.ts';
 import { createLocalEndpoint, listenOnLoopback } from '../core/local-endpoint.ts';
 import type { Logger } from '../core/log.ts';
-import type { RelayServer } from '../relay/edge/relay-server.ts';
 import { listenOnSocket } from './admin-socket.ts';
-import type { Dismissals } from './dismissals.ts';
+import type { AdministeredRelay } from './administered-relay.ts';
 import { type Place, takeOver } from './predecessor.ts';
-import type { Problems } from './problems.ts';
-import type { TunnelCounts } from './tunnel-counts.ts';
-import type { VisitCounts } from './visit-counts.ts';
 
 /** The operator forgets it by then, and so does the relay when it starts anew. */
 const LONGEST_DISMISSAL_MS = 7 * 86_400_000;
@@ -20,15 +16,6 @@ export interface AdminEndpoint {
   /** Of the port; undefined when there is none. */
   readonly url: URL | undefined;
   close(): Promise<void>;
-}
-
-/** What there is to tell of, and to act on. */
-export interface AdministeredRelay {
-  readonly server: RelayServer;
-  readonly visits: VisitCounts;
-  readonly tunnels: TunnelCounts;
-  readonly problems: Problems;
-  readonly dismissals: Dismissals;
 }
 
 export interface AdminPlaces {

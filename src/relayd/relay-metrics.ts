@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { AdministeredRelay } from './admin-endpoint.ts';
+import type { AdministeredRelay } from './administered-relay.ts';
 import { REREAD } from './problems.ts';
 
 /** The relay in Prometheus' form. Series of tunnels are bounded, because agents choose their names. */

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Flow } from '../../src/core/exchange.ts';
-import { createBodyDecoder } from '../../src/http1/body-decoder.ts';
 import { ChunkedDecoder } from '../../src/http1/chunked-decoder.ts';
+import { createBodyDecoder } from '../../src/http1/create-body-decoder.ts';
 import { Http1Error } from '../../src/http1/http1-error.ts';
 import { REFUSED_CHUNKS } from './corpus/bodies.ts';
 

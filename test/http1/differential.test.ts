@@ -3,7 +3,7 @@ import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Flow } from '../../src/core/exchange.ts';
-import { createBodyDecoder } from '../../src/http1/body-decoder.ts';
+import { createBodyDecoder } from '../../src/http1/create-body-decoder.ts';
 import { Http1Error } from '../../src/http1/http1-error.ts';
 import { parseRequestHead } from '../../src/http1/request-head.ts';
 import { parseResponseHead } from '../../src/http1/response-head.ts';

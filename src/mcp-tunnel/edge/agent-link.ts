@@ -8,6 +8,7 @@ import type { ByteBudget } from '../wire/byte-budget.ts';
 import { closeCodeOf, EVICTED_TEXT } from '../wire/close-codes.ts';
 import { decodeAgentMessage, encodeCancel, encodeTunnelRequest, type Generation } from '../wire/messages.ts';
 import type { TextSocket } from '../wire/text-socket.ts';
+import type { AgentLimits } from './agent-limits.ts';
 import { AgentVisit } from './agent-visit.ts';
 import { DISCONNECTED, OVERLOADED } from './refusals.ts';
 
@@ -15,17 +16,6 @@ import { DISCONNECTED, OVERLOADED } from './refusals.ts';
 const MAX_BACKLOG_BYTES = 16_777_216;
 /** What an answer of the first generation holds besides its body, of which base64 makes four thirds. */
 const ENVELOPE_BYTES = 65_536;
-
-export interface AgentLimits {
-  /** Requests in flight. */
-  readonly streams: number;
-  /** Of a request, which is sent in one piece (bytes). */
-  readonly requestBodyBytes: number;
-  /** Of an answer that comes in one piece (bytes). */
-  readonly answerBodyBytes: number;
-  /** Of an answer that comes faster than its visitor reads: what may wait here (bytes). */
-  readonly answerQueueBytes: number;
-}
 
 export interface AgentLinkOptions {
   readonly wire: TextSocket;

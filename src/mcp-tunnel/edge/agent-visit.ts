@@ -6,7 +6,7 @@ import type { ParsedResponseHead } from '../../http1/response-head.ts';
 import { type RelayRefusal, refuse } from '../../relay/edge/relay-answer.ts';
 import type { ByteBudget } from '../wire/byte-budget.ts';
 import type { AgentMessage, TunnelRequest, TunnelResponse } from '../wire/messages.ts';
-import type { AgentLimits } from './agent-link.ts';
+import type { AgentLimits } from './agent-limits.ts';
 import { answerHead } from './answer-head.ts';
 import { PacedAnswer } from './paced-answer.ts';
 import {

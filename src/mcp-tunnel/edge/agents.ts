@@ -8,7 +8,8 @@ import { refuse } from '../../relay/edge/relay-answer.ts';
 import { ByteBudget } from '../wire/byte-budget.ts';
 import { encodeRegisterAck } from '../wire/messages.ts';
 import { REGISTER_ENDPOINT } from '../wire/register-endpoint.ts';
-import { type AgentLimits, AgentLink } from './agent-link.ts';
+import type { AgentLimits } from './agent-limits.ts';
+import { AgentLink } from './agent-link.ts';
 import { type RegisteredAgent, registerAgent } from './register-agent.ts';
 
 /** Bodies of all these tunnels that wait here at once (bytes). */

@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TlsMaterial } from './engine-address.ts';
+
+/** What a connection to the engine is encrypted with: PEM files, by their paths. */
+export interface TlsMaterial {
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  readonly verify: boolean;
+}
 
 export interface DockerContext {
   readonly host: string;

@@ -1,14 +1,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TunneldError } from '../../core/errors.ts';
-import { currentDockerContext, readDockerContext } from './docker-context.ts';
-
-export interface TlsMaterial {
-  readonly ca: string | undefined;
-  readonly cert: string | undefined;
-  readonly key: string | undefined;
-  readonly verify: boolean;
-}
+import { currentDockerContext, readDockerContext, type TlsMaterial } from './docker-context.ts';
 
 export type EngineAddress = { readonly source: string } & (
   | { readonly kind: 'socket'; readonly path: string }

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { Secret } from '../../core/secret.ts';
 import type { ProviderSetup } from '../kind.ts';
-import type { RelayConfig } from './kind.ts';
+import type { RelayConfig } from './schema.ts';
 
 interface RelayTarget {
   relayUrl(): URL;

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { Flow } from '../../../src/core/exchange.ts';
-import { type BodyDecoder, createBodyDecoder } from '../../../src/http1/body-decoder.ts';
+import type { BodyDecoder } from '../../../src/http1/body-decoder.ts';
+import { createBodyDecoder } from '../../../src/http1/create-body-decoder.ts';
 import { NO_BODY } from '../../../src/http1/framing.ts';
 import { HeadReader } from '../../../src/http1/head-reader.ts';
 import { Http1Error } from '../../../src/http1/http1-error.ts';
