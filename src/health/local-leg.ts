@@ -64,6 +64,8 @@ export class LocalLeg {
   #resting: { readonly sighting: Sighting; readonly until: number } | undefined;
   /** It leaves our questions unanswered, and answers callers. */
   #mute = false;
+  /** It has answered something since it was started, as far as we saw. */
+  #answered = false;
 
   constructor(options: LocalLegOptions) {
     const { upstream, mode, clock, timeoutMs } = options;
@@ -97,12 +99,29 @@ export class LocalLeg {
       );
     } catch (cause) {
       if (outer.aborted) throw cause;
-      const detail = `the server at ${this.#address} does not answer within ${timeoutMs / 1_000} s`;
-      return { finding: 'timeout', basis: this.#options.mode === 'tcp' ? 'tcp' : 'http', detail };
+      return await this.#unanswered(outer);
     } finally {
       // Questions whose answers nobody waits for any more.
       over.abort(new Error('another question was answered first'));
     }
+  }
+
+  /**
+   * What hangs is told from what leaves alone the questions it does not know by what it did before: one
+   * that answered us or a caller hangs now. Of one that never did nobody knows: the next question would
+   * be `initialize`, which may take the only session there is.
+   */
+  async #unanswered(outer: AbortSignal): Promise<Sighting> {
+    const { mode, timeoutMs } = this.#options;
+    const within = `within ${timeoutMs / 1_000} s`;
+    const gentle = mode === 'auto' || mode === 'discover';
+    if (gentle && !this.#answered && (await this.listening(outer))) {
+      const asked = mode === 'auto' ? 'server/discover, ping and OPTIONS' : 'server/discover and ping';
+      const detail = `the server at ${this.#address} accepts connections and answers nothing that a probe may ask (${asked}) ${within}; whether it answers callers is not known`;
+      return { finding: 'silent', basis: 'tcp', detail };
+    }
+    const detail = `the server at ${this.#address} does not answer ${within}`;
+    return { finding: 'timeout', basis: mode === 'tcp' ? 'tcp' : 'http', detail };
   }
 
   async listening(outer: AbortSignal): Promise<boolean> {
@@ -118,6 +137,7 @@ export class LocalLeg {
   }
 
   learn(sign: ServerSign): void {
+    if (sign.seen.kind === 'answer') this.#answered = true;
     this.#facts.learn(sign);
   }
 
@@ -131,6 +151,7 @@ export class LocalLeg {
     this.#facts.forget();
     this.#speaker.forget();
     this.#mute = false;
+    if (restarted) this.#answered = false;
     // A server that hung and came back still counts failed logins.
     if (restarted || this.#resting?.sighting.askedForLogin !== true) this.#resting = undefined;
   }
@@ -159,6 +180,7 @@ export class LocalLeg {
       return this.#connect(signal, (latencyMs) => streamOnly(this.#address, latencyMs));
     }
     const sighting = await this.#speaker.ask(this.#ask(signal), signal);
+    if (sighting.basis !== 'tcp') this.#answered = true;
     // An answer that was cut by the deadline is late, not broken.
     signal.throwIfAborted();
     this.#resting = this.#restAfter(sighting);
@@ -189,7 +211,10 @@ export class LocalLeg {
     } catch (cause) {
       if (signal.aborted) throw cause;
       const code = codeOf(cause);
-      return restingOn('tcp', this.#failure(failureKind(code), code));
+      const kind = failureKind(code);
+      // What listens there next is asked who it is.
+      if (kind === 'refused') this.#resting = undefined;
+      return restingOn('tcp', this.#failure(kind, code));
     }
     return seen(clock.monotonic() - start);
   }

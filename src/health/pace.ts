@@ -50,7 +50,7 @@ export function nextLook(input: PaceInput): number | undefined {
   if (input.opening) return OPENING_RETRY_MS;
   if (input.strikes === 1) return CONFIRM_MS;
   if (verdict === 'limited') return LIMITED_QUIET_MS;
-  const well = VERDICTS[verdict].serves || verdict === 'unknown';
+  const well = VERDICTS[verdict].serves || (verdict === 'unknown' && input.localFinding !== 'silent');
   if (well && !input.exposureOpen) return undefined;
   return TROUBLE_MIN_MS + random() * TROUBLE_SPREAD_MS;
 }

@@ -31,6 +31,8 @@ export class ServerView {
   #server: string | undefined;
   /** Something went wrong for a caller since the last look. */
   #suspicious = false;
+  /** A caller waits for its first byte, or gave up, and none was answered since. */
+  #waitsInVain = false;
 
   constructor(options: ServerViewOptions, legs: Legs) {
     this.#options = options;
@@ -75,6 +77,8 @@ export class ServerView {
     this.#legs.learn(sign);
     const word = this.#traffic.note(sign, this.#now(), this.#era === 'legacy-sse');
     if (word.word === 'bad' || word.word === 'slow') this.#suspicious = true;
+    if (word.word === 'slow') this.#waitsInVain = true;
+    else if (word.word === 'good') this.#waitsInVain = false;
     return word;
   }
 
@@ -104,19 +108,21 @@ export class ServerView {
   }
 
   /** @param lookedAt when the look began (monotonic milliseconds) */
-  learn(sighting: Sighting, lookedAt: number): void {
+  learn(seen: Sighting, lookedAt: number): void {
     const { clock, timeoutMs } = this.#options;
+    const sighting = this.#withCallers(seen);
     const before = this.own;
     const wasAway = before !== undefined && meaningOf(before) === 'server';
     if (wasAway && meaningOf(sighting) !== 'server') {
       this.#legs.forget(pace.mayJustBeStarting(before.finding));
       this.#traffic.forget();
+      this.#waitsInVain = false;
       this.#server = undefined;
     }
     this.#own = { sighting, at: clock.now() };
     this.#era = sighting.era ?? this.#era;
     this.#server = sighting.server ?? this.#server;
-    if (sighting.finding !== 'timeout' || this.#traffic.goodAt < lookedAt + timeoutMs / 2) return;
+    if (!isSilence(sighting) || this.#traffic.goodAt < lookedAt + timeoutMs / 2) return;
     // A caller got an answer while we waited for ours: it leaves unanswered what it does not know.
     this.#legs.trustCallers();
     this.provenAt(clock.now());
@@ -124,6 +130,14 @@ export class ServerView {
 
   #now(): number {
     return this.#options.clock.monotonic();
+  }
+
+  /** A silence that callers met as well is no matter of our questions. */
+  #withCallers(sighting: Sighting): Sighting {
+    if (sighting.finding !== 'silent' || !this.#waitsInVain) return sighting;
+    const { timeoutMs } = this.#options;
+    const detail = `the server does not answer within ${timeoutMs / 1_000} s, and callers wait in vain as well`;
+    return { finding: 'timeout', basis: 'http', detail };
   }
 
   /** What callers met, where it says otherwise than our own look; undefined where it does not. */
@@ -136,4 +150,8 @@ export class ServerView {
     const fresh = this.#now() - this.#traffic.goodAt < pace.GOOD_NEWS_MS;
     return overruled && fresh ? PROVEN_BY_CALLERS : undefined;
   }
+}
+
+function isSilence({ finding }: Sighting): boolean {
+  return finding === 'timeout' || finding === 'silent';
 }

@@ -26,6 +26,8 @@ export type Meaning =
   | 'alive'
   /** Nothing speaks against it, and no question that does no harm could show more. */
   | 'unproven'
+  /** It takes connections, and whether it answers anybody is not known. */
+  | 'silent'
   /** The server is the culprit; no tunnel can help. */
   | 'server'
   /** Somebody answers, but a setting is wrong. */
@@ -70,6 +72,12 @@ export const FINDINGS = {
     meaning: 'unproven',
     remedy: ({ path }) =>
       `Connect a client once: its calls show what no probe may. If nothing comes, check --path (now ${path}).`,
+  },
+
+  silent: {
+    meaning: 'silent',
+    remedy: () =>
+      'Connect a client once: its calls show whether the server hangs, or only leaves alone what it does not know. For one that does, set health.probe to tcp.',
   },
 
   refused: { meaning: 'server', remedy: startServer },

@@ -80,6 +80,7 @@ const NOT_SEEN = 'The public leg was not looked at yet.';
 const VERDICTS_OF = {
   alive: 'healthy',
   unproven: 'unverified',
+  silent: 'unknown',
   server: 'server-down',
   config: 'config',
   carrier: 'tunnel-down',
@@ -115,7 +116,8 @@ const OWN_LOGIN =
 function judgeAnswering(local: Sighting, far: Sighting, place: Place): Judgement {
   const verdict = VERDICTS_OF[meaningOf(far)];
   if (verdict !== 'healthy') return blame(verdict, 'public', far, place);
-  if (meaningOf(local) === 'unproven') return blame('unverified', 'local', local, place);
+  const own = VERDICTS_OF[meaningOf(local)];
+  if (own === 'unverified' || own === 'unknown') return blame(own, 'local', local, place);
   const slow = [local, far].find(({ latencyMs = 0 }) => latencyMs > DEGRADED_MS);
   if (slow !== undefined) {
     const leg = slow === local ? 'Local' : 'Public';

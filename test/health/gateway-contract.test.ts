@@ -108,8 +108,10 @@ describe('probes through the real gateway', () => {
       });
       request.pipe(onward);
     });
+    const url = new URL(`http://127.0.0.1:${provider.port}`);
+    gateway.setPublicUrl(url);
     const legs = new NetworkLegs(legsOptions(server.url));
-    expect(await legs.public(new URL(`http://127.0.0.1:${provider.port}`), never)).toMatchObject({
+    expect(await legs.public(url, never)).toMatchObject({
       finding: 'gateway-refused',
       detail: 'the gateway refuses what arrives (403, host)',
     });

@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
@@ -314,5 +315,24 @@ it('a server that leaves unknown methods unanswered is asked another question be
   // Known by now: the first question is not asked in vain again.
   expect(await legs.local(never)).toMatchObject({ finding: 'ok' });
   expect(hung).toBe(before);
+  await legs.close();
+});
+
+it('a server that is dear to ask is asked anew when nothing listened there meanwhile', async () => {
+  let asked = 0;
+  const handler: RequestListener = (_request, response) => {
+    asked++;
+    setTimeout(() => response.writeHead(400).end('Bad Request: Server not initialized'), 260);
+  };
+  const first = await listen(handler);
+  const legs = new NetworkLegs(legsOptions(first.url, { timeoutMs: 10_000 }));
+  expect(await legs.local(never)).toMatchObject({ finding: 'ok', basis: 'discover' });
+  expect(await legs.local(never)).toMatchObject({ finding: 'ok', basis: 'tcp' });
+  await first.stop();
+  expect(await legs.local(never)).toMatchObject({ finding: 'refused' });
+  const before = asked;
+  await using _second = await listen(handler, { port: first.port });
+  expect(await legs.local(never)).toMatchObject({ finding: 'ok', basis: 'discover' });
+  expect(asked).toBeGreaterThan(before);
   await legs.close();
 });

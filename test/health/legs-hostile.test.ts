@@ -289,14 +289,34 @@ describe('the local leg', () => {
     await legs.close();
   });
 
-  it('gives up on a server that accepts and never answers', async () => {
+  it('does not call a server down that accepts and never answered anybody, and says what it was asked', async () => {
     await using server = await startMute();
     const legs = new NetworkLegs(legsOptions(server.url, { timeoutMs: 150 }));
     expect(await legs.local(never)).toMatchObject({
-      finding: 'timeout',
-      detail: expect.stringMatching(/does not answer within 0\.15 s/),
+      finding: 'silent',
+      basis: 'tcp',
+      detail: expect.stringMatching(/\(server\/discover, ping and OPTIONS\) within 0\.15 s.*not known$/),
     });
     await legs.close();
+  });
+
+  it('gives up on a server that answered before, or must know what it is asked', async () => {
+    let hangs = false;
+    await using server = await listen((_request, response) => {
+      if (!hangs)
+        response.writeHead(400, { 'content-type': 'text/plain' }).end('Bad Request: Server not initialized');
+    });
+    const legs = new NetworkLegs(legsOptions(server.url, { timeoutMs: 2_000 }));
+    expect(await legs.local(never)).toMatchObject({ finding: 'ok' });
+    hangs = true;
+    const asked = new NetworkLegs(legsOptions(server.url, { timeoutMs: 150, mode: 'initialize' }));
+    for (const leg of [legs, asked]) {
+      expect(await leg.local(never)).toMatchObject({
+        finding: 'timeout',
+        detail: expect.stringMatching(/does not answer within /),
+      });
+      await leg.close();
+    }
   });
 
   it('accepts a self-signed certificate on loopback, where nobody can get another', async () => {

@@ -651,6 +651,19 @@ describe('calls', () => {
     expect(monitor.report.verdict).toBe('server-down');
   });
 
+  it('that wait in vain tell a server that hangs from one that leaves our questions alone', async () => {
+    legs.localSees = () => ({ finding: 'silent', basis: 'tcp', detail: 'nothing a probe may ask' });
+    monitor.sessionOpened(new URL('http://127.0.0.1:7575/figma'));
+    await clock.advance(3_000);
+    expect(monitor.report).toMatchObject({ verdict: 'unknown', cause: expect.stringContaining('may ask') });
+    monitor.noteSign(sign({ seen: { kind: 'silence', forMs: 5_000 } }));
+    await clock.advance(12_000);
+    expect(monitor.report).toMatchObject({ verdict: 'server-down', local: { finding: 'timeout' } });
+    monitor.noteSign(sign());
+    await clock.advance(12_000);
+    expect(monitor.report.verdict).toBe('healthy');
+  });
+
   it('make the next look spare nothing', async () => {
     await openHealthy();
     monitor.noteSign(failedSign());

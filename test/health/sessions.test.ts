@@ -37,11 +37,7 @@ describe('sessions on the server', () => {
     expect(second.sessionsOpened()).toBe(0);
     expect(await legs.local(never)).toMatchObject({ finding: 'ok', era: 'legacy' });
     // The server says so on a pipe, which may be read later than the answer.
-    const opened = async () => {
-      await legs.local(never);
-      return second.sessionsOpened() === 1;
-    };
-    await waitFor(opened, { what: 'the session that the server opened' });
+    await waitFor(() => second.sessionsOpened() === 1, { what: 'the session that the server opened' });
     await legs.close();
     await waitFor(() => second.sessions() === 0, { what: 'the end of the session' });
   });

@@ -64,6 +64,7 @@ const ROWS: readonly Row[] = [
     cause: /^Public leg: saw no-dns/,
   },
   { local: 'unproven', far: 'ok', verdict: 'unverified', cause: /^Local leg: saw unproven/ },
+  { local: 'silent', far: 'ok', verdict: 'unknown', cause: /^Local leg: saw silent/ },
   { local: 'limited', far: 'ok', verdict: 'limited', cause: /^Local leg/ },
 
   {
