@@ -15,10 +15,12 @@ afterEach(async () => {
 
 it('a daemon stops at once although a check of its own still waits for a server that hangs', async () => {
   await using server = await startMute();
-  await home.run('up', 'figma', `--port=${server.port}`, '--wait=1s');
-  await waitFor(async () => (await home.status('figma')).state === 'up', { what: 'a session' });
-  const before = performance.now();
+  // Longer than a command may take: who waits for the check fails.
+  await home.writeConfig(`tunnels: { figma: { port: ${server.port}, health: { timeout: 120s } } }\n`);
+  await home.run('up', 'figma', '--wait=1s');
+  await waitFor(async () => (await home.status('figma')).state === 'up', {
+    timeoutMs: 20_000,
+    what: 'a session',
+  });
   expect(await home.run('daemon', 'stop')).toMatchObject({ code: 0 });
-  // A check waits for its server for ten seconds.
-  expect(performance.now() - before).toBeLessThan(7_000);
 });
