@@ -13,7 +13,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   access: [],
   'config/fields': [],
-  config: ['config/fields', 'providers/kinds'],
+  'config/reading': ['config/fields'],
+  config: ['config/fields', 'config/reading', 'providers/kinds'],
   http1: [],
   health: ['http1'],
   control: [],
@@ -22,16 +23,30 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'mcp-tunnel': ['access', 'http1', 'relay'],
   'providers/kinds': ['access', 'config/fields', 'providers', 'relay'],
   providers: ['config/fields', 'mcp-tunnel', 'providers/kinds', 'relay'],
-  relayd: ['access', 'http1', 'mcp-tunnel', 'relay'],
-  service: ['config'],
-  cli: ['config', 'config/fields', 'control', 'providers/kinds', 'relayd', 'service'],
+  relayd: ['access', 'config/fields', 'config/reading', 'http1', 'mcp-tunnel', 'relay'],
+  service: ['config', 'config/reading'],
+  cli: ['config', 'config/fields', 'config/reading', 'control', 'providers/kinds', 'relayd', 'service'],
   demo: [],
-  daemon: ['access', 'config', 'config/fields', 'control', 'gateway', 'health', 'providers/kinds', 'relay'],
+  daemon: [
+    'access',
+    'config',
+    'config/fields',
+    'config/reading',
+    'control',
+    'gateway',
+    'health',
+    'providers/kinds',
+    'relay',
+  ],
 };
 
 /** Parts of a folder with rules of their own: what others may know of it. */
 const ROOMS: readonly (readonly [room: string, files: RegExp])[] = [
-  ['config/fields', /^config\/(?:fields|secret-fields|access-token)\.ts$/],
+  ['config/fields', /^config\/(?:fields|secret-fields|access-token|expected|option-row)\.ts$/],
+  [
+    'config/reading',
+    /^config\/(?:yaml-text|mistakes|schema-forms|typed-text|spell-keys|regular-file|private-files|secrets|paths)\.ts$/,
+  ],
   ['providers/kinds', /^providers\/(?:kinds?|provider|[^/]+\/kind)\.ts$/],
 ];
 

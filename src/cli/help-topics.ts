@@ -15,7 +15,7 @@ export async function topicLines(
   const reason = reasonLines(word);
   if (reason !== undefined) return reason;
   if (!/^[A-Z]+(?:_[A-Z]+)+$/.test(word)) return undefined;
-  const { nearest } = await import('./suggest.ts');
+  const { nearest } = await import('../core/nearest.ts');
   const near = nearest(word, Object.keys(ERROR_CATALOGUE));
   throw new TunneldError('USAGE', `No error has the code ${word}`, {
     remedy: near === undefined ? 'docs/errors.md lists the codes.' : `Did you mean \`tunneld help ${near}\`?`,

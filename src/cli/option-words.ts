@@ -1,3 +1,4 @@
+import { spellKeys } from '../config/spell-keys.ts';
 import { type KeyMistake, TunneldError } from '../core/errors.ts';
 import type { Option } from './command.ts';
 import { SPEC_OPTIONS } from './tunnel-options.ts';
@@ -36,9 +37,9 @@ function sentence({ key, what }: KeyMistake): string {
 
 /** `port` → --port, `allowRemoteUpstream: true` → --allow-remote-upstream */
 function withOptions(text: string): string {
-  return text.replace(/`([A-Za-z.]+)(?:: ([^`]*))?`/g, (written, key: string, value = 'true') => {
+  return spellKeys(text, (key, value = 'true') => {
     const option = optionOf(key);
-    if (option === undefined) return written;
+    if (option === undefined) return undefined;
     return value === 'true' ? `--${option}` : `--${option} ${value}`;
   });
 }

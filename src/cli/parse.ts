@@ -140,7 +140,7 @@ export function optionFor(word: string, options: Command['options']): 'port' | '
 
 async function unknownOption(command: Command, rawName: string): Promise<TunneldError> {
   const known = [...Object.keys(command.options).map((name) => `--${name}`), '--help'];
-  const { nearest } = await import('./suggest.ts');
+  const { nearest } = await import('../core/nearest.ts');
   const near = own(command.otherNames ?? {}, rawName) ?? nearest(rawName, known);
   const hint = near === undefined ? '' : `Did you mean ${near}? `;
   return new TunneldError('USAGE', `tunneld ${command.name} has no option ${rawName}`, {

@@ -1,23 +1,15 @@
+import type { OptionRow } from '../config/option-row.ts';
 import { isLiteral, secretsIn } from '../config/secret-fields.ts';
-import type { ProviderKind, ProviderOption } from '../providers/kind.ts';
+import type { ProviderKind } from '../providers/kind.ts';
 import { KINDS } from '../providers/kinds.ts';
 import type { Command, ParsedArgs } from './command.ts';
+import { keysSetBy, optionsOf } from './option-rows.ts';
 import { usage } from './parse.ts';
 
 /** The options of `up` that are a provider's own, as each provider lists them. */
-export const PROVIDER_OPTIONS: Command['options'] = Object.fromEntries(
-  kinds().flatMap((kind) =>
-    Object.entries(kind.options).map(([name, { key, type, summary, value, multiple }]) => [
-      name,
-      {
-        key: `${kind.name}.${key}`,
-        type,
-        summary,
-        ...(value === undefined ? {} : { value }),
-        ...(multiple === undefined ? {} : { multiple }),
-      },
-    ]),
-  ),
+export const PROVIDER_OPTIONS: Command['options'] = Object.assign(
+  {},
+  ...kinds().map(({ name, options }) => optionsOf(options, `${name}.`)),
 );
 
 /**
@@ -35,23 +27,14 @@ export function providerSpecOf(args: ParsedArgs): Record<string, unknown> {
   );
 }
 
-function keysOf(kind: ProviderKind, name: string, row: ProviderOption, args: ParsedArgs): object {
-  const keys = row.read?.(args.text(name) ?? '') ?? { [row.key]: givenValue(name, row, args) };
+function keysOf(kind: ProviderKind, name: string, row: OptionRow, args: ParsedArgs): object {
+  const keys = keysSetBy(name, row, args);
   const typed = secretsIn(kind.schema, keys).filter(isLiteral);
   if (typed.some(({ part }) => part.everyday !== true)) {
     const why = 'a secret on the command line can be read by others: give env:NAME or file:PATH';
     throw usage({ name: 'up' }, `--${name}: ${why}`);
   }
   return keys;
-}
-
-function givenValue(
-  name: string,
-  { type, multiple, sets = true }: ProviderOption,
-  args: ParsedArgs,
-): unknown {
-  if (type === 'boolean') return sets;
-  return multiple === true ? [...args.list(name)] : args.text(name);
 }
 
 function kinds(): readonly ProviderKind[] {

@@ -80,7 +80,7 @@ async function unknownVerb(
   if (meant !== undefined) return new TunneldError('USAGE', `There is no verb "${typed}"`, { remedy: meant });
   const groups = Object.keys(verbs).flatMap((verb) => (verb.includes(' ') ? (verb.split(' ')[0] ?? []) : []));
   const known = [...Object.keys(verbs), ...Object.keys(aliases), ...new Set(groups)];
-  const { nearest } = await import('./suggest.ts');
+  const { nearest } = await import('../core/nearest.ts');
   // `deamon start`: the pair is nearer to a verb than its first word alone.
   const near = nearest(`${typed} ${second}`, known) ?? nearest(typed, known);
   const hint = near === undefined ? '' : `Did you mean \`tunneld ${near}\`? `;

@@ -1,15 +1,16 @@
 import { z } from 'zod';
+import { listenPort } from './fields.ts';
 import type { Mistake } from './mistakes.ts';
 import type { Environment } from './paths.ts';
 import type { Config, DaemonConfig } from './schema.ts';
+import { fromText } from './typed-text.ts';
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 const portText = z
   .string()
-  .regex(/^\d{1,5}$/, 'Expected a port from 0 to 65535')
-  .transform(Number)
-  .refine((port) => port <= 65_535, 'Expected a port from 0 to 65535');
+  .transform((text) => fromText(listenPort, text))
+  .pipe(listenPort);
 
 /** The settings that can be given as variables, for containers and one-off runs. */
 const VARIABLES = {

@@ -3,6 +3,7 @@ import { validate as isCronExpression } from 'node-cron';
 import { z } from 'zod';
 import { readDuration } from '../core/duration.ts';
 import { isUsableToken, WEAK_TOKEN } from './access-token.ts';
+import { expected } from './expected.ts';
 import { secret } from './secret-fields.ts';
 
 /** The value types that several keys of the configuration share. */
@@ -21,15 +22,19 @@ export function duration(minMs: number, maxMs: number) {
   });
 }
 
-export const port = z.int('Expected a whole number').min(1, 'Expected a port from 1 to 65535').max(65_535, {
-  error: 'Expected a port from 1 to 65535',
-});
+/** A whole number; `unit` is what it is called when it is out of range, such as `a port`. */
+export function whole(min: number, max: number, unit = 'a whole number') {
+  const inRange = expected(`${unit} from ${min} to ${max}`);
+  return z
+    .int({ error: expected('a whole number') })
+    .min(min, { error: inRange })
+    .max(max, { error: inRange });
+}
+
+export const port = whole(1, 65_535, 'a port');
 
 /** 0 asks the system for a free port. */
-export const listenPort = z
-  .int('Expected a whole number')
-  .min(0, 'Expected a port from 0 to 65535')
-  .max(65_535, 'Expected a port from 0 to 65535');
+export const listenPort = whole(0, 65_535, 'a port');
 
 export const cronExpression = z
   .string()

@@ -53,7 +53,7 @@ export function parseConfig(text: string, file: string, env: Environment): Confi
 function configOf(source: YamlText, file: string, env: Environment): Config {
   // What is not YAML has no keys to complain about.
   const result = !source.readable ? undefined : configSchema.safeParse(source.value ?? {});
-  const mistakes = result?.error === undefined ? [] : mistakesOf(result.error);
+  const mistakes = result?.error === undefined ? [] : mistakesOf(result.error, configSchema);
   const inFile = [
     ...source.complaints.map(({ offset, text }) => ({ offset, key: '', what: text })),
     ...protoKeys(source.value).map((path) => ({

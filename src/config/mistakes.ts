@@ -1,6 +1,6 @@
-import { distance } from 'fastest-levenshtein';
 import type { z } from 'zod';
-import { configJsonSchema } from './json-schema.ts';
+import { nearest } from '../core/nearest.ts';
+import { keysAt } from './schema-forms.ts';
 
 /** One thing that is wrong with what the user wrote. */
 export interface Mistake {
@@ -14,14 +14,17 @@ export interface Mistake {
 /**
  * Every mistake zod found, one each, unknown keys with the key that was probably meant.
  *
- * @param at where the checked value sits in the configuration, to know which keys belong there.
+ * @param schema what the value was checked against, to know which keys belong there
  */
-export function mistakesOf(error: z.ZodError, at: readonly string[] = []): Mistake[] {
+export function mistakesOf(error: z.ZodError, schema: z.ZodType): Mistake[] {
   return error.issues.flatMap((issue) => {
     const path = issue.path.map(String);
     switch (issue.code) {
       case 'unrecognized_keys':
-        return issue.keys.map((key) => ({ path: [...path, key], what: unknownKey(key, [...at, ...path]) }));
+        return issue.keys.map((key) => ({
+          path: [...path, key],
+          what: unknownKey(key, keysAt(schema, path)),
+        }));
       case 'custom':
         return { path, what: issue.message, ...codeOf(issue.params) };
       default:
@@ -42,38 +45,19 @@ function codeOf(params: Record<string, unknown> | undefined): { code?: string } 
   return typeof code === 'string' ? { code } : {};
 }
 
-/** What is wrong with the name of a key, not with its value; undefined for one that exists. */
-export function faultOfKey(path: readonly string[], at: readonly string[]): string | undefined {
+/** What is wrong with the name of a key below `schema`, not with its value; undefined for one that exists. */
+export function faultOfKey(path: readonly string[], schema: z.ZodType): string | undefined {
   for (const [index, segment] of path.entries()) {
-    const above = [...at, ...path.slice(0, index)];
-    if (!keysAt(above).includes(segment)) return unknownKey(segment, above);
+    const known = keysAt(schema, path.slice(0, index));
+    if (!known.includes(segment)) return unknownKey(segment, known);
   }
   return undefined;
 }
 
-function unknownKey(key: string, at: readonly string[]): string {
-  const known = keysAt(at);
-  const [best] = known
-    .map((candidate) => ({ candidate, off: distance(key.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.off - b.off);
-  // Farther than that, a suggestion is a guess about what the user wants, not about what they typed.
-  if (best !== undefined && best.off <= Math.max(2, Math.floor(key.length / 3))) {
-    return `Unknown key; did you mean "${best.candidate}"?`;
-  }
+function unknownKey(key: string, known: readonly string[]): string {
+  const near = nearest(key, known);
+  if (near !== undefined) return `Unknown key; did you mean "${near}"?`;
   return known.length === 0
     ? 'Unknown key; there are none below this one'
     : `Unknown key; known here: ${known.join(', ')}`;
-}
-
-interface SchemaNode {
-  readonly properties?: Readonly<Record<string, SchemaNode>>;
-  readonly additionalProperties?: SchemaNode | false;
-}
-
-function keysAt(path: readonly string[]): string[] {
-  let node = configJsonSchema() as SchemaNode | undefined;
-  for (const segment of path) {
-    node = node?.properties?.[segment] ?? (node?.additionalProperties || undefined);
-  }
-  return Object.keys(node?.properties ?? {});
 }

@@ -12,7 +12,7 @@ export function parseTunnelSpec(name: string, spec: unknown): TunnelConfig {
   assertTunnelName(name);
   const result = tunnelSchema.safeParse(spec);
   if (result.success) return result.data;
-  const mistakes = mistakesOf(result.error, ['tunnels', name]);
+  const mistakes = mistakesOf(result.error, tunnelSchema);
   throw new TunneldError(codeFor(mistakes), describe(name, mistakes), {
     mistakes: mistakes.map(({ path, what }) => ({ key: path.join('.'), what })),
   });

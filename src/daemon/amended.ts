@@ -30,7 +30,7 @@ export function amended(name: string, before: TunnelSpec, amendment: Amendment):
 /** A key that nobody knows cannot be set back: it was meant to be another. */
 function assertKnown(name: string, keys: readonly string[]): void {
   const mistakes = keys.flatMap((key) => {
-    const what = faultOfKey(key.split('.'), ['tunnels', name]);
+    const what = faultOfKey(key.split('.'), tunnelSchema);
     return what === undefined ? [] : [{ key, what }];
   });
   if (mistakes.length === 0) return;

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { OptionRow } from '../config/option-row.ts';
 import type { Clock } from '../core/clock.ts';
 import type { JudgePage } from '../core/edge-page.ts';
 import type { ErrorCode } from '../core/errors.ts';
@@ -26,8 +27,8 @@ export interface ProviderKind<Config = unknown> {
    * nothing, and a secret given for one address is not taken along to another.
    */
   readonly addressKey?: string;
-  /** Its options of `tunneld up`, by name. */
-  readonly options: Readonly<Record<string, ProviderOption>>;
+  /** Its options of `tunneld up`, by name; their keys are below the provider's name. */
+  readonly options: Readonly<Record<string, OptionRow>>;
   /** What its edge, where visitors come in, does by itself. */
   readonly edge: EdgeTraits<Config>;
   /** How requests come from its agent to the gateway. */
@@ -58,22 +59,6 @@ export interface ProviderKind<Config = unknown> {
    * every tunnel that it knows of.
    */
   load(): Promise<LoadedProvider<Config>>;
-}
-
-export interface ProviderOption {
-  readonly type: 'boolean' | 'string';
-  /** For `--help`; one line. */
-  readonly summary: string;
-  /** What the value is called there. Strings only. */
-  readonly value?: string;
-  /** May be given several times; its key holds a list then. Strings only. */
-  readonly multiple?: boolean;
-  /** The key it sets, below the provider's name. */
-  readonly key: string;
-  /** What a boolean sets it to; `true` when absent. */
-  readonly sets?: boolean;
-  /** The keys it sets, where that is not the text as it was given. Strings that are given once only. */
-  readonly read?: (text: string) => Readonly<Record<string, unknown>>;
 }
 
 export interface EdgeTraits<Config> {

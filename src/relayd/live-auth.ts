@@ -5,7 +5,7 @@ import type { Authorization, Authorize, Registration } from '../relay/edge/autho
 import type { RoutingKind } from '../relay/edge/routing.ts';
 import { authorizeAnybody, authorizeByProvider, authorizeFromList } from './authorizers.ts';
 import type { Problems } from './problems.ts';
-import type { RelayAuth } from './settings.ts';
+import type { RelayAuth } from './settings/relay-settings.ts';
 import { isGranted, type TokenGrant } from './static-tokens.ts';
 
 /** Token files are small, and a watch would miss what changes before it begins (milliseconds). */

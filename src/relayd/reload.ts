@@ -1,4 +1,4 @@
-import type { RelaySettings } from './settings.ts';
+import type { RelaySettings } from './settings/relay-settings.ts';
 
 /** What a running relay cannot change, by the name of its option. */
 const FIXED = {

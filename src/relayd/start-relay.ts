@@ -9,7 +9,7 @@ import { LiveAuth } from './live-auth.ts';
 import { Problems } from './problems.ts';
 import { awaitingRestart } from './reload.ts';
 import { Renewal } from './renewal.ts';
-import type { RelaySettings } from './settings.ts';
+import type { RelaySettings } from './settings/relay-settings.ts';
 import { createTlsSide } from './tls-side.ts';
 import { TunnelCounts } from './tunnel-counts.ts';
 import { VisitCounts } from './visit-counts.ts';

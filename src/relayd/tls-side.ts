@@ -9,7 +9,7 @@ import { CertificateKeeper } from './acme/certificate-keeper.ts';
 import { ChallengeAnswers } from './acme/challenge-answers.ts';
 import type { Problems } from './problems.ts';
 import { RedirectServer } from './redirect-server.ts';
-import type { RelaySettings } from './settings.ts';
+import type { RelaySettings } from './settings/relay-settings.ts';
 import { readTls, type TlsFiles, watchTls } from './tls-files.ts';
 
 /** Where certificates come from. */

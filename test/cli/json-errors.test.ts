@@ -43,7 +43,7 @@ it('lists the mistakes of what was typed', async () => {
   const user = await Console.with(new ScriptedDaemon());
   const { stdout } = await user.type('up', 'figma', '--port', '70000', '--path', 'x', '--json');
   expect(JSON.parse(stdout).error.mistakes).toEqual([
-    { key: 'port', what: 'Expected a port from 1 to 65535' },
+    { key: 'port', what: 'Expected a port from 1 to 65535, found 70000' },
     { key: 'path', what: 'Expected a path that starts with / and has no query' },
   ]);
 });

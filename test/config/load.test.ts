@@ -75,7 +75,7 @@ describe('a configuration file', () => {
       '2:3 tunnels.figma: Give `port` or `url`: where does the MCP server listen?',
       '3:5 tunnels.figma.prot: Unknown key; did you mean "port"?',
       '4:3 tunnels.Bad_Name: Use 1 to 32 of a-z, 0-9 and -, starting with a letter; not "daemon"',
-      '5:5 tunnels.Bad_Name.port: Expected a port from 1 to 65535',
+      '5:5 tunnels.Bad_Name.port: Expected a port from 1 to 65535, found 99999',
       '6:15 tunnels.Bad_Name.access.token: Expected at least 16 characters, all of them letters, digits or one of . _ ~ -',
       '6:39 tunnels.Bad_Name.access.origins.0: Expected an origin such as "https://app.example.com" (no path)',
       '7:13 tunnels.remote.url: The server is not on this machine; `allowRemoteUpstream: true` allows that',
@@ -106,7 +106,7 @@ describe('a configuration file', () => {
   it('finds the other mistakes of a file with a key that is there twice', async () => {
     expect(await complaintsAbout('daemon:\n  relayPort: 1\n  relayPort: x\n  helthPort: 2\n')).toEqual([
       '3:3 relayPort: The key is there twice',
-      '3:3 daemon.relayPort: Expected a whole number',
+      '3:3 daemon.relayPort: Expected a whole number, found "x"',
       '4:3 daemon.helthPort: Unknown key; did you mean "healthPort"?',
     ]);
   });
@@ -121,9 +121,9 @@ describe('a configuration file', () => {
   });
 
   it.each([
-    ['port: "3845"', 'port: Expected a whole number'],
-    ['port: 0', 'port: Expected a port from 1 to 65535'],
-    ['port: 80.5', 'port: Expected a whole number'],
+    ['port: "3845"', 'port: Expected a whole number, found "3845"'],
+    ['port: 0', 'port: Expected a port from 1 to 65535, found 0'],
+    ['port: 80.5', 'port: Expected a whole number, found 80.5'],
     ['port: 1\nurl: http://127.0.0.1:1', 'url: Give either `port` or `url`, not both'],
     ['url: 127.0.0.1:3845', 'url: Expected an http:// or https:// URL, such as "http://127.0.0.1:3845/mcp"'],
     ['url: ftp://127.0.0.1', 'url: Expected an http:// or https:// URL, such as "http://127.0.0.1:3845/mcp"'],
@@ -255,10 +255,10 @@ describe('the environment', () => {
   it('is refused together with the mistakes of the file', async () => {
     const env = { TUNNELD_LOG_LEVEL: 'loud', TUNNELD_HEALTH_PORT: '70000', TUNNELD_DAEMON_RELAY_PORT: '-1' };
     expect(await complaintsAbout('daemon: { relayPort: x }', env)).toEqual([
-      '1:11 daemon.relayPort: Expected a whole number',
+      '1:11 daemon.relayPort: Expected a whole number, found "x"',
       'environment TUNNELD_LOG_LEVEL: Expected one of debug, info, warn, error',
-      'environment TUNNELD_HEALTH_PORT: Expected a port from 0 to 65535',
-      'environment TUNNELD_DAEMON_RELAY_PORT: Expected a port from 0 to 65535',
+      'environment TUNNELD_HEALTH_PORT: Expected a port from 0 to 65535, found 70000',
+      'environment TUNNELD_DAEMON_RELAY_PORT: Expected a port from 0 to 65535, found -1',
     ]);
   });
 });

@@ -3,10 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { relay } from '../../src/cli/commands/relay.ts';
-import { parseCommandLine } from '../../src/cli/parse.ts';
-import { readRelaySettings } from '../../src/cli/relay/read-settings.ts';
-import { SETTING_NAMES, variableOf } from '../../src/cli/relay/settings-table.ts';
+import { RELAY_KEYS, variableOf } from '../../src/relayd/settings/names.ts';
+import { readRelaySettings } from '../../src/relayd/settings/read-settings.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
 
 const DOCS = join(import.meta.dirname, '../../docs');
@@ -21,7 +19,7 @@ async function settingsOf(text: string) {
   writeFileSync(tokens, 'a-token:alice', { mode: 0o600 });
   const file = join(folder, 'relay.yaml');
   writeFileSync(file, text.replace('/etc/tunneld/tokens', tokens), { mode: 0o600 });
-  return readRelaySettings({ args: await parseCommandLine(relay, ['--config', file]), env: {} });
+  return readRelaySettings({ options: {}, env: {}, file });
 }
 
 describe('the example unit of a relay', () => {
@@ -48,7 +46,7 @@ describe('the example unit of a relay', () => {
   });
 
   it('sets only variables that have a meaning', () => {
-    const known = [...SETTING_NAMES.map(variableOf), 'TUNNELD_STATE_DIR'];
+    const known = [...RELAY_KEYS.map(variableOf), 'TUNNELD_STATE_DIR'];
     const used = unit.match(/\bTUNNELD_\w+(?==)/g) ?? [];
     expect(used.filter((variable) => !known.includes(variable))).toEqual([]);
   });
@@ -70,7 +68,7 @@ describe('the example files of a relay', () => {
     const { services } = parse(read('examples/relay.compose.yaml')) as {
       services: { relay: { environment: Record<string, string>; image: string } };
     };
-    const known: readonly string[] = SETTING_NAMES.map(variableOf);
+    const known: readonly string[] = RELAY_KEYS.map(variableOf);
     const { environment, image } = services.relay;
     expect(Object.keys(environment).filter((variable) => !known.includes(variable))).toEqual([]);
     expect(readFileSync(join(DOCS, '../docker/compose.yaml'), 'utf8')).toContain(`image: ${image}\n`);

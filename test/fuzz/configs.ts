@@ -1,10 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { readValues, type SettingsMistake } from '../../src/cli/relay/given.ts';
-import { readRelayFile } from '../../src/cli/relay/relay-file.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { TunneldError } from '../../src/core/errors.ts';
+import { parseRelayFile } from '../../src/relayd/settings/relay-file.ts';
+import { validate } from '../../src/relayd/settings/validate.ts';
 import { pick, type Random, several, spoiled } from './random.ts';
 import { refusedOr, type Target } from './target.ts';
 
@@ -18,27 +15,16 @@ export const daemonConfigs: Target = {
   },
 };
 
-let folder: string | undefined;
-
 /** Whatever is in relay.yaml: values, and every mistake as one. */
 export const relayConfigs: Target = {
   name: 'relay.yaml',
   perThousand: 20,
-  async run(random) {
-    folder ??= mkdtempSync(join(tmpdir(), 'tunneld-fuzz-'));
-    const file = join(folder, 'relay.yaml');
-    writeFileSync(file, spoiled(random, Buffer.from(lines(random, RELAY_LINES)), 3));
-    const mistakes: SettingsMistake[] = [];
-    const layer = await readRelayFile(file, mistakes, () => {}).catch((error: unknown) => {
-      if (error instanceof TunneldError) return undefined;
-      throw error;
-    });
-    if (layer !== undefined) readValues(layer, mistakes);
-    if (mistakes.some(({ text }) => text === '')) throw new Error('a mistake without a word');
-  },
-  async close() {
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
-    folder = undefined;
+  run(random) {
+    const text = spoiled(random, Buffer.from(lines(random, RELAY_LINES)), 3).toString();
+    const said = parseRelayFile(text, 'relay.yaml');
+    const { config, mistakes } = validate(said.entries, said.file, said.mistakes);
+    if (mistakes.some((mistake) => mistake.text === '')) throw new Error('a mistake without a word');
+    if (config === undefined && mistakes.length === 0) throw new Error('no values, and nothing is wrong');
   },
 };
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
-import { parseNetworks, type RelayAuth } from '../../src/relayd/settings.ts';
+import { parseNetworks } from '../../src/relayd/settings/networks.ts';
+import type { RelayAuth } from '../../src/relayd/settings/relay-settings.ts';
 import { parseGrants } from '../../src/relayd/static-tokens.ts';
 import { thrownBy } from '../helpers/thrown.ts';
 import { connectTo } from '../http1/raw-client.ts';

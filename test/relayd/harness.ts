@@ -8,7 +8,7 @@ import { createLogger } from '../../src/core/log.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { responseHead } from '../../src/http1/response-head.ts';
 import { openRelayLink, type RelayLink, type RelayLinkOptions } from '../../src/relay/agent/relay-link.ts';
-import type { RelaySettings } from '../../src/relayd/settings.ts';
+import type { RelaySettings } from '../../src/relayd/settings/relay-settings.ts';
 import { startRelay } from '../../src/relayd/start-relay.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';

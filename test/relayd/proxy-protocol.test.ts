@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { parseNetworks } from '../../src/relayd/settings.ts';
+import { parseNetworks } from '../../src/relayd/settings/networks.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { startHaproxy } from '../helpers/front-proxy.ts';

@@ -2,7 +2,7 @@ import { BlockList } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { type RedirectOptions, RedirectServer } from '../../src/relayd/redirect-server.ts';
-import { parseNetworks } from '../../src/relayd/settings.ts';
+import { parseNetworks } from '../../src/relayd/settings/networks.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { RawClient } from '../http1/raw-client.ts';
 

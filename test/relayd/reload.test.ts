@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { openLastingLink } from '../../src/relay/agent/lasting-link.ts';
-import type { RelayAuth } from '../../src/relayd/settings.ts';
+import type { RelayAuth } from '../../src/relayd/settings/relay-settings.ts';
 import { parseGrants } from '../../src/relayd/static-tokens.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { quiet } from '../helpers/quiet.ts';

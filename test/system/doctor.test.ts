@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { VERSION } from '../../src/core/version.ts';
-import type { RelaySettings } from '../../src/relayd/settings.ts';
+import type { RelaySettings } from '../../src/relayd/settings/relay-settings.ts';
 import { parseGrants } from '../../src/relayd/static-tokens.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { freePort } from '../helpers/free-port.ts';

@@ -2,7 +2,7 @@ import { TunneldError } from '../../core/errors.ts';
 import { type Command, ExitCode } from '../command.ts';
 import type { CheckReport } from '../doctor/check.ts';
 import type { CliIo } from '../io.ts';
-import { RELAY_CONFIG_OPTION } from '../relay/settings-table.ts';
+import { RELAY_CONFIG_OPTION, settingsInput } from '../relay/settings-options.ts';
 import { printable, printableJson, printableLines } from '../render/printable.ts';
 
 /** The auth provider gets five seconds to answer; nothing else takes long (milliseconds). */
@@ -26,14 +26,11 @@ export const relayCheck: Command = {
 
   async run(args, io) {
     const [{ readRelaySettings }, { relayChecks }, { runChecks }] = await Promise.all([
-      import('../relay/read-settings.ts'),
+      import('../../relayd/settings/read-settings.ts'),
       import('../relay/checks.ts'),
       import('../doctor/check.ts'),
     ]);
-    const read = await readRelaySettings({ args, env: io.env }).catch((error: unknown) => {
-      if (error instanceof TunneldError) return error;
-      throw error;
-    });
+    const read = orRefusal(() => readRelaySettings(settingsInput(args, io.env)));
     const checks = await runChecks(relayChecks(read, io.clock), io.clock, CHECK_LIMIT_MS);
     const fine = checks.every(({ result }) => result !== 'bad');
     if (args.flag('json')) io.out(printableJson({ ok: fine, checks }, 2));
@@ -41,6 +38,15 @@ export const relayCheck: Command = {
     return fine ? ExitCode.ok : ExitCode.usage;
   },
 };
+
+function orRefusal<T>(read: () => T): T | TunneldError {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof TunneldError) return error;
+    throw error;
+  }
+}
 
 function print({ id, result, detail, remedy }: CheckReport, io: CliIo): void {
   const colour = { ok: 'green', warn: 'yellow', bad: 'red', skipped: 'dim' } as const;

@@ -1,19 +1,16 @@
 import { systemClock } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
 import { serviceNotifier } from '../../core/service-notifier.ts';
+import type { ReadSettings } from '../../relayd/settings/read-settings.ts';
 import type { RunningRelay } from '../../relayd/start-relay.ts';
 import { type Command, ExitCode } from '../command.ts';
-import type { ReadSettings } from '../relay/read-settings.ts';
-import { RELAY_CONFIG_OPTION, relayOptions } from '../relay/settings-table.ts';
+import { SETTINGS_OPTIONS, settingsInput } from '../relay/settings-options.ts';
 
 export const relay: Command = {
   name: 'relay',
   summary: 'Run a relay of your own, for tunnels of other machines',
   positionals: [],
-  options: {
-    ...RELAY_CONFIG_OPTION,
-    ...relayOptions(),
-  },
+  options: SETTINGS_OPTIONS,
   otherNames: {
     '--relay-domain': '--domain',
     '--relay-port': '--port',
@@ -38,9 +35,9 @@ export const relay: Command = {
   ],
 
   async run(args, io) {
-    const { readRelaySettings } = await import('../relay/read-settings.ts');
-    const read = () => readRelaySettings({ args, env: io.env });
-    const { settings, warnings } = await read();
+    const { readRelaySettings } = await import('../../relayd/settings/read-settings.ts');
+    const read = () => readRelaySettings(settingsInput(args, io.env));
+    const { settings, warnings } = read();
     for (const warning of warnings) io.err(`warning: ${warning}`);
     const [{ startRelay }, { createLogger }] = await Promise.all([
       import('../../relayd/start-relay.ts'),
@@ -54,7 +51,7 @@ export const relay: Command = {
     io.onHangup(() => {
       // It ends, and nothing that is read now would count.
       if (interrupted.aborted) return;
-      const work = () => reload(running, read, log);
+      const work = async () => reload(running, read, log);
       reloading = reloading.then(() => (notifier === undefined ? work() : notifier.reloading(work)));
     });
     notifier?.ready({ status: () => `port ${running.port}` });
@@ -70,9 +67,9 @@ export const relay: Command = {
 };
 
 /** What cannot be read or used changes nothing: the relay goes on as it was, and says so. */
-async function reload(running: RunningRelay, read: () => Promise<ReadSettings>, log: Logger): Promise<void> {
+function reload(running: RunningRelay, read: () => ReadSettings, log: Logger): void {
   try {
-    const { settings, warnings } = await read();
+    const { settings, warnings } = read();
     for (const warning of warnings) log.warn({ warning }, 'a setting deserves a look');
     running.reload(settings);
     running.problems.solved('configuration');

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TunneldError } from '../../core/errors.ts';
-import { nearest } from '../suggest.ts';
+import { nearest } from '../../core/nearest.ts';
 
 /** `figma.log` is being written; `figma.1.log` is the newest of those put aside, `figma.2.log` older. */
 const LOG_FILE = /^([a-z][a-z0-9-]{0,31})(?:\.(\d+))?\.log$/;

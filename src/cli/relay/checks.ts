@@ -6,11 +6,11 @@ import type { Clock } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
 import { askProvider } from '../../relayd/authorizers.ts';
 import { isRunningRelay } from '../../relayd/predecessor.ts';
-import type { RelayAuth, RelaySettings } from '../../relayd/settings.ts';
+import type { ReadSettings } from '../../relayd/settings/read-settings.ts';
+import type { RelayAuth, RelaySettings } from '../../relayd/settings/relay-settings.ts';
 import { readTls } from '../../relayd/tls-files.ts';
 import { bad, type Check, type NamedOutcome, type Outcome, ok, skipped, warn } from '../doctor/check.ts';
 import { listeners } from '../doctor/listeners.ts';
-import type { ReadSettings } from './read-settings.ts';
 
 const DAY_MS = 86_400_000;
 /** A renewal that has not happened by then will not happen by itself. */

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { expect, it, onTestFinished } from 'vitest';
-import type { RelaySettings } from '../../../src/relayd/settings.ts';
+import type { RelaySettings } from '../../../src/relayd/settings/relay-settings.ts';
 import { freePort } from '../../helpers/free-port.ts';
 import { describeWithPrograms } from '../../helpers/installed-program.ts';
 import { PEBBLE_PROGRAMS, type Pebble, startPebble } from '../../helpers/pebble.ts';

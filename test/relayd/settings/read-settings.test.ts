@@ -1,16 +1,8 @@
 import { chmodSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { relay } from '../../src/cli/commands/relay.ts';
-import { parseCommandLine } from '../../src/cli/parse.ts';
-import { readRelaySettings } from '../../src/cli/relay/read-settings.ts';
-import type { TunneldError } from '../../src/core/errors.ts';
-import { tempFolder } from '../helpers/temp-folder.ts';
-
-async function read(line: string, env: NodeJS.ProcessEnv = {}, defaultFile = '/nowhere/relay.yaml') {
-  const words = line.split(' ').filter((word) => word !== '');
-  return readRelaySettings({ args: await parseCommandLine(relay, words), env, defaultFile });
-}
+import { tempFolder } from '../../helpers/temp-folder.ts';
+import { readTyped as read, refusalOf } from './typed.ts';
 
 /** A file with this content, which only its owner may read. */
 function fileWith(content: string, name = 'relay.yaml'): string {
@@ -112,17 +104,17 @@ describe('what `tunneld relay` is told', () => {
     ['--domain a.example --static-token secret', 'is not TOKEN:NAME'],
     ['--domain a.example --open --tls-cert x', '--tls-cert: needs --tls-key'],
     ['--domain a.example --open --acme-email a@b.example', '--acme-email: needs --acme'],
-    ['--domain a.example --open --acme --acme-email somebody', '"somebody" is not an address of mail'],
+    [
+      '--domain a.example --open --acme --acme-email somebody',
+      '--acme-email: Expected a mail address such as ops@example.com, found "somebody"',
+    ],
     ['--domain a.example --open --acme --acme-directory http://a.example', 'is not an https URL'],
     ['--domain a.example --open --acme --tls-cert x --tls-key y', '--acme: excludes --tls-cert'],
     ['--public-url http://a.example --open --acme', '--acme: is for https and a host with a name'],
     ['--public-url https://127.0.0.1 --routing path --open --acme', 'a host with a name'],
     ['--public-url http://a.example --open --redirect-port 80', '--redirect-port: leads to https'],
     ['--domain a.example --open --proxy-protocol', '--proxy-protocol: needs --trusted-proxies'],
-    [
-      '--domain a.example --open --port 70000',
-      '--port: Expected a whole number from 0 to 65535, found "70000"',
-    ],
+    ['--domain a.example --open --port 70000', '--port: Expected a port from 0 to 65535, found 70000'],
     ['--public-url http://127.0.0.1:1 --open', 'use --routing path'],
     ['--domain a.example --open --routing both', '--routing: Expected host or path, found "both"'],
     ['--domain a.example --open --drain-timeout soon', '--drain-timeout: Expected a duration'],
@@ -206,26 +198,24 @@ describe('relay.yaml', () => {
     const file = fileWith(
       'domain: a.example\nport: 70000\nstatic-token: x\nopen: perhaps\nhost: [a, b]\nauthSecret: 0123\nroutng: path\n',
     );
-    const error: TunneldError = await read(`--config ${file} --port nine`).then(
-      () => expect.unreachable(),
-      (caught) => caught,
-    );
+    const error = await refusalOf(`--config ${file} --port nine`);
     expect(error.code).toBe('CONFIG_INVALID');
     expect(error.message.split('\n').slice(1)).toEqual([
       `  ${file}:3:1 static-token: Unknown key; did you mean "staticToken"?`,
-      `  ${file}:5:1 host: Expected one value, found a list`,
-      `  ${file}:6:1 authSecret: Expected text: put it in quotes`,
-      `  ${file}:7:1 routng: Unknown key; did you mean "routing"?`,
-      '  --port: Expected a whole number from 0 to 65535, found "nine"',
       `  ${file}:4:1 open: Expected true or false, found "perhaps"`,
+      `  ${file}:5:1 host: Expected text, found a list`,
+      `  ${file}:6:1 authSecret: Expected text: put it in quotes`,
+      `  ${file}:6:1 authSecret: needs \`authUrl\``,
+      `  ${file}:7:1 routng: Unknown key; did you mean "routing"?`,
+      '  --port: Expected a whole number, found "nine"',
     ]);
   });
 
   it.each([
     ['- a', '1:1 Expected keys such as'],
     ['domain: [', ':1:'],
-    ['domain:\nopen: true', '1:1 domain: Expected a value, found nothing'],
-    ['domain: {a: b}\nopen: true', 'domain: Expected a value, found keys below'],
+    ['domain:\nopen: true', '1:1 domain: Expected text, found nothing'],
+    ['domain: {a: b}\nopen: true', 'domain: Expected text, found keys below'],
     ['domain: a.example\nopen: true\nopen: true', '3:1 open: The key is there twice'],
   ])('%j is refused', async (content, message) => {
     await expect(read(`--config ${fileWith(content)}`)).rejects.toMatchObject({
@@ -251,10 +241,7 @@ describe('relay.yaml', () => {
 
   it('does not repeat its secrets in what it says about them', async () => {
     const file = fileWith('domain: a.example\nstaticToken: [hush-hush]\nauthSecret: hush-hush\n');
-    const error: TunneldError = await read(`--config ${file}`).then(
-      () => expect.unreachable(),
-      (caught) => caught,
-    );
+    const error = await refusalOf(`--config ${file}`);
     expect(error.message).toContain('Entry 1');
     expect(`${error.message} ${error.remedy}`).not.toContain('hush');
   });

@@ -1,25 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { relay } from '../../src/cli/commands/relay.ts';
-import { parseCommandLine } from '../../src/cli/parse.ts';
-import { readRelaySettings } from '../../src/cli/relay/read-settings.ts';
-import type { TunneldError } from '../../src/core/errors.ts';
-import { findGrant } from '../../src/relayd/static-tokens.ts';
-import { tempFolder } from '../helpers/temp-folder.ts';
+import { findGrant } from '../../../src/relayd/static-tokens.ts';
+import { tempFolder } from '../../helpers/temp-folder.ts';
+import { readTyped, refusalOf } from './typed.ts';
 
-async function read(env: NodeJS.ProcessEnv, line = '') {
-  const words = line.split(' ').filter((word) => word !== '');
-  const args = await parseCommandLine(relay, words);
-  return readRelaySettings({ args, env, defaultFile: '/nowhere/relay.yaml' });
-}
-
-async function refusal(env: NodeJS.ProcessEnv, line?: string): Promise<TunneldError> {
-  return read(env, line).then(
-    () => expect.unreachable('it was taken'),
-    (error) => error,
-  );
-}
+const read = (env: NodeJS.ProcessEnv, line = '') => readTyped(line, env);
+const refusal = (env: NodeJS.ProcessEnv, line = '') => refusalOf(line, env);
 
 /** A file of mcpr with this content. */
 function mcprFile(...lines: readonly string[]): string {
@@ -79,7 +66,7 @@ describe('the variables of mcp-tunnel', () => {
     [{ MCPR_RELAY_AUTH_MODE: 'open', MCPR_RELAY_TOKENS: TOKENS }, 'contradict each other'],
     [{ MCPR_RELAY_AUTH_MODE: 'provider', MCPR_RELAY_TOKENS: TOKENS }, 'contradict each other'],
     [{ MCPR_RELAY_AUTH_MODE: 'provider' }, 'needs MCPR_RELAY_AUTH_URL'],
-    [{ MCPR_RELAY_AUTH_MODE: 'provider', MCPR_AUTH_PROVIDER: 'http://a' }, 'needs --auth-secret'],
+    [{ MCPR_RELAY_AUTH_MODE: 'provider', MCPR_AUTH_PROVIDER: 'http://a' }, 'needs MCPR_RELAY_AUTH_SECRET'],
     [{ MCPR_RELAY_AUTH_MODE: 'opne' }, 'Expected open, static or provider, found "opne"'],
     [{ MCPR_RELAY_TOKENS: '{' }, 'MCPR_RELAY_TOKENS: Expected a list'],
     [{ MCPR_RELAY_TOKENS: '[{"token":"hush-hush","subdomains":[]}]' }, 'Entry 1 of MCPR_RELAY_TOKENS'],
@@ -134,8 +121,11 @@ describe("mcpr's file", () => {
     [['[relay]', 'domian = "a.example"'], ':2:1 domian: Unknown key; did you mean "domain"?'],
     [['[relay]', 'a(b = 1'], ':2:'],
     [['[relay]', '"a(b" = 1'], ':2:1 a(b: Unknown key of [relay]'],
-    [['[relay]', 'domain = ["a"]'], ':2:1 domain: Expected a text'],
-    [['port = 70000', '[relay]', 'domain = "a.example"'], ':1:1 port: Expected a whole number'],
+    [['[relay]', 'domain = ["a"]'], ':2:1 domain: Expected text, found a list'],
+    [
+      ['port = 70000', '[relay]', 'domain = "a.example"'],
+      ':1:1 port: Expected a port from 0 to 65535, found 70000',
+    ],
     [['[relay]', 'auth_provider_secret = "hush-hush'], ':2:'],
     [['[[relay.tokens]]', 'token = "hush-hush"'], ':1:1 tokens: Entry 1 of tokens'],
   ])('is refused with the place of the mistake: %j', async (lines, message) => {
