@@ -4,7 +4,7 @@ import { Heartbeat } from './heartbeat.ts';
 import { decodeGoaway, encodeGoaway, type GoawayReason, LinkError } from './link-error.ts';
 import { LinkPace } from './link-pace.ts';
 import type { LinkSocket } from './link-socket.ts';
-import { MuxStream, ResetCode, splitHead } from './mux-stream.ts';
+import { type MuxPeer, MuxStream, ResetCode, splitHead } from './mux-stream.ts';
 import type { WindowBudget } from './window-budget.ts';
 
 /** Ids are never reused on a link; long before they run out the link is replaced. */
@@ -47,15 +47,13 @@ export interface MuxOptions {
 }
 
 /** Many exchanges over one link. */
-export class Mux implements FrameReceiver {
+export class Mux implements FrameReceiver, MuxPeer {
   readonly wire: LinkSocket;
-  /** This side answers requests; the other one opens streams. */
   readonly answers: boolean;
   readonly clock: Clock;
   readonly budget: WindowBudget | undefined;
-  /** Longest piece of a body in one frame: on a long way others go in between. */
+  /** Shorter than `maxFrame` on a long way, where frames of others go in between. */
   pieceBytes: number;
-  /** Counts how often producers were let go on: who is small may go ahead once each time. */
   round = 0;
   readonly maxFrame: number;
   readonly #options: MuxOptions;
@@ -117,7 +115,7 @@ export class Mux implements FrameReceiver {
     return stream;
   }
 
-  /** The request of a stream leaves: ids go up in this order. */
+  /** Ids go up in the order in which requests leave. */
   depart(stream: MuxStream): number {
     this.#unsent.delete(stream);
     this.#streams.set(++this.#lastId, stream);
