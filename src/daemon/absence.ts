@@ -1,4 +1,4 @@
-import { ERROR_CATALOGUE, type ErrorCode } from '../core/errors.ts';
+import { type ErrorCode, errorRow } from '../core/errors.ts';
 import type { HealthReport, ReportedError, TunnelState, Verdict } from '../core/status.ts';
 import type { ProviderKind } from '../providers/kind.ts';
 import { KINDS } from '../providers/kinds.ts';
@@ -54,8 +54,5 @@ function ofProvider(code: string): Verdict | undefined {
 function verdictOf(code: string): Verdict {
   const special = SPECIAL[code] ?? ofProvider(code);
   if (special !== undefined) return special;
-  const row = Object.hasOwn(ERROR_CATALOGUE, code)
-    ? ERROR_CATALOGUE[code as keyof typeof ERROR_CATALOGUE]
-    : undefined;
-  return row?.retryable === false ? 'config' : 'tunnel-down';
+  return errorRow(code)?.retryable === false ? 'config' : 'tunnel-down';
 }
