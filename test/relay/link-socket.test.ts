@@ -37,4 +37,36 @@ describe('the socket of a link', () => {
       'second',
     ]);
   });
+
+  it('hears why the peer closed although a write failed before that was read', async () => {
+    const stream = new Duplex({
+      read() {},
+      write: (_bytes, _encoding, done) => done(new Error('write EPIPE')),
+    });
+    const socket = Object.assign(stream, { setNoDelay: () => socket }) as unknown as Socket;
+    const heard: string[] = [];
+    const wire = new LinkSocket(socket, 'none', new FakeClock(), {
+      frame: (_type, _id, payload) => void heard.push(payload.toString()),
+      data() {},
+    });
+    wire.onClosed = ({ message }) => void heard.push(message);
+    for (let count = 0; count < 3; count++) {
+      wire.frame(FrameType.data, 1, Buffer.from('too late'), 0, 8, false);
+      await turn();
+    }
+    stream.push(await spoken('another took the name'));
+    stream.push(null);
+    stream.on('data', (chunk: Buffer) => wire.receive(chunk));
+    await turn();
+    expect(heard).toEqual(['another took the name', 'the peer closed the connection']);
+  });
 });
+
+/** The last words of an agent, as they are on the wire. */
+async function spoken(text: string): Promise<Buffer> {
+  const { socket, writes } = slowSocket();
+  const wire = new LinkSocket(socket, 'random', new FakeClock(), { frame() {}, data() {} });
+  wire.frame(FrameType.goaway, 0, Buffer.from(text), 0, text.length, true);
+  await turn();
+  return writes[0]?.bytes ?? Buffer.alloc(0);
+}

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import { withoutFrontOrders } from '../../http1/front-headers.ts';
 import { Http1Error } from '../../http1/http1-error.ts';
 import { isBodyless, type ParsedResponseHead, parseResponseHead } from '../../http1/response-head.ts';
 import { MAX_HEAD_BYTES } from '../../relay/link/mux-stream.ts';
@@ -23,7 +24,7 @@ export function answerHead(answer: ResponseHead, requestMethod: string, length?:
   let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}`;
   for (let at = 0; at + 1 < lines.length; at += 2) text += `\r\n${lines[at]}: ${lines[at + 1]}`;
   if (text.length > MAX_HEAD_BYTES) throw new Http1Error(502, 'head-too-large');
-  return parseResponseHead(text, requestMethod);
+  return withoutFrontOrders(parseResponseHead(text, requestMethod));
 }
 
 const LINE_BREAK = /[\r\n\0]/;

@@ -1,4 +1,5 @@
 import { type BodySink, type Exchange, Flow } from '../../core/exchange.ts';
+import { withoutFrontOrders } from '../../http1/front-headers.ts';
 import { Http1Error } from '../../http1/http1-error.ts';
 import { type ParsedResponseHead, parseResponseHead } from '../../http1/response-head.ts';
 import { serializeRequestHead } from '../../http1/rewrite.ts';
@@ -121,7 +122,7 @@ export class Forwarding implements BodySink, StreamReceiver {
       if (this.#answered) this.#refuseAnswer('it answered twice');
       else if (head.status === 101 && request.upgrade === undefined) {
         this.#refuseAnswer('it switched protocols unasked');
-      } else return head;
+      } else return withoutFrontOrders(head);
     } catch (error) {
       if (!(error instanceof Http1Error)) throw error;
       this.#refuseAnswer(error.reason);

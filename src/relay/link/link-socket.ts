@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../core/clock.ts';
+import { readOnAfterFailedWrite } from '../../http1/failed-write.ts';
 import { FrameDecoder, type FrameReceiver, writeFrameHeader } from './frame.ts';
 import { LinkError } from './link-error.ts';
 import { BATCH_BYTES, returnSlab, SLAB_START, takeSlab } from './slab.ts';
@@ -51,6 +52,7 @@ export class LinkSocket {
   #scheduled = false;
   #congested = false;
   #closed = false;
+  #writesFail = false;
   #linger: Timer | undefined;
   #progressAt: number;
   #spoke = false;
@@ -72,6 +74,10 @@ export class LinkSocket {
       control: (opcode, payload) => this.#onControl(opcode, payload),
     });
     socket.setNoDelay(true);
+    // Before it closed, the peer may have said why.
+    readOnAfterFailedWrite(socket, () => {
+      this.#writesFail = true;
+    });
     socket.on('end', () => this.#finish(new LinkError('closing', 'the peer closed the connection')));
     socket.on('error', (error) => this.#finish(new LinkError('closing', error.message)));
     socket.on('close', () => {
@@ -216,7 +222,7 @@ export class LinkSocket {
   readonly #onWritten = (error?: Error | null): void => {
     const slab = this.#inFlight.shift();
     // After a failed write libuv may still hold the memory until the handle is gone.
-    if (error) return;
+    if (error || this.#writesFail) return;
     if (slab !== undefined) returnSlab(slab);
     this.#progressAt = this.#clock.monotonic();
     // A pong may still wait in the socket; its end wakes nobody.
