@@ -124,7 +124,11 @@ async function openStderr(logDir: string) {
   } catch (cause) {
     // What it prints is lost then; what it says on its own descriptor is not.
     if (isStorageShort(cause)) return await nowhere();
-    throw new TunneldError('STATE_UNWRITABLE', `${path} cannot be written: ${reasonOf(cause)}`, { cause });
+    throw new TunneldError('STATE_UNWRITABLE', `${path} cannot be written: ${reasonOf(cause)}`, {
+      cause,
+      remedy:
+        'Make it writable by you, free disk space, or choose another folder for logs with TUNNELD_LOG_DIR.',
+    });
   }
 }
 

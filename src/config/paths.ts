@@ -35,20 +35,22 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export function resolvePaths(
   env: Environment,
   platform: NodeJS.Platform = process.platform,
-  home: string = env['HOME'] || homedir(),
+  home?: string,
 ): Paths {
-  const defaults = platform === 'darwin' ? macFolders(home) : xdgFolders(env, home);
-  const stateDir = chosen(env['TUNNELD_STATE_DIR']) ?? defaults.state;
+  // Asked for only where nothing else says the folder: a user without an entry in passwd has none.
+  const homeFolder = () => home ?? (env['HOME'] || homedir());
+  const defaults = platform === 'darwin' ? macFolders(homeFolder) : xdgFolders(env, homeFolder);
+  const stateDir = chosen(env['TUNNELD_STATE_DIR']) ?? defaults.state();
   const runtimeDir = chosen(env['TUNNELD_RUNTIME_DIR']) ?? defaults.runtime ?? join(stateDir, 'run');
   const configFile = chosen(env['TUNNELD_CONFIG']);
   const socket = join(runtimeDir, 'tunneld.sock');
   assertSocketPath(socket, platform);
   return {
-    configFile: configFile ?? join(defaults.config, 'tunneld.yaml'),
+    configFile: configFile ?? join(defaults.config(), 'tunneld.yaml'),
     configRequired: configFile !== undefined,
     stateDir,
     runtimeDir,
-    logDir: chosen(env['TUNNELD_LOG_DIR']) ?? defaults.logs ?? join(stateDir, 'logs'),
+    logDir: chosen(env['TUNNELD_LOG_DIR']) ?? defaults.logs?.() ?? join(stateDir, 'logs'),
     socket,
     stateFile: join(stateDir, 'state.json'),
     lockFile: join(stateDir, 'daemon.lock'),
@@ -68,25 +70,25 @@ export function pathVariables(paths: Paths): Record<string, string> {
 }
 
 interface Folders {
-  readonly config: string;
-  readonly state: string;
+  config(): string;
+  state(): string;
   /** Absent: inside the state folder. */
   readonly runtime?: string;
-  readonly logs?: string;
+  logs?(): string;
 }
 
-function xdgFolders(env: Environment, home: string): Folders {
+function xdgFolders(env: Environment, home: () => string): Folders {
   const runtime = absolute(env['XDG_RUNTIME_DIR']);
   return {
-    config: join(absolute(env['XDG_CONFIG_HOME']) ?? join(home, '.config'), 'tunneld'),
-    state: join(absolute(env['XDG_STATE_HOME']) ?? join(home, '.local', 'state'), 'tunneld'),
+    config: () => join(absolute(env['XDG_CONFIG_HOME']) ?? join(home(), '.config'), 'tunneld'),
+    state: () => join(absolute(env['XDG_STATE_HOME']) ?? join(home(), '.local', 'state'), 'tunneld'),
     ...(runtime === undefined ? {} : { runtime: join(runtime, 'tunneld') }),
   };
 }
 
-function macFolders(home: string): Folders {
-  const support = join(home, 'Library', 'Application Support', 'tunneld');
-  return { config: support, state: support, logs: join(home, 'Library', 'Logs', 'tunneld') };
+function macFolders(home: () => string): Folders {
+  const support = () => join(home(), 'Library', 'Application Support', 'tunneld');
+  return { config: support, state: support, logs: () => join(home(), 'Library', 'Logs', 'tunneld') };
 }
 
 /** The XDG specification says to ignore a relative path. */

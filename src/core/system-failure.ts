@@ -23,7 +23,8 @@ export function asExpected(error: unknown): unknown {
   const { code = '', syscall } = error as NodeJS.ErrnoException;
   if (syscall === 'uv_os_homedir') {
     return new TunneldError('SYSTEM_REFUSED', 'This user has no home folder', {
-      remedy: 'Set HOME to a folder of yours.',
+      remedy:
+        'Set HOME to a folder of yours; or TUNNELD_CONFIG, TUNNELD_STATE_DIR, TUNNELD_RUNTIME_DIR and TUNNELD_LOG_DIR.',
     });
   }
   if (OUT_OF_DESCRIPTORS.has(code)) {

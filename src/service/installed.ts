@@ -6,13 +6,13 @@ import { LABEL, type Scope, SYSTEM_ENVIRONMENT, UNIT } from './definition.ts';
 
 /** Where the unit of this scope is kept. Loaded by `up`: Node's own modules and constants only. */
 export function unitFile(scope: Scope, env: Environment, platform: NodeJS.Platform): string {
-  const home = env['HOME'] || homedir();
+  const home = () => env['HOME'] || homedir();
   if (platform === 'darwin') {
-    const library = scope === 'system' ? '/Library/LaunchDaemons' : join(home, 'Library', 'LaunchAgents');
+    const library = scope === 'system' ? '/Library/LaunchDaemons' : join(home(), 'Library', 'LaunchAgents');
     return join(library, `${LABEL}.plist`);
   }
   if (scope === 'system') return join('/etc/systemd/system', UNIT);
-  return join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'systemd', 'user', UNIT);
+  return join(env['XDG_CONFIG_HOME'] || join(home(), '.config'), 'systemd', 'user', UNIT);
 }
 
 /**
@@ -26,7 +26,7 @@ export function installedScope(
   platform: NodeJS.Platform = process.platform,
 ): Scope | undefined {
   return (['user', 'system'] as const).find((scope) => {
-    const text = readText(unitFile(scope, env, platform));
+    const text = unitText(scope, env, platform);
     return text?.includes(paths.stateDir) === true && text.includes(paths.runtimeDir);
   });
 }
@@ -39,13 +39,14 @@ export function withSystemService(
 ): NodeJS.ProcessEnv {
   const chosen = ['TUNNELD_STATE_DIR', 'TUNNELD_RUNTIME_DIR'].some((name) => (env[name] ?? '') !== '');
   if (platform !== 'linux' || uid !== 0 || chosen) return env;
-  if (readText(unitFile('system', env, platform)) === undefined) return env;
+  if (unitText('system', env, platform) === undefined) return env;
   return { ...env, ...SYSTEM_ENVIRONMENT };
 }
 
-function readText(file: string): string | undefined {
+/** Undefined when there is none; a user without a home folder has none either. */
+function unitText(...where: Parameters<typeof unitFile>): string | undefined {
   try {
-    return readFileSync(file, 'utf8');
+    return readFileSync(unitFile(...where), 'utf8');
   } catch {
     return undefined;
   }

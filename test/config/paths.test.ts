@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest';
+import { syncBuiltinESMExports } from 'node:module';
+import os from 'node:os';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { pathVariables, resolvePaths } from '../../src/config/paths.ts';
 import { thrownBy } from '../helpers/thrown.ts';
 
@@ -37,6 +39,27 @@ describe('where things live', () => {
       configFile: '/Users/ada/Library/Application Support/tunneld/tunneld.yaml',
       stateDir: '/Users/ada/Library/Application Support/tunneld',
       logDir: '/Users/ada/Library/Logs/tunneld',
+    });
+  });
+
+  it('asks for the home folder only where nothing else says the folder', () => {
+    const all = { TUNNELD_STATE_DIR: '/b', TUNNELD_CONFIG: '/a.yaml', TUNNELD_LOG_DIR: '/d' };
+    const homeless = Object.assign(new Error('no entry'), { syscall: 'uv_os_homedir' });
+    const homedir = vi.spyOn(os, 'homedir').mockImplementation(() => {
+      throw homeless;
+    });
+    syncBuiltinESMExports();
+    onTestFinished(() => {
+      homedir.mockRestore();
+      syncBuiltinESMExports();
+    });
+    for (const platform of ['linux', 'darwin'] as const) {
+      expect(resolvePaths(all, platform)).toMatchObject({ stateDir: '/b', logDir: '/d' });
+      expect(() => resolvePaths({ ...all, TUNNELD_CONFIG: undefined }, platform)).toThrow(homeless);
+    }
+    expect(resolvePaths({ XDG_CONFIG_HOME: '/c', XDG_STATE_HOME: '/s' }, 'linux')).toMatchObject({
+      configFile: '/c/tunneld/tunneld.yaml',
+      stateDir: '/s/tunneld',
     });
   });
 

@@ -37,7 +37,7 @@ it('a client of mcp-tunnel gives none either', () => {
   const headers = new Map(
     [...ORDERS, ...HARMLESS].map((line) => line.split(/: (.*)/).slice(0, 2) as [string, string]),
   );
-  const { lines } = answerHead({ status: 200, headers }, 'GET', 2);
+  const { lines } = answerHead({ id: '1', status: 200, headers }, 'GET', 2);
   for (const line of HARMLESS) expect(lines).toContain(line.split(': ')[0]);
   expect(lines.filter((_, at) => at % 2 === 0)).toHaveLength(HARMLESS.length + 1);
 });
