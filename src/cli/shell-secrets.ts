@@ -1,6 +1,5 @@
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { reasonOf } from '../config/private-files.ts';
+import { keepSecret, secretFolder } from '../config/secret-store.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { CliIo } from './io.ts';
 
@@ -28,7 +27,7 @@ export async function withShellSecrets<T>(
       const value = name === undefined ? undefined : io.env[name];
       if (name === undefined || kept.has(name) || value === undefined || value === '') throw error;
       if (!JSON.stringify(spec ?? {}).includes(`"env:${name}"`)) throw error;
-      kept.set(name, keep(join(io.paths().stateDir, 'secrets'), name, value));
+      kept.set(name, keep(secretFolder(io.paths().stateDir), name, value));
     }
   }
 }
@@ -51,14 +50,6 @@ function withFiles(value: unknown, kept: ReadonlyMap<string, string>): unknown {
 
 function keep(folder: string, name: string, value: string): string {
   const file = join(folder, name);
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    chmodSync(folder, 0o700);
-    const unfinished = `${file}.tmp-${process.pid}`;
-    writeFileSync(unfinished, value, { mode: 0o600 });
-    renameSync(unfinished, file);
-    return file;
-  } catch (cause) {
-    throw new TunneldError('STATE_UNWRITABLE', `${file} cannot be written: ${reasonOf(cause)}`, { cause });
-  }
+  keepSecret(file, folder, value);
+  return file;
 }
