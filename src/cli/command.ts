@@ -10,6 +10,8 @@ export interface Command {
   readonly options: Readonly<Record<string, Option>>;
   /** What other programs call an option of ours: `--relay-domain` → `--domain`. A hint for whoever types it. */
   readonly otherNames?: Readonly<Record<string, string>>;
+  /** Whether a first word begins another program's line: everything from there on is its own, as behind `--`. */
+  readonly verbatimFrom?: (word: string) => boolean;
   /** Command lines that work as written, each with what it does. */
   readonly examples: readonly (readonly [line: string, effect: string])[];
   /** Paragraphs for `--help`: exit codes, side effects, anything a name does not say. */

@@ -11,13 +11,7 @@ import { type Command, type Option, ParsedArgs } from './command.ts';
  * @throws {TunneldError} `USAGE`, naming the word and what would have been right
  */
 export async function parseCommandLine(command: Command, words: readonly string[]): Promise<ParsedArgs> {
-  const { tokens } = parseArgs({
-    args: spellOutBareValues(command.options, words),
-    options: parseArgsOptions(command.options),
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-  });
+  const tokens = tokensOf(command, withEnd(command, spellOutBareValues(command.options, words)));
   const positionals: string[] = [];
   const values = new Map<string, (string | true)[]>();
   for (const token of tokens) {
@@ -30,6 +24,28 @@ export async function parseCommandLine(command: Command, words: readonly string[
   }
   checkPositionals(command, positionals);
   return new ParsedArgs(positionals, values);
+}
+
+function tokensOf(command: Command, args: string[]) {
+  const options = parseArgsOptions(command.options);
+  return parseArgs({ args, options, strict: false, allowPositionals: true, tokens: true }).tokens;
+}
+
+/** The words with a `--` before those that are another program's. */
+function withEnd(command: Command, words: string[]): string[] {
+  const end = endOfOwn(command, words);
+  return end === undefined ? words : [...words.slice(0, end), '--', ...words.slice(end)];
+}
+
+/** The words up to where another program's line begins: its `-h` is no question to us. */
+export function ownWords(command: Command, words: readonly string[]): readonly string[] {
+  return words.slice(0, endOfOwn(command, [...words]));
+}
+
+function endOfOwn(command: Command, words: string[]): number | undefined {
+  if (command.verbatimFrom === undefined) return undefined;
+  const first = tokensOf(command, words).find(({ kind }) => kind !== 'option');
+  return first?.kind === 'positional' && command.verbatimFrom(first.value) ? first.index : undefined;
 }
 
 /** Whether the words ask for help, wherever the flag stands before `--`. */

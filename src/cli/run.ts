@@ -1,7 +1,7 @@
 import { TunneldError } from '../core/errors.ts';
 import { type Command, Interrupted } from './command.ts';
 import type { CliIo } from './io.ts';
-import { asksForHelp, asksForJson, parseCommandLine, ValueMissing } from './parse.ts';
+import { asksForHelp, asksForJson, ownWords, parseCommandLine, ValueMissing } from './parse.ts';
 import { resolveVerb, verbsOf } from './resolve-verb.ts';
 import { ALIASES, VERBS } from './verbs.ts';
 
@@ -43,8 +43,9 @@ async function dispatch(words: readonly string[], io: CliIo): Promise<number> {
       remedy: `One of: ${verbsOf(resolved.group, VERBS).join(', ')}.`,
     });
   }
-  if (asksForHelp(resolved.rest)) return runVerb('help', resolved.verb.split(' '), io);
-  return runCommand(await resolved.load(), resolved.rest, io);
+  const command = await resolved.load();
+  if (asksForHelp(ownWords(command, resolved.rest))) return runVerb('help', resolved.verb.split(' '), io);
+  return runCommand(command, resolved.rest, io);
 }
 
 async function runVerb(verb: 'help' | 'version', words: readonly string[], io: CliIo): Promise<number> {
