@@ -1,4 +1,4 @@
-import { type ErrorCode, isErrorCode, TunneldError } from '../core/errors.ts';
+import { ERROR_CATALOGUE, type ErrorCode, TunneldError } from '../core/errors.ts';
 import { stateWord, troubleOf } from '../core/readiness.ts';
 import type { LegReport, TunnelStatus } from '../core/status.ts';
 import { ExitCode } from './command.ts';
@@ -14,15 +14,7 @@ import type { Settled } from './settle.ts';
  * @param json as one line of JSON each: standard output has the answer of the verb
  * @returns the exit code: that of the first one, or 0 when all serve
  */
-export async function reportUnsettled(
-  all: readonly Settled[],
-  waitMs: number,
-  io: CliIo,
-  json = false,
-): Promise<number> {
-  // The codes of providers are known with their kinds.
-  if (all.some(({ status }) => !isErrorCode(status.lastError?.code ?? 'INTERNAL')))
-    await import('../providers/kinds.ts');
+export function reportUnsettled(all: readonly Settled[], waitMs: number, io: CliIo, json = false): number {
   const failures = all.flatMap((settled) =>
     settled.outcome === 'serving' ? [] : [failureOf(settled, waitMs)],
   );
@@ -48,7 +40,9 @@ function failureOf({ outcome, status }: Settled, waitMs: number): TunneldError {
     });
   }
   if (status.state !== 'up' && lastError !== undefined) {
-    const code = isErrorCode(lastError.code) ? lastError.code : 'TUNNEL_UNHEALTHY';
+    const code = Object.hasOwn(ERROR_CATALOGUE, lastError.code)
+      ? (lastError.code as ErrorCode)
+      : 'TUNNEL_UNHEALTHY';
     const what = status.state === 'failed' ? 'has failed' : 'does not open yet';
     return new TunneldError(code, `"${name}" ${what}: ${lastError.message}`, {
       remedy: typedRemedy(lastError.remedy, name),

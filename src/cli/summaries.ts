@@ -30,6 +30,7 @@ export const SUMMARIES: Readonly<Record<string, string>> = {
   'service restart': 'Restart the service',
   'service status': 'Show whether the service is installed, and runs',
   'service logs': "Show what the service's daemon printed, in the manager's own log",
+  import: "Turn another tool's command line or .env into a tunnel of the config file",
   'config check': 'Check the config file and list every mistake in it',
   'config show': 'Print the configuration in force, defaults filled in, secrets masked',
   'config path': 'Print where the config file is, or would be',

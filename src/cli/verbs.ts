@@ -32,6 +32,7 @@ export const VERBS = {
   'service restart': async () => (await import('./commands/service.ts')).serviceRestart,
   'service status': async () => (await import('./commands/service.ts')).serviceStatus,
   'service logs': async () => (await import('./commands/service.ts')).serviceLogs,
+  import: async () => (await import('./commands/import.ts')).importVerb,
   'config check': async () => (await import('./commands/config-check.ts')).configCheck,
   'config show': async () => (await import('./commands/config-show.ts')).configShow,
   'config path': async () => (await import('./commands/config-path.ts')).configPath,

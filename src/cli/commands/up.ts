@@ -66,7 +66,7 @@ export const up: Command = {
     }
     return settled === undefined
       ? ExitCode.ok
-      : await reportUnsettled([...settled.values()], waitMs ?? 0, io, args.flag('json'));
+      : reportUnsettled([...settled.values()], waitMs ?? 0, io, args.flag('json'));
   },
 };
 

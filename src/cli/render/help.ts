@@ -114,7 +114,7 @@ const SECTIONS = [
     ],
   },
   { title: 'Relay of your own', verbs: ['relay', 'relay check', 'relay-token new'] },
-  { title: 'Configuration', verbs: ['config check', 'config show', 'config path'] },
+  { title: 'Configuration', verbs: ['import', 'config check', 'config show', 'config path'] },
   { title: 'More', verbs: ['demo', 'gen-key', 'completion', 'man', 'version', 'help'] },
 ] as const;
 
