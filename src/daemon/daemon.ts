@@ -21,13 +21,14 @@ import { TunneldError } from '../core/errors.ts';
 import type { Redactor } from '../core/redact.ts';
 import { Secret } from '../core/secret.ts';
 import type { TunnelStatus } from '../core/status.ts';
-import type { SessionOwner, TunnelProvider } from '../providers/provider.ts';
+import type { SessionOwner } from '../providers/provider.ts';
 import { amended } from './amended.ts';
 import { ConfigFile } from './config-file.ts';
 import { alertsOf, infoOf } from './daemon-info.ts';
 import { Definitions } from './definitions.ts';
 import type { LogBook } from './log-book.ts';
 import type { MetricsSource } from './metrics.ts';
+import type { ConfiguredProvider } from './provider-setup.ts';
 import { rotated, usable } from './tokens.ts';
 import type { Traffic } from './traffic.ts';
 import { Tunnel } from './tunnel.ts';
@@ -48,7 +49,7 @@ export interface DaemonOptions {
   readonly notes: string[];
   readonly relayUrl: URL;
   readonly healthUrl: () => URL;
-  readonly provider: (config: TunnelConfig) => Promise<TunnelProvider>;
+  readonly provider: (config: TunnelConfig) => Promise<ConfiguredProvider>;
   /** Loads what such a tunnel will need, while it can be loaded. */
   readonly prepare: (config: TunnelConfig) => void;
   /** Whether an attempt of this kind of provider could get anywhere. */

@@ -4,6 +4,15 @@ import type { TunnelConfig } from '../config/schema.ts';
 import { resolveSecret } from '../config/secrets.ts';
 import type { ProviderInput, ProviderKind } from '../providers/kind.ts';
 import { kindOf } from '../providers/kinds.ts';
+import type { TunnelProvider } from '../providers/provider.ts';
+
+/** A provider as a tunnel's configuration makes it, with what the tunnel must know of its kind. */
+export interface ConfiguredProvider {
+  readonly provider: TunnelProvider;
+  readonly way: ProviderKind['way'];
+  /** Its edge asks for the access token: a session knows the tokens it was opened with. */
+  readonly checksTokens: boolean;
+}
 
 /** What a tunnel's configuration says to its provider. */
 export function providerInput(

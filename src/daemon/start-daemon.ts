@@ -12,7 +12,7 @@ import type { Logger } from '../core/log.ts';
 import { Redactor } from '../core/redact.ts';
 import { OUT_OF_DESCRIPTORS } from '../core/system-failure.ts';
 import { VERSION } from '../core/version.ts';
-import type { LoadedProvider } from '../providers/kind.ts';
+import type { LoadedProvider, ProviderKind } from '../providers/kind.ts';
 import { findKind, kindOf } from '../providers/kinds.ts';
 import { Daemon } from './daemon.ts';
 import { startHealthEndpoint } from './health-endpoint.ts';
@@ -116,16 +116,19 @@ async function assemble(
     relayUrl: relay.url,
     healthUrl: () => healthUrl,
     provider: async (config) => {
-      const { create } = await load(config.provider);
-      return create({
-        ...providerInput(kindOf(config.provider), config, env),
+      const kind = kindOf(config.provider);
+      const { create } = await load(kind);
+      const provider = create({
+        ...providerInput(kind, config, env),
         clock,
         env,
         embeddedRelay: { url: relay.url, secret: store.relaySecret },
         onSecret: (secret) => redactor.add(secret),
       });
+      const checksTokens = kind.edge.checksTokens(ownOptions(kind.name, config));
+      return { provider, way: kind.way, checksTokens };
     },
-    prepare: (config) => void load(config.provider).catch(() => {}),
+    prepare: (config) => void load(kindOf(config.provider)).catch(() => {}),
     online: (config) => {
       const kind = findKind(config.provider);
       return kind?.needsNetwork(ownOptions(kind.name, config)) === false || isOnline();
@@ -190,13 +193,12 @@ async function assemble(
   };
 }
 
-/** @throws {TunneldError} `PROVIDER_UNKNOWN`, `SYSTEM_REFUSED` */
-async function load(provider: string): Promise<LoadedProvider<unknown>> {
-  const kind = kindOf(provider);
+/** @throws {TunneldError} `SYSTEM_REFUSED` */
+async function load(kind: ProviderKind): Promise<LoadedProvider<unknown>> {
   return await kind.load().catch((cause: unknown) => {
     if (!OUT_OF_DESCRIPTORS.has((cause as NodeJS.ErrnoException).code ?? '')) throw cause;
     // Node never opens again a module that it could not open.
-    throw new TunneldError('SYSTEM_REFUSED', `The provider "${provider}" could not be loaded: ${cause}`, {
+    throw new TunneldError('SYSTEM_REFUSED', `The provider "${kind.name}" could not be loaded: ${cause}`, {
       cause,
       remedy:
         'Raise the limit of open files (`ulimit -n 1024`, or `LimitNOFILE=` of the service), then run `tunneld daemon restart`.',

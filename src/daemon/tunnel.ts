@@ -8,10 +8,10 @@ import type { Logger } from '../core/log.ts';
 import type { RequestEvent } from '../core/request-event.ts';
 import type { Secret } from '../core/secret.ts';
 import type { HealthReport, ReportedError, TunnelStatus } from '../core/status.ts';
-import type { OpenRequest, SessionOwner, TunnelProvider } from '../providers/provider.ts';
+import type { OpenRequest, SessionOwner } from '../providers/provider.ts';
 import { absenceOf } from './absence.ts';
 import { healthFindings } from './diagnosis.ts';
-import { fitsBasis, type ProviderBasis, providerBasis } from './provider-setup.ts';
+import { type ConfiguredProvider, fitsBasis, type ProviderBasis, providerBasis } from './provider-setup.ts';
 import { Supervisor } from './supervisor.ts';
 import { edgeAccessOf, hashed, made, usable } from './tokens.ts';
 import { Traffic } from './traffic.ts';
@@ -31,7 +31,7 @@ export interface TunnelDeps {
   /** This tunnel's own log. */
   readonly log: Logger;
   /** @throws {TunneldError} `PROVIDER_UNKNOWN`, `SECRET_UNAVAILABLE` */
-  readonly provider: (config: TunnelConfig) => Promise<TunnelProvider>;
+  readonly provider: (config: TunnelConfig) => Promise<ConfiguredProvider>;
   readonly online: (config: TunnelConfig) => boolean;
   /** In-flight exchanges of a replaced configuration get this long (milliseconds). */
   readonly drainMs: number;
@@ -51,7 +51,7 @@ export class Tunnel {
   readonly #deps: TunnelDeps;
   #definition: TunnelDefinition;
   #supervisor: Supervisor | undefined;
-  #provider: TunnelProvider | undefined;
+  #configured: ConfiguredProvider | undefined;
   readonly #accessListeners = new Set<() => void>();
   #side: UpstreamSide | undefined;
   /** Ids of the tokens the provider was last given. */
@@ -107,7 +107,7 @@ export class Tunnel {
   /** Looks at what the session stands on. Never rejects for what it finds. */
   async diagnose(): Promise<Diagnosis> {
     const health = healthFindings(this.#health);
-    const provider = this.#side === undefined ? undefined : this.#provider;
+    const provider = this.#side === undefined ? undefined : this.#configured?.provider;
     const request = this.#request();
     const [findings = [], command] = await Promise.all([
       provider?.diagnose?.(request),
@@ -158,7 +158,7 @@ export class Tunnel {
 
   /** A session whose edge checks tokens knows those it was opened with; a newer one needs a new session. */
   #teachProvider(): void {
-    if (this.#supervisor?.session === undefined || this.#provider?.checksTokens !== true) return;
+    if (this.#supervisor?.session === undefined || this.#configured?.checksTokens !== true) return;
     const [newest] = this.tokens;
     const told = this.#toldToProvider;
     if (newest === undefined ? told.length === 0 : told.includes(newest.id)) return;
@@ -185,7 +185,7 @@ export class Tunnel {
   /** Releases everything; what is wanted stays as it is. */
   async close(cause: string): Promise<void> {
     await this.#inTurn(() => this.#down(cause));
-    await this.#provider?.dispose?.();
+    await this.#configured?.provider.dispose?.();
     await Promise.all(this.#retired);
   }
 
@@ -196,7 +196,8 @@ export class Tunnel {
     const basis = providerBasis(config, this.#deps.env);
     if (!fitsBasis(this.#providerBasis, basis, reread || this.#side === undefined))
       await this.#setProvider(config, basis);
-    if (this.#side?.fits(config, this.#provider?.inProcess !== true) !== true) await this.#setSide(config);
+    if (this.#side?.fits(config, this.#configured?.way !== 'in-process') !== true)
+      await this.#setSide(config);
     else {
       this.#side.reconfigure({ config, authorization: this.#resolveAuthorization(config) });
       this.#tellAbsence();
@@ -218,10 +219,11 @@ export class Tunnel {
   /** A provider of another kind shares nothing with the last one: its session goes with it. */
   async #setProvider(config: TunnelConfig, basis: ProviderBasis): Promise<void> {
     const { clock, random, log, online } = this.#deps;
-    const provider = await this.#deps.provider(config);
+    const configured = await this.#deps.provider(config);
+    const { provider } = configured;
     await this.#supervisor?.stop('the provider changed');
-    await this.#provider?.dispose?.();
-    this.#provider = provider;
+    await this.#configured?.provider.dispose?.();
+    this.#configured = configured;
     this.#providerBasis = basis;
     this.#supervisor = new Supervisor({
       provider,
@@ -250,7 +252,7 @@ export class Tunnel {
       if (this.#side === side && supervisor !== undefined && generation !== undefined)
         act(supervisor, generation);
     };
-    const external = this.#provider?.inProcess !== true;
+    const external = this.#configured?.way !== 'in-process';
     const side: UpstreamSide = await UpstreamSide.open({
       name: this.name,
       instance,
@@ -280,7 +282,7 @@ export class Tunnel {
     if (last === undefined) return;
     this.#retire(last, drainMs);
     // An agent in another process dials the gateway's port, which is a new one.
-    if (session !== undefined && this.#provider?.inProcess !== true)
+    if (session !== undefined && this.#configured?.way !== 'in-process')
       this.#supervisor?.restart('the gateway moved');
   }
 
@@ -299,21 +301,31 @@ export class Tunnel {
       if (this.#side === undefined) throw new Error('A session outlived its gateway');
       return this.#side;
     };
+    const name = this.name;
+    const announce = (publicUrl: URL) => this.#side?.urlKnown(publicUrl);
+    if (this.#configured?.way !== 'in-process') {
+      return {
+        way: 'port',
+        name,
+        announce,
+        owner: this.#deps.owner,
+        accessTokens: () => {
+          const tokens = usable(this.tokens, this.#deps.clock.now());
+          this.#toldToProvider = tokens.map(({ id }) => id);
+          return tokens.map(({ value }) => value);
+        },
+        get gatewayUrl() {
+          return side().gatewayUrl;
+        },
+      };
+    }
     return {
-      name: this.name,
-      owner: this.#deps.owner,
-      accessTokens: () => {
-        const tokens = usable(this.tokens, this.#deps.clock.now());
-        this.#toldToProvider = tokens.map(({ id }) => id);
-        return tokens.map(({ value }) => value);
-      },
-      get gatewayUrl() {
-        return side().gatewayUrl;
-      },
+      way: 'in-process',
+      name,
+      announce,
       accept(exchange) {
         side().accept(exchange);
       },
-      announce: (publicUrl) => this.#side?.urlKnown(publicUrl),
       probeHeaders: (nonce) => this.#side?.probeHeaders(nonce) ?? [],
       access: {
         current: () => edgeAccessOf(this.#definition.config, this.tokens, this.#deps.clock.now()),

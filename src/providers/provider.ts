@@ -9,20 +9,18 @@ import type { Finding } from '../core/status.ts';
 /**
  * What the supervisor asks of a provider. Deliberately small: two verbs and one promise.
  *
+ * Its kind says in which way requests come (`ProviderKind.way`); it is given requests of that way only.
+ *
  * Life of a session: `open` → the public URL is known → traffic enters the gateway → `closed`
  * settles with the reason. A provider never restarts anything by itself; it says why it ended.
  */
-export interface TunnelProvider {
+export interface TunnelProvider<Request extends OpenRequest = OpenRequest> {
   readonly kind: string;
-  /** Its sessions enter by `accept` alone: they outlive a change of the gateway and its port. */
-  readonly inProcess?: boolean;
   /**
    * A session that opens while another one lives takes its place at the edge, and the old one may finish
    * what it carries: visitors notice nothing.
    */
   readonly overlaps?: boolean;
-  /** Its edge checks the access tokens as well: a session knows those it was opened with. */
-  readonly checksTokens?: boolean;
 
   /**
    * Opens a session and resolves once its public URL is known.
@@ -33,13 +31,13 @@ export interface TunnelProvider {
    * @throws {TunneldError} `TUNNEL_OPEN_TIMEOUT`, `CREDENTIAL_REJECTED`, or a provider's own code.
    *   Whether a retry makes sense is a property of the code.
    */
-  open(request: OpenRequest, context: OpenContext): Promise<TunnelSession>;
+  open(request: Request, context: OpenContext): Promise<TunnelSession>;
 
   /** What a person would type to get the same session, secrets masked. */
-  equivalentCommand?(request: OpenRequest): Promise<string>;
+  equivalentCommand?(request: Request): Promise<string>;
 
   /** Looks at each thing a session needs, in order; stops at nothing. Never rejects. */
-  diagnose?(request: OpenRequest): Promise<readonly Finding[]>;
+  diagnose?(request: Request): Promise<readonly Finding[]>;
 
   /**
    * Whether what made the last attempt fail is mended: a name that resolves, a port that takes
@@ -52,32 +50,45 @@ export interface TunnelProvider {
   dispose?(): Promise<void>;
 }
 
-export interface OpenRequest {
+/** What a session is opened for, by the way in which requests come from the provider's agent. */
+export type OpenRequest = InProcessRequest | PortRequest;
+
+interface RequestOfTunnel {
   /** The tunnel's name. */
   readonly name: string;
-  /** The gateway over loopback TCP, for providers whose agent is another process. */
-  readonly gatewayUrl: URL;
-  /** The gateway in process, for agents that live in the daemon: no extra hop. */
-  accept(exchange: Exchange): void;
   /**
    * Told as soon as the public URL is known, before the first visitor is let in: visitors may be waiting, and
    * their Host is judged by it. It is also what `open` resolves with.
    */
   announce?(publicUrl: URL): void;
+}
+
+/** For agents that live in the daemon: no extra hop, and sessions outlive a change of the gateway. */
+export interface InProcessRequest extends RequestOfTunnel {
+  readonly way: 'in-process';
+  /** The gateway. */
+  accept(exchange: Exchange): void;
   /**
-   * Headers (name and value alternating) that make a request a probe of our own, for providers whose
-   * edge looks at us when asked: put on in this process, never told to the edge. The gateway's answer
-   * repeats the nonce.
+   * Headers (name and value alternating) that make a request a probe of our own, for an edge that looks
+   * at us when asked: put on in this process, never told to the edge. The gateway's answer repeats the
+   * nonce.
    */
   probeHeaders?(nonce: string): readonly string[];
-  /** Who may call, for providers whose edge can turn strangers away. The gateway checks in any case. */
+  /** Who may call: the edge can turn strangers away. The gateway checks in any case. */
   readonly access?: AccessSource;
+}
+
+/** For agents in another process. */
+export interface PortRequest extends RequestOfTunnel {
+  readonly way: 'port';
+  /** The gateway over loopback TCP. */
+  readonly gatewayUrl: URL;
   /**
-   * The access tokens callers may use now, for providers whose edge checks them too. Empty or
-   * absent: the edge lets everybody through (the gateway has the last word in any case).
+   * The access tokens callers may use now, for an edge that checks them too. Empty or absent: the edge
+   * lets everybody through (the gateway has the last word in any case).
    */
   accessTokens?(): readonly Secret[];
-  /** Who runs the tunnel, for providers whose sessions can outlive the daemon's process. */
+  /** Who runs the tunnel: sessions can outlive the daemon's process. */
   readonly owner?: SessionOwner;
 }
 

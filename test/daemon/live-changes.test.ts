@@ -6,7 +6,7 @@ import { Secret } from '../../src/core/secret.ts';
 import type { SessionEnd } from '../../src/core/session-end.ts';
 import { Tunnel } from '../../src/daemon/tunnel.ts';
 import type { TunnelDefinition } from '../../src/daemon/tunnel-definition.ts';
-import type { OpenRequest, TunnelProvider, TunnelSession } from '../../src/providers/provider.ts';
+import type { PortRequest, TunnelProvider, TunnelSession } from '../../src/providers/provider.ts';
 import { documentedKeys } from '../docs/documented-keys.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -16,12 +16,11 @@ import { waitFor } from '../helpers/wait-for.ts';
 /** Counts its sessions; its edge knows the tokens that each was opened with. */
 class CountingProvider implements TunnelProvider {
   readonly kind = 'counting';
-  readonly checksTokens = true;
   opens = 0;
   live = 0;
   told: readonly string[] = [];
 
-  async open(request: OpenRequest): Promise<TunnelSession> {
+  async open(request: PortRequest): Promise<TunnelSession> {
     this.opens += 1;
     this.live += 1;
     this.told = (request.accessTokens?.() ?? []).map((token) => token.reveal());
@@ -140,7 +139,7 @@ async function upWith(spec: object): Promise<void> {
     clock: systemClock,
     random: () => 0,
     log: quiet,
-    provider: async () => provider,
+    provider: async () => ({ provider, way: 'port', checksTokens: true }),
     online: () => true,
     drainMs: 0,
     clean: (text) => text,

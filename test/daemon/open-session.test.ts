@@ -5,7 +5,7 @@ import { FakeClock } from '../helpers/fake-clock.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { ScriptedProvider } from './scripted-provider.ts';
 
-const request = { name: 'figma', gatewayUrl: new URL('http://127.0.0.1:1/'), accept: () => {} };
+const request = { way: 'port', name: 'figma', gatewayUrl: new URL('http://127.0.0.1:1/') } as const;
 
 it('closes a session that a provider delivers after it was left behind', async () => {
   const clock = new FakeClock();

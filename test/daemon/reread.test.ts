@@ -63,7 +63,7 @@ describe.each(['relay', 'pinggy', 'ngrok'] as const)('the token of %s', (name) =
       clock: systemClock,
       random: () => 0,
       log: quiet,
-      provider: async (config) => make(config),
+      provider: async (config) => ({ provider: make(config), way: 'port', checksTokens: false }),
       online: () => true,
       drainMs: 0,
       clean: (text) => text,

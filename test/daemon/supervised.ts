@@ -23,7 +23,7 @@ function supervise(overlaps: boolean, scripts: Script[]) {
   const network = { online: true };
   const supervisor = new Supervisor({
     provider,
-    request: { name: 'figma', gatewayUrl: new URL('http://127.0.0.1:1/'), accept: () => {} },
+    request: { way: 'port', name: 'figma', gatewayUrl: new URL('http://127.0.0.1:1/') },
     clock,
     random: () => 1,
     log: quiet,

@@ -98,7 +98,7 @@ describe('a supervised tunnel', () => {
   it.each(['an attempt failed', 'a live session ended'])(
     'waits as long as the provider asked when %s for want of patience, and says why',
     async (what) => {
-      const error = new TunneldError('NGROK_RATE_LIMIT', 'too many', {
+      const error = new TunneldError('RELAY_SUSPENDED', 'too many', {
         retryAfterMs: 60_000,
         remedy: 'wait',
       });
@@ -112,7 +112,7 @@ describe('a supervised tunnel', () => {
       await clock.advance(59_000);
       expect(supervisor.state).toBe('backing-off');
       expect(supervisor.lastError).toMatchObject({
-        code: 'NGROK_RATE_LIMIT',
+        code: 'RELAY_SUSPENDED',
         message: 'too many',
         remedy: 'wait',
       });
@@ -493,7 +493,7 @@ describe('a session that is replaced where the provider takes a new one in its p
 
 describe('the wait before an attempt', () => {
   it('is as long as the provider asks for, if that is longer', async () => {
-    const busy = new TunneldError('NGROK_RATE_LIMIT', 'too much', { retryAfterMs: 60_000 });
+    const busy = new TunneldError('RELAY_SUSPENDED', 'too much', { retryAfterMs: 60_000 });
     const { clock, provider, supervisor } = supervised({ fails: busy }, { opens: 'at-once' });
     provider.works = true;
     supervisor.start('wanted');

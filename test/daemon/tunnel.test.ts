@@ -4,7 +4,7 @@ import { Secret } from '../../src/core/secret.ts';
 import { made } from '../../src/daemon/tokens.ts';
 import { Tunnel, type TunnelDeps } from '../../src/daemon/tunnel.ts';
 import type { TunnelDefinition } from '../../src/daemon/tunnel-definition.ts';
-import type { OpenContext, OpenRequest } from '../../src/providers/provider.ts';
+import type { OpenContext, PortRequest } from '../../src/providers/provider.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { startMute } from '../helpers/hostile-servers.ts';
@@ -17,11 +17,10 @@ const NEW = made(new Secret('the-new-token-of-the-tunnel'), 0);
 
 /** Its edge turns away who does not know one of the tokens it was given when the session was opened. */
 class CheckingProvider extends ScriptedProvider {
-  readonly checksTokens = true;
   /** Of each session. */
   readonly given: string[][] = [];
 
-  override async open(request: OpenRequest, context: OpenContext) {
+  override async open(request: PortRequest, context: OpenContext) {
     this.given.push((request.accessTokens?.() ?? []).map((token) => token.reveal()));
     const session = await super.open(request, context);
     // The checks of the public leg stay on this machine.
@@ -50,7 +49,7 @@ function tunnelOver(provider: ScriptedProvider, deps: Partial<TunnelDeps> = {}):
     clock,
     random: () => 0.5,
     log: quiet,
-    provider: () => Promise.resolve(provider),
+    provider: () => Promise.resolve({ provider, way: 'port', checksTokens: true }),
     online: () => true,
     drainMs: 0,
     clean: (text) => text,

@@ -53,13 +53,16 @@ test('a tunnel that its own machine cannot reach is left in peace while visitors
       clock: systemClock,
       random: Math.random,
       log: quiet,
-      provider: async () =>
-        new RelayProvider({
+      provider: async () => ({
+        way: 'in-process',
+        checksTokens: false,
+        provider: new RelayProvider({
           relayUrl: () => new URL(`http://127.0.0.1:${port}`),
           token: secret,
           publicHosts: [`127.0.0.1:${nowhere}`],
           clock: systemClock,
         }),
+      }),
       online: () => true,
       drainMs: 0,
       clean: (text) => text,

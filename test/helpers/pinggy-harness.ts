@@ -7,7 +7,7 @@ import { createLogger, type Logger } from '../../src/core/log.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { PINGGY_DEFAULTS, type PinggyOptions } from '../../src/providers/pinggy/options.ts';
 import { PinggyProvider } from '../../src/providers/pinggy/provider.ts';
-import type { OpenRequest, TunnelSession } from '../../src/providers/provider.ts';
+import type { PortRequest, TunnelSession } from '../../src/providers/provider.ts';
 import { SSH_IMAGE, type TestEngine } from './docker-engine.ts';
 import { PinggyEdge } from './pinggy-edge.ts';
 
@@ -21,7 +21,7 @@ export interface Visit {
 export class PinggyHarness implements AsyncDisposable {
   readonly edge: PinggyEdge;
   readonly provider: PinggyProvider;
-  readonly request: OpenRequest;
+  readonly request: PortRequest;
   readonly log: Logger;
   readonly #engine: TestEngine;
   readonly #gateway: http.Server;
@@ -32,7 +32,7 @@ export class PinggyHarness implements AsyncDisposable {
     engine: TestEngine;
     edge: PinggyEdge;
     gateway: http.Server;
-    request: OpenRequest;
+    request: PortRequest;
     options: Partial<PinggyOptions>;
   }) {
     this.#engine = parts.engine;
@@ -48,7 +48,7 @@ export class PinggyHarness implements AsyncDisposable {
   static async start(
     engine: TestEngine,
     options: Partial<PinggyOptions> = {},
-    request: Partial<OpenRequest> = {},
+    request: Partial<PortRequest> = {},
   ): Promise<PinggyHarness> {
     const edge = await PinggyEdge.start();
     const gateway = http.createServer((incoming, response) => {
@@ -64,9 +64,9 @@ export class PinggyHarness implements AsyncDisposable {
       gateway,
       options,
       request: {
+        way: 'port',
         name: 'figma',
         gatewayUrl: new URL(`http://127.0.0.1:${port}`),
-        accept: () => {},
         owner: { instance: 'test-daemon', place: 'test-place', key: new Secret('owner-key') },
         ...request,
       },

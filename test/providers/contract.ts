@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Exchange } from '../../src/core/exchange.ts';
 import type { SessionEnd } from '../../src/core/session-end.ts';
 import { responseHead } from '../../src/http1/response-head.ts';
-import type { TunnelProvider } from '../../src/providers/provider.ts';
+import type { OpenRequest, TunnelProvider } from '../../src/providers/provider.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { waitFor } from '../helpers/wait-for.ts';
 
@@ -135,8 +135,11 @@ async function open(
   options: { accept?: (exchange: Exchange) => void; signal?: AbortSignal } = {},
 ) {
   const { accept = () => {}, signal = new AbortController().signal } = options;
-  const gatewayUrl = (await harness.gateway?.(accept)) ?? new URL('http://127.0.0.1:9');
-  return await harness.provider.open({ name: 'contract', gatewayUrl, accept }, { signal, log: quiet });
+  const gatewayUrl = await harness.gateway?.(accept);
+  const name = 'contract';
+  const request: OpenRequest =
+    gatewayUrl === undefined ? { way: 'in-process', name, accept } : { way: 'port', name, gatewayUrl };
+  return await harness.provider.open(request, { signal, log: quiet });
 }
 
 function visit(harness: ProviderHarness, url: URL | string): Promise<Response> {

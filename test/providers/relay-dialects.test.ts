@@ -23,7 +23,7 @@ function providerAt(port: number): { open(): Promise<TunnelSession> } {
   });
   return {
     async open() {
-      const request = { name: 'figma', gatewayUrl: new URL('http://127.0.0.1:9'), accept: () => {} };
+      const request = { way: 'in-process', name: 'figma', accept: () => {} } as const;
       const session = await provider.open(request, { signal: new AbortController().signal, log: quiet });
       onTestFinished(() => session.close());
       return session;

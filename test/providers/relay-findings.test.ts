@@ -17,7 +17,7 @@ function subject(relayUrl: string) {
     publicHosts: ['127.0.0.1'],
     clock: systemClock,
   });
-  const request = { name: 'figma', gatewayUrl: new URL('http://127.0.0.1:9'), accept: () => {} };
+  const request = { way: 'in-process', name: 'figma', accept: () => {} } as const;
   return {
     async open() {
       const session = await provider.open(request, { signal: new AbortController().signal, log: quiet });

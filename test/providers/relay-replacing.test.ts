@@ -21,7 +21,7 @@ function machine(port: number, accept: (exchange: Exchange) => void, clock = new
   });
   const supervisor = new Supervisor({
     provider,
-    request: { name: 'figma', gatewayUrl: new URL('http://127.0.0.1:1/'), accept },
+    request: { way: 'in-process', name: 'figma', accept },
     clock,
     random: () => 1,
     log: quiet,
@@ -160,7 +160,7 @@ describe('a relay that refuses a token that nobody gave', () => {
         tokenMadeUp,
         clock: systemClock,
       }).open(
-        { name: 'figma', gatewayUrl: new URL('http://127.0.0.1:9'), accept: () => {} },
+        { way: 'in-process', name: 'figma', accept: () => {} },
         { signal: new AbortController().signal, log: quiet },
       );
     await expect(refused(true)).rejects.toMatchObject({

@@ -84,8 +84,8 @@ describe('a relay that checks access', () => {
     };
     const session = await provider.open(
       {
+        way: 'in-process',
         name: 'figma',
-        gatewayUrl: new URL('http://127.0.0.1:1'),
         accept: say('hello'),
         access: { current: () => access, subscribe },
       },

@@ -44,8 +44,16 @@ beforeEach(async () => {
       clock: systemClock,
       random: Math.random,
       log: quiet,
-      provider: async () =>
-        new RelayProvider({ relayUrl, token: secret, publicHosts: ['127.0.0.1'], clock: systemClock }),
+      provider: async () => ({
+        way: 'in-process',
+        checksTokens: false,
+        provider: new RelayProvider({
+          relayUrl,
+          token: secret,
+          publicHosts: ['127.0.0.1'],
+          clock: systemClock,
+        }),
+      }),
       online: () => true,
       drainMs: 0,
       clean: (text) => text,

@@ -4,7 +4,7 @@ import { TunneldError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { Finding } from '../../core/status.ts';
 import { VERSION } from '../../core/version.ts';
-import type { OpenContext, OpenRequest, TunnelProvider, TunnelSession } from '../provider.ts';
+import type { OpenContext, PortRequest, TunnelProvider, TunnelSession } from '../provider.ts';
 import { type AccountBook, accounts } from './accounts.ts';
 import { Failures, tidy } from './failures.ts';
 import { findings } from './findings.ts';
@@ -24,9 +24,8 @@ export interface NgrokDeps {
 }
 
 /** ngrok's SDK, each session in a process of its own. */
-export class NgrokProvider implements TunnelProvider {
+export class NgrokProvider implements TunnelProvider<PortRequest> {
   readonly kind = 'ngrok';
-  readonly checksTokens: boolean;
   readonly #options: NgrokOptions;
   readonly #clock: Clock;
   readonly #accounts: AccountBook;
@@ -36,7 +35,6 @@ export class NgrokProvider implements TunnelProvider {
 
   constructor(options: NgrokOptions, deps: NgrokDeps = {}) {
     const { clock = systemClock, accounts: book = accounts } = deps;
-    this.checksTokens = options.edgeAuth;
     this.#options = options;
     this.#clock = clock;
     this.#accounts = book;
@@ -44,7 +42,7 @@ export class NgrokProvider implements TunnelProvider {
     this.#failures = new Failures(clock);
   }
 
-  async open(request: OpenRequest, { signal, log }: OpenContext): Promise<TunnelSession> {
+  async open(request: PortRequest, { signal, log }: OpenContext): Promise<TunnelSession> {
     assertNgrokOptions(this.#options);
     const authtoken = this.#authtoken();
     const accessTokens = request.accessTokens?.() ?? [];
@@ -99,7 +97,7 @@ export class NgrokProvider implements TunnelProvider {
   }
 
   async #settings(
-    { gatewayUrl }: OpenRequest,
+    { gatewayUrl }: PortRequest,
     authtoken: Secret,
     accessTokens: readonly Secret[],
   ): Promise<AgentSettings> {

@@ -1,5 +1,5 @@
 import { TunneldError } from '../../core/errors.ts';
-import type { OpenRequest, SessionOwner } from '../provider.ts';
+import type { PortRequest, SessionOwner } from '../provider.ts';
 import { type Argument, pinggyArguments } from './arguments.ts';
 import type { EngineFacts } from './engine.ts';
 import { fingerprintOf } from './labels.ts';
@@ -26,7 +26,7 @@ const DEBUGGER = 4300;
  */
 export function planFor(
   options: PinggyOptions,
-  request: OpenRequest,
+  request: PortRequest,
   facts: EngineFacts,
   debuggerPort: number | undefined,
 ): Plan {

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../../core/clock.ts';
 import { type ErrorCode, TunneldError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Finding } from '../../core/status.ts';
-import type { OpenContext, OpenRequest, TunnelProvider, TunnelSession } from '../provider.ts';
+import type { OpenContext, PortRequest, TunnelProvider, TunnelSession } from '../provider.ts';
 import { assertPinggyOptions, secretValues } from './arguments.ts';
 import { containerSpec } from './container.ts';
 import { dockerCommand } from './docker-command.ts';
@@ -34,9 +34,8 @@ const ADOPTION_MS = 3_000;
 const PORT_ATTEMPTS = 3;
 
 /** Pinggy's container, driven through the Docker engine. */
-export class PinggyProvider implements TunnelProvider {
+export class PinggyProvider implements TunnelProvider<PortRequest> {
   readonly kind = 'pinggy';
-  readonly checksTokens: boolean;
   readonly #options: PinggyOptions;
   readonly #clock: Clock;
   readonly #random: () => number;
@@ -49,7 +48,6 @@ export class PinggyProvider implements TunnelProvider {
     const { clock = systemClock, env = process.env, home = homedir() } = deps;
     const { platform = process.platform, random = Math.random } = deps;
     const { dockerHost, dockerContext } = options;
-    this.checksTokens = options.edgeAuth;
     this.#options = options;
     this.#clock = clock;
     this.#random = random;
@@ -57,7 +55,7 @@ export class PinggyProvider implements TunnelProvider {
     this.#removals = new Removals(this.#search, clock);
   }
 
-  async open(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
+  async open(request: PortRequest, context: OpenContext): Promise<TunnelSession> {
     const redact = redactor(secretValues(this.#options, request.accessTokens?.() ?? []));
     this.#failure = undefined;
     try {
@@ -78,7 +76,7 @@ export class PinggyProvider implements TunnelProvider {
     );
   }
 
-  async equivalentCommand(request: OpenRequest): Promise<string> {
+  async equivalentCommand(request: PortRequest): Promise<string> {
     const facts = await Engine.connect(this.#search).then(
       (engine) => engine.facts,
       () => ASSUMED,
@@ -87,7 +85,7 @@ export class PinggyProvider implements TunnelProvider {
     return dockerCommand(planFor(this.#options, request, facts, wanted ? debuggerPort : undefined));
   }
 
-  async diagnose(request: OpenRequest): Promise<readonly Finding[]> {
+  async diagnose(request: PortRequest): Promise<readonly Finding[]> {
     const subject = { options: this.#options, tunnel: request.name, owner: request.owner };
     return await findings(subject, () => Engine.connect(this.#search));
   }
@@ -96,7 +94,7 @@ export class PinggyProvider implements TunnelProvider {
     await this.#removals.dispose();
   }
 
-  async #open(request: OpenRequest, context: OpenContext, redact: Redactor): Promise<TunnelSession> {
+  async #open(request: PortRequest, context: OpenContext, redact: Redactor): Promise<TunnelSession> {
     const { signal, log } = context;
     // First, and without an engine: a mistake in the options is told whatever else is wrong.
     assertPinggyOptions(this.#options);
@@ -118,7 +116,7 @@ export class PinggyProvider implements TunnelProvider {
   /** What an earlier process of this daemon left for the tunnel: taken over if it serves, else removed. */
   async #adopt(
     engine: Engine,
-    request: OpenRequest,
+    request: PortRequest,
     deps: SessionDeps,
     signal: AbortSignal,
   ): Promise<TunnelSession | undefined> {
@@ -140,7 +138,7 @@ export class PinggyProvider implements TunnelProvider {
 
   async #create(
     engine: Engine,
-    request: OpenRequest,
+    request: PortRequest,
     deps: SessionDeps,
     signal: AbortSignal,
   ): Promise<TunnelSession> {
@@ -179,7 +177,7 @@ export class PinggyProvider implements TunnelProvider {
     }
   }
 
-  #sessionDeps(request: OpenRequest, redact: Redactor, log: Logger): SessionDeps {
+  #sessionDeps(request: PortRequest, redact: Redactor, log: Logger): SessionDeps {
     return {
       options: this.#options,
       search: this.#search,

@@ -6,7 +6,7 @@ import type { Finding } from '../../core/status.ts';
 import type { AgentDialect } from '../../relay/agent/dialect.ts';
 import { type LastingLink, openLastingLink } from '../../relay/agent/lasting-link.ts';
 import { type ProxyRoute, proxyFor } from '../../relay/agent/proxy-route.ts';
-import type { OpenContext, OpenRequest, TunnelProvider, TunnelSession } from '../provider.ts';
+import type { InProcessRequest, OpenContext, TunnelProvider, TunnelSession } from '../provider.ts';
 import { answers, isUnconnected } from './dial-again.ts';
 import { Dialects, OTHER_DIALECTS } from './dialects.ts';
 import { findings } from './findings.ts';
@@ -42,9 +42,8 @@ const REFUSALS: readonly ErrorCode[] = [
  * Public URLs from a relay, embedded or elsewhere, in our own protocol or another that it speaks.
  * Requests enter the gateway in process.
  */
-export class RelayProvider implements TunnelProvider {
+export class RelayProvider implements TunnelProvider<InProcessRequest> {
   readonly kind = 'relay';
-  readonly inProcess = true;
   readonly overlaps = true;
   readonly #options: RelayProviderOptions;
   readonly #dialects = new Dialects();
@@ -60,7 +59,7 @@ export class RelayProvider implements TunnelProvider {
     this.#options = options;
   }
 
-  async open(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
+  async open(request: InProcessRequest, context: OpenContext): Promise<TunnelSession> {
     this.#refusal = undefined;
     this.#failure = undefined;
     if (context.insists) this.#yields = false;
@@ -110,7 +109,7 @@ export class RelayProvider implements TunnelProvider {
 
   async #openDialect(
     dialect: AgentDialect,
-    request: OpenRequest,
+    request: InProcessRequest,
     context: OpenContext,
   ): Promise<TunnelSession> {
     const link = await dialect.open({
@@ -141,7 +140,7 @@ export class RelayProvider implements TunnelProvider {
     };
   }
 
-  async #openLink(request: OpenRequest, context: OpenContext): Promise<TunnelSession> {
+  async #openLink(request: InProcessRequest, context: OpenContext): Promise<TunnelSession> {
     const { token, clock, name, publicHosts = [], links = 1, random = Math.random } = this.#options;
     const access = request.access?.current();
     let link: LastingLink | undefined;
@@ -187,7 +186,7 @@ export class RelayProvider implements TunnelProvider {
     return sessionNotes(publicUrl, this.#options.relayUrl(), this.#options.name ?? name);
   }
 
-  async diagnose({ name }: OpenRequest): Promise<readonly Finding[]> {
+  async diagnose({ name }: InProcessRequest): Promise<readonly Finding[]> {
     const { clock } = this.#options;
     return await findings({
       relayUrl: this.#options.relayUrl(),

@@ -11,7 +11,7 @@ import { Secret } from '../../../src/core/secret.ts';
 import { AccountBook } from '../../../src/providers/ngrok/accounts.ts';
 import { NGROK_DEFAULTS, type NgrokOptions } from '../../../src/providers/ngrok/options.ts';
 import { type NgrokDeps, NgrokProvider } from '../../../src/providers/ngrok/provider.ts';
-import type { OpenRequest, TunnelSession } from '../../../src/providers/provider.ts';
+import type { PortRequest, TunnelSession } from '../../../src/providers/provider.ts';
 import { AGENT_PROGRAM } from './agent-program.ts';
 import { NgrokEdge } from './edge.ts';
 
@@ -91,15 +91,15 @@ export class NgrokHarness implements AsyncDisposable {
     });
   }
 
-  request(request: Partial<OpenRequest> = {}): OpenRequest {
+  request(request: Partial<PortRequest> = {}): PortRequest {
     const { gatewayUrl } = this;
     const accessTokens = () => [new Secret(ACCESS_TOKEN)];
-    return { name: 'figma', gatewayUrl, accept: () => {}, accessTokens, ...request };
+    return { way: 'port', name: 'figma', gatewayUrl, accessTokens, ...request };
   }
 
   async open(
     provider: NgrokProvider = this.provider(),
-    request: Partial<OpenRequest> = {},
+    request: Partial<PortRequest> = {},
   ): Promise<TunnelSession> {
     const context = { signal: new AbortController().signal, log: this.log };
     const session = await provider.open(this.request(request), context);

@@ -15,7 +15,7 @@ const provider = new NgrokProvider(
   { program: AGENT_PROGRAM },
 );
 const session = await provider.open(
-  { name: 'held', gatewayUrl: new URL('http://127.0.0.1:9'), accept: () => {} },
+  { way: 'port', name: 'held', gatewayUrl: new URL('http://127.0.0.1:9') },
   { signal: new AbortController().signal, log: quiet },
 );
 process.stdout.write(`${JSON.stringify({ listening: 'pid' in session ? session.pid : 0 })}\n`);

@@ -129,7 +129,7 @@ process.stdin.pipe(socket).pipe(process.stdout);
 });
 
 describe('the plan for a container', () => {
-  const request = { name: 'figma', gatewayUrl: new URL('http://127.0.0.1:41000'), accept: () => {} };
+  const request = { way: 'port', name: 'figma', gatewayUrl: new URL('http://127.0.0.1:41000') } as const;
   const facts = (sharesLoopback: boolean, why: string): EngineFacts => ({
     apiVersion: 'v1.41',
     product: 'docker',
@@ -185,7 +185,7 @@ describe('a provider whose engine was off', () => {
       platform: 'linux',
     });
     expect(await provider.mended()).toBe(false);
-    const request = { name: 'figma', gatewayUrl: new URL('http://127.0.0.1:9'), accept: () => {} };
+    const request = { way: 'port', name: 'figma', gatewayUrl: new URL('http://127.0.0.1:9') } as const;
     const opening = provider.open(request, { signal: new AbortController().signal, log: quiet });
     await expect(opening).rejects.toMatchObject({ code: 'ENGINE_UNREACHABLE' });
     expect(await provider.mended()).toBe(false);

@@ -35,7 +35,7 @@ async function failureAt(url: string): Promise<TunneldError> {
     token: new Secret('s3cret'),
     clock: systemClock,
   });
-  const request = { name: 'figma', gatewayUrl: new URL('http://127.0.0.1:9'), accept: () => {} };
+  const request = { way: 'in-process', name: 'figma', accept: () => {} } as const;
   return await thrownBy(() => provider.open(request, { signal: new AbortController().signal, log: quiet }));
 }
 

@@ -49,7 +49,7 @@ function agent(env: NodeJS.ProcessEnv, relayUrl = 'http://relay.test:8080') {
     env,
     clock: systemClock,
   });
-  const request = { name: 'figma', gatewayUrl: new URL('http://127.0.0.1:9'), accept: say('through') };
+  const request = { way: 'in-process', name: 'figma', accept: say('through') } as const;
   return {
     async open() {
       const session = await provider.open(request, { signal: new AbortController().signal, log: quiet });
