@@ -1,5 +1,4 @@
-import type { DaemonApi } from '../control/api.ts';
-import type { TunnelStatus } from '../core/status.ts';
+import type { DaemonApi, StatusEvent } from '../control/api.ts';
 
 type Verbs = Omit<DaemonApi, 'subscribe'>;
 
@@ -7,6 +6,6 @@ type Verbs = Omit<DaemonApi, 'subscribe'>;
 export type DaemonClient = {
   [Verb in keyof Verbs]: (...args: Parameters<Verbs[Verb]>) => Promise<Awaited<ReturnType<Verbs[Verb]>>>;
 } & {
-  /** Every change of any tunnel until `signal` aborts. Ends, or throws, when the daemon goes. */
-  events(signal: AbortSignal): AsyncIterable<TunnelStatus>;
+  /** Every tunnel, then every change until `signal` aborts. Ends, or throws, when the daemon goes. */
+  events(signal: AbortSignal): AsyncIterable<StatusEvent>;
 };

@@ -56,8 +56,9 @@ export async function settle(
     }
   } catch (error) {
     if (!timeout.signal.aborted) throw error;
-    for (const { name } of watches) {
-      if (!settled.has(name)) settled.set(name, { outcome: 'timeout', status: await client.status(name) });
+    for (const { name, last } of watches) {
+      if (!settled.has(name))
+        settled.set(name, { outcome: 'timeout', status: last ?? (await client.status(name)) });
     }
   } finally {
     timer.cancel();

@@ -26,13 +26,18 @@ export async function watchStatus(
     const tunnels = name === undefined ? all : all.filter((tunnel) => tunnel.name === name);
     if (json) {
       for (const tunnel of tunnels) printChanged(tunnel, printed, io);
+      printRemoved(tunnels, printed, io);
       continue;
     }
     const essence = io.interactive ? undefined : JSON.stringify(tunnels.map(essenceOf));
     if (essence !== undefined && essence === shown) continue;
     shown = essence;
     io.clear();
-    for (const line of fitting(await statusLines(name, tunnels, io), io)) io.out(line);
+    const gone = name !== undefined && tunnels.length === 0;
+    const lines = gone
+      ? [`"${name}" was removed. It shows here again when it is defined again.`]
+      : await statusLines(name, tunnels, io);
+    for (const line of fitting(lines, io)) io.out(line);
   }
   throw new Error('watching the status ended without a reason');
 }
@@ -54,6 +59,15 @@ function printChanged(tunnel: TunnelStatus, printed: Map<string, string>, io: Cl
   if (printed.get(tunnel.name) === line) return;
   printed.set(tunnel.name, line);
   io.out(line);
+}
+
+function printRemoved(tunnels: readonly TunnelStatus[], printed: Map<string, string>, io: CliIo): void {
+  const known = new Set(tunnels.map(({ name }) => name));
+  for (const name of printed.keys()) {
+    if (known.has(name)) continue;
+    printed.delete(name);
+    io.out(printableJson({ removed: name }));
+  }
 }
 
 /** What makes a new table worth printing: not the ages, which differ every second. */

@@ -45,11 +45,20 @@ export interface DaemonApi {
   showToken(name: string): Promise<TokenReveal>;
   /** Makes a new token. The old one goes on working for `graceMs` (milliseconds, 0 = ends now). */
   rotateToken(name: string, graceMs: number): Promise<TokenReveal>;
-  /** Calls back on every change of any tunnel's status. Returns the unsubscribe. */
-  subscribe(listener: (status: TunnelStatus) => void): () => void;
+  /** Calls back on every change of `list`. Returns the unsubscribe. */
+  subscribe(listener: (change: StatusChange) => void): () => void;
   /** Answers first, then drains and ends the process. */
   stop(): void;
 }
+
+/** A tunnel is new or has another status now, or it is gone (its name). */
+export type StatusChange = { readonly changed: TunnelStatus } | { readonly removed: string };
+
+/** What a watcher is told: first every tunnel as it is, then each change. */
+export type StatusEvent = { readonly tunnels: readonly TunnelStatus[] } | StatusChange;
+
+/** One line of the event stream. `alerts`: those of `DaemonInfo`, whenever they are others. */
+export type StreamLine = StatusEvent | { readonly alerts: readonly string[] };
 
 export interface DaemonInfo {
   readonly pid: number;

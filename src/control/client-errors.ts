@@ -25,6 +25,14 @@ export function errorFromDaemon(response: IncomingMessage, text: string): Tunnel
   });
 }
 
+/** A daemon from before events began with the list of tunnels. */
+export function otherEvents(): TunneldError {
+  return new TunneldError(
+    'PROTOCOL_MISMATCH',
+    'The daemon is older than this command, and its events differ',
+  );
+}
+
 /** Nobody is there: not a daemon that fails to answer. */
 export function isAbsence(error: unknown): boolean {
   return ['ENOENT', 'ECONNREFUSED'].includes((error as NodeJS.ErrnoException).code ?? '');

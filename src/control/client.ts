@@ -7,11 +7,13 @@ import {
   type DaemonInfo,
   type Diagnosis,
   PROTOCOL_VERSION,
+  type StatusEvent,
+  type StreamLine,
   type TokenReveal,
   type TunnelInspection,
   type UpResult,
 } from './api.ts';
-import { errorFromDaemon, isAbsence, silence, unreachable } from './client-errors.ts';
+import { errorFromDaemon, isAbsence, otherEvents, silence, unreachable } from './client-errors.ts';
 import { ALERTS_HEADER, PROTOCOL_HEADER, ROUTES, type RouteName } from './routes.ts';
 
 export interface ControlClientOptions {
@@ -135,22 +137,42 @@ export class ControlClient {
   /**
    * Every tunnel as it is now, then every change. Ends when the daemon stops or `signal` aborts.
    *
-   * @throws {TunneldError} also when the connection breaks in the middle.
+   * @throws {TunneldError} also when the connection breaks in the middle, and when no sign of life comes.
    */
-  async *events(signal?: AbortSignal): AsyncGenerator<TunnelStatus, void, undefined> {
+  async *events(signal?: AbortSignal): AsyncGenerator<StatusEvent, void, undefined> {
     if (signal?.aborted) return;
+    const silent = new AbortController();
+    let quiet = 0;
+    let reading = true;
+    // Thrice half the time: after a pause of this process what has come meanwhile is read first.
+    const pulse = setInterval(() => {
+      quiet = reading ? quiet + 1 : 0;
+      if (quiet > 2) silent.abort();
+    }, this.#silenceMs / 2);
     try {
-      const response = await this.#find('events', { signal });
+      const either = AbortSignal.any([silent.signal, ...(signal === undefined ? [] : [signal])]);
+      const response = await this.#find('events', { signal: either });
       if (response.statusCode !== 200) throw errorFromDaemon(response, await textOf(response));
-      let rest = '';
-      for await (const chunk of response.setEncoding('utf8')) {
-        const lines = (rest + chunk).split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of lines) yield JSON.parse(line) as TunnelStatus;
+      let begun = false;
+      for await (const line of linesOf(response, () => (quiet = 0))) {
+        if ('alerts' in line) {
+          for (const alert of line.alerts) this.#alertOnce(alert);
+          continue;
+        }
+        if (!begun && !('tunnels' in line)) throw otherEvents();
+        begun = true;
+        reading = false;
+        yield line;
+        reading = true;
+        quiet = 0;
       }
     } catch (error) {
       if (signal?.aborted) return;
+      if (silent.signal.aborted)
+        throw silence(await this.#owner(), `said nothing for ${seconds(this.#silenceMs)}`);
       throw error instanceof TunneldError ? error : unreachable(error, this.#socket);
+    } finally {
+      clearInterval(pulse);
     }
   }
 
@@ -186,11 +208,13 @@ export class ControlClient {
   }
 
   #alert(header: string | string[] | undefined): void {
-    for (const alert of decodeAlerts(header)) {
-      if (this.#alerted.has(alert)) continue;
-      this.#alerted.add(alert);
-      this.#onAlert(alert);
-    }
+    for (const alert of decodeAlerts(header)) this.#alertOnce(alert);
+  }
+
+  #alertOnce(alert: string): void {
+    if (this.#alerted.has(alert)) return;
+    this.#alerted.add(alert);
+    this.#onAlert(alert);
   }
 
   /** Finds the daemon where its lock says it serves, and one whose socket is being made. */
@@ -241,6 +265,17 @@ interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   readonly name?: string | undefined;
   readonly body?: unknown;
+}
+
+/** @param onData told of everything that comes, signs of life included */
+async function* linesOf(response: IncomingMessage, onData: () => void): AsyncGenerator<StreamLine, void> {
+  let rest = '';
+  for await (const chunk of response.setEncoding('utf8')) {
+    onData();
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line !== '') yield JSON.parse(line) as StreamLine;
+  }
 }
 
 async function textOf(response: IncomingMessage): Promise<string> {

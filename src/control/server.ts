@@ -1,4 +1,5 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { systemClock } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { type DaemonApi, PROTOCOL_VERSION } from './api.ts';
@@ -24,7 +25,8 @@ export interface ControlServerOptions extends KeptSocketOptions {
  */
 export async function startControlServer(options: ControlServerOptions): Promise<{ close(): Promise<void> }> {
   const app = fastify({ logger: false });
-  const streams = new EventStreams(options.api);
+  const { api, clock = systemClock, alerts = () => [] } = options;
+  const streams = new EventStreams(api, clock, alerts);
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, options.log));
   app.setNotFoundHandler((request) => {
     throw new TunneldError(
@@ -40,10 +42,10 @@ export async function startControlServer(options: ControlServerOptions): Promise
   });
   // When it was done: what it changed may be what cannot be written.
   app.addHook('onSend', async (_request, reply) => {
-    const alerts = options.alerts?.() ?? [];
-    if (alerts.length > 0) reply.header(ALERTS_HEADER, encodeAlerts(alerts));
+    const current = alerts();
+    if (current.length > 0) reply.header(ALERTS_HEADER, encodeAlerts(current));
   });
-  addRoutes(app, options.api, streams);
+  addRoutes(app, api, streams);
 
   await app.ready();
   const socket = await KeptSocket.open(options, (request, response) => app.routing(request, response));

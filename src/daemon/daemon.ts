@@ -12,6 +12,7 @@ import type {
   DaemonInfo,
   Diagnosis,
   KeyChange,
+  StatusChange,
   TokenReveal,
   TunnelInspection,
   UpResult,
@@ -67,7 +68,7 @@ export class Daemon implements DaemonApi, MetricsSource {
   readonly #tunnels = new Map<string, Tunnel>();
   /** Removed, and not gone yet: the next one of that name begins after it. */
   readonly #leaving = new Map<string, Promise<void>>();
-  readonly #listeners = new Set<(status: TunnelStatus) => void>();
+  readonly #listeners = new Set<(change: StatusChange) => void>();
   readonly #startedAt: number;
   readonly #owner: SessionOwner;
   readonly #definitions: Definitions;
@@ -235,7 +236,7 @@ export class Daemon implements DaemonApi, MetricsSource {
     return reveal(name, next, this.now());
   }
 
-  subscribe(listener: (status: TunnelStatus) => void): () => void {
+  subscribe(listener: (change: StatusChange) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
@@ -391,16 +392,19 @@ export class Daemon implements DaemonApi, MetricsSource {
         }
       },
       onChange: (status) => {
-        for (const listener of this.#listeners) listener(status);
+        // What is removed may take its time to end, and is nobody's business any more.
+        if (this.#tunnels.get(name) === tunnel) this.#publish({ changed: status });
       },
     });
     this.#tunnels.set(name, tunnel);
+    this.#publish({ changed: tunnel.status });
     return tunnel;
   }
 
   /** From now on nobody finds it; one of its name that is asked for meanwhile is another. */
   async #drop(tunnel: Tunnel, cause: string): Promise<void> {
     this.#tunnels.delete(tunnel.name);
+    this.#publish({ removed: tunnel.name });
     const gone = this.#release(tunnel, cause);
     this.#leaving.set(
       tunnel.name,
@@ -416,6 +420,10 @@ export class Daemon implements DaemonApi, MetricsSource {
       await this.#options.logs.closeTunnel(tunnel.name);
       this.#leaving.delete(tunnel.name);
     }
+  }
+
+  #publish(change: StatusChange): void {
+    for (const listener of this.#listeners) listener(change);
   }
 
   #find(name: string): Tunnel {

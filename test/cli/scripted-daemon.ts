@@ -1,4 +1,11 @@
-import type { Amendment, DaemonApi, Diagnosis, KeyChange, UpResult } from '../../src/control/api.ts';
+import type {
+  Amendment,
+  DaemonApi,
+  Diagnosis,
+  KeyChange,
+  StatusChange,
+  UpResult,
+} from '../../src/control/api.ts';
 import { TunneldError } from '../../src/core/errors.ts';
 import type { HealthReport, TunnelStatus } from '../../src/core/status.ts';
 
@@ -51,7 +58,7 @@ export class ScriptedDaemon implements DaemonApi {
   pid = process.pid;
   configFile: string | undefined;
   stopping = false;
-  readonly #listeners = new Set<(status: TunnelStatus) => void>();
+  readonly #listeners = new Set<(change: StatusChange) => void>();
 
   constructor(...tunnels: readonly TunnelStatus[]) {
     for (const status of tunnels) this.tunnels.set(status.name, status);
@@ -60,7 +67,7 @@ export class ScriptedDaemon implements DaemonApi {
   /** The tunnel changed, and everybody is told. */
   set(status: TunnelStatus): TunnelStatus {
     this.tunnels.set(status.name, status);
-    for (const listener of this.#listeners) listener(status);
+    for (const listener of this.#listeners) listener({ changed: status });
     return status;
   }
 
@@ -144,6 +151,7 @@ export class ScriptedDaemon implements DaemonApi {
   async remove(name: string) {
     this.status(name);
     this.tunnels.delete(name);
+    for (const listener of this.#listeners) listener({ removed: name });
   }
 
   async showToken(name: string) {
@@ -157,7 +165,7 @@ export class ScriptedDaemon implements DaemonApi {
     return { name, token: 'tnl_rotated', ...(graceMs > 0 ? { previousValidUntil: graceMs } : {}) };
   }
 
-  subscribe(listener: (status: TunnelStatus) => void) {
+  subscribe(listener: (change: StatusChange) => void) {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }

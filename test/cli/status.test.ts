@@ -134,6 +134,31 @@ it('prints a line of JSON for every change with --watch --json', async () => {
   ]);
 });
 
+it('shows with --watch that a tunnel was removed, and that it is back', async () => {
+  const daemon = new ScriptedDaemon(tunnel('figma'), tunnel('notes'));
+  const user = await Console.with(daemon);
+  const watching = user.type('status', 'figma', '--watch');
+  await waitFor(() => user.stdout.length > 0);
+  await daemon.remove('figma');
+  await waitFor(() => user.stdout.some((line) => line.startsWith('"figma" was removed')));
+  daemon.set(tunnel('figma', { state: 'opening' }));
+  await waitFor(() => user.stdout.some((line) => line.startsWith('figma  opening')));
+  user.interruption.abort(new Interrupted('SIGINT'));
+  expect(await watching).toMatchObject({ code: 130, stderr: '' });
+});
+
+it('prints a line for a tunnel that is removed with --watch --json', async () => {
+  const daemon = new ScriptedDaemon(tunnel('figma'), tunnel('notes'));
+  const user = await Console.with(daemon);
+  const watching = user.type('status', '--watch', '--json');
+  await waitFor(() => user.stdout.length === 2);
+  await daemon.remove('figma');
+  await waitFor(() => user.stdout.length === 3);
+  user.interruption.abort(new Interrupted('SIGINT'));
+  const { stdout } = await watching;
+  expect(JSON.parse(stdout.split('\n')[2] ?? '')).toEqual({ removed: 'figma' });
+});
+
 it('ends a watch when the daemon goes away, and says so', async () => {
   const user = new Console();
   expect(await user.type('status', '--watch')).toMatchObject({ code: 4, stdout: '' });

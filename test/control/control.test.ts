@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { request } from 'node:http';
+import { createServer, request } from 'node:http';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { ControlClient } from '../../src/control/client.ts';
 import { PROTOCOL_HEADER } from '../../src/control/routes.ts';
 import { ERROR_CATALOGUE, type ErrorCode, TunneldError } from '../../src/core/errors.ts';
@@ -165,19 +166,86 @@ describe('watching', () => {
   it('begins with every tunnel as it is and goes on with each change', async () => {
     const { client, daemon } = await serving();
     const events = client.events();
-    expect((await events.next()).value).toEqual(statusOf('figma'));
+    expect((await events.next()).value).toEqual({ tunnels: [statusOf('figma')] });
     daemon.publish(statusOf('figma', { state: 'replacing' }));
     daemon.publish(statusOf('ü'));
-    expect((await events.next()).value).toMatchObject({ state: 'replacing' });
-    expect((await events.next()).value).toMatchObject({ name: 'ü' });
+    daemon.withdraw('figma');
+    expect((await events.next()).value).toMatchObject({ changed: { name: 'figma', state: 'replacing' } });
+    expect((await events.next()).value).toMatchObject({ changed: { name: 'ü' } });
+    expect((await events.next()).value).toEqual({ removed: 'figma' });
     await events.return();
+  });
+
+  it('tells what changed without an event, once a second', async () => {
+    const { client, daemon, clock } = await serving();
+    const before = clock.pending;
+    const events = client.events();
+    await events.next();
+    daemon.tunnels = [statusOf('figma', { requests: { total: 7, active: 1 } })];
+    await clock.advance(999);
+    daemon.publish(statusOf('other'));
+    expect((await events.next()).value).toMatchObject({ changed: { name: 'other' } });
+    await clock.advance(1);
+    expect((await events.next()).value).toMatchObject({
+      changed: { name: 'figma', requests: { total: 7, active: 1 } },
+    });
+    // Told once, it is no news.
+    await clock.advance(5_000);
+    daemon.withdraw('other');
+    expect((await events.next()).value).toEqual({ removed: 'other' });
+    await events.return();
+    await waitFor(() => clock.pending === before, { what: 'the end of the timer' });
+  });
+
+  it('brings what the user has to know, also what came up meanwhile', async () => {
+    const { socket, clock, alerts } = await serving();
+    const heard: string[] = [];
+    const client = new ControlClient(socket, { onAlert: (alert) => heard.push(alert) });
+    alerts.push('the state was damaged');
+    const events = client.events();
+    await events.next();
+    const next = events.next();
+    await waitFor(() => heard.length === 1);
+    alerts.push('the disk is full');
+    await clock.advance(3_000);
+    await waitFor(() => heard.length === 2);
+    expect(heard).toEqual(['the state was damaged', 'the disk is full']);
+    await events.return();
+    await next.catch(() => {});
+  });
+
+  it('fails when no sign of life comes any more, and not while there are some', async () => {
+    const { socket, clock } = await serving();
+    const client = new ControlClient(socket, { silenceMs: 300 });
+    const events = client.events();
+    await events.next();
+    let outcome: unknown;
+    const next = events.next().catch((error: unknown) => {
+      outcome = error;
+    });
+    for (let beats = 0; beats < 8; beats += 1) {
+      await clock.advance(1_000);
+      await delay(60);
+      expect(outcome).toBeUndefined();
+    }
+    await next;
+    expect(outcome).toMatchObject({ code: 'DAEMON_SILENT' });
+  });
+
+  it('takes a daemon that sends no list first for one of another version', async () => {
+    const socket = join(tempFolder(), 's.sock');
+    const server = createServer((_request, response) => response.end('{"name":"figma"}\n'));
+    await new Promise<void>((resolve) => server.listen(socket, resolve));
+    onTestFinished(() => void server.close());
+    const error = await thrownBy(() => new ControlClient(socket).events().next());
+    expect(error).toMatchObject({ code: 'PROTOCOL_MISMATCH' });
   });
 
   it.each(['aborts', 'breaks off'])('unsubscribes when the watcher %s', async (how) => {
     const { client, daemon } = await serving();
     const watcher = new AbortController();
-    for await (const status of client.events(watcher.signal)) {
-      expect(status.name).toBe('figma');
+    for await (const event of client.events(watcher.signal)) {
+      expect(event).toHaveProperty('tunnels');
       expect(daemon.listeners.size).toBe(1);
       if (how === 'breaks off') break;
       watcher.abort();
@@ -187,14 +255,14 @@ describe('watching', () => {
 
   it('ends, and does not fail, when the daemon stops', async () => {
     const { client, server, daemon } = await serving();
-    const seen: string[] = [];
+    const seen: unknown[] = [];
     const watching = (async () => {
-      for await (const { name } of client.events()) seen.push(name);
+      for await (const event of client.events()) seen.push(event);
     })();
     await waitFor(() => seen.length === 1);
     await server.close();
     await watching;
-    expect(seen).toEqual(['figma']);
+    expect(seen).toEqual([{ tunnels: [statusOf('figma')] }]);
     expect(daemon.listeners.size).toBe(0);
   });
 
@@ -208,14 +276,17 @@ describe('watching', () => {
       daemon.publish(
         statusOf('figma', { attempts, lastError: { code: 'X', message: cause, remedy: '', at: 0 } }),
       );
+      daemon.publish(statusOf('brief', { attempts }));
     }
+    daemon.withdraw('brief');
     daemon.publish(statusOf('other'));
     const seen: string[] = [];
-    for await (const { name, attempts } of events) {
-      seen.push(`${name} ${attempts}`);
-      if (name === 'other') break;
+    for await (const event of events) {
+      if ('changed' in event) seen.push(`${event.changed.name} ${event.changed.attempts}`);
+      if ('removed' in event) seen.push(`${event.removed} is gone`);
+      if (seen.at(-1) === 'other 0') break;
     }
-    expect(seen.slice(-2)).toEqual([`figma ${published}`, 'other 0']);
-    expect(seen.length).toBeLessThan(published / 2);
+    expect(seen.slice(-3)).toEqual([`figma ${published}`, 'brief is gone', 'other 0']);
+    expect(seen.length).toBeLessThan(published);
   });
 });

@@ -1,4 +1,4 @@
-import type { DaemonApi } from '../../src/control/api.ts';
+import type { DaemonApi, StatusChange } from '../../src/control/api.ts';
 import type { TunnelStatus } from '../../src/core/status.ts';
 
 export function statusOf(name: string, more: Partial<TunnelStatus> = {}): TunnelStatus {
@@ -22,7 +22,7 @@ export function statusOf(name: string, more: Partial<TunnelStatus> = {}): Tunnel
 /** A daemon that keeps no tunnels: it writes down what it is asked and answers something typical. */
 export class FakeDaemon implements DaemonApi {
   readonly asked: unknown[][] = [];
-  readonly listeners = new Set<(status: TunnelStatus) => void>();
+  readonly listeners = new Set<(change: StatusChange) => void>();
   /** Thrown by every verb, when set. */
   failure: unknown;
   tunnels: TunnelStatus[] = [statusOf('figma')];
@@ -109,7 +109,7 @@ export class FakeDaemon implements DaemonApi {
     return { name, token: 'tnl_new', previousValidUntil: 1 };
   }
 
-  subscribe(listener: (status: TunnelStatus) => void) {
+  subscribe(listener: (change: StatusChange) => void) {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);
   }
@@ -119,7 +119,13 @@ export class FakeDaemon implements DaemonApi {
   }
 
   publish(status: TunnelStatus): void {
-    for (const listener of this.listeners) listener(status);
+    this.tunnels = [...this.tunnels.filter(({ name }) => name !== status.name), status];
+    for (const listener of this.listeners) listener({ changed: status });
+  }
+
+  withdraw(removed: string): void {
+    this.tunnels = this.tunnels.filter(({ name }) => name !== removed);
+    for (const listener of this.listeners) listener({ removed });
   }
 
   #ask(...call: unknown[]): void {

@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest';
 import { ControlClient } from '../../src/control/client.ts';
 import { startControlServer } from '../../src/control/server.ts';
 import { createLogger } from '../../src/core/log.ts';
+import { FakeClock } from '../helpers/fake-clock.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
 import { FakeDaemon } from './fake-daemon.ts';
 
@@ -19,7 +20,16 @@ export async function serving() {
     },
   });
   const log = createLogger('info', destination);
-  const server = await startControlServer({ socket, api: daemon, version: '9.9.9', log });
+  const clock = new FakeClock();
+  const alerts: string[] = [];
+  const server = await startControlServer({
+    socket,
+    api: daemon,
+    version: '9.9.9',
+    log,
+    clock,
+    alerts: () => alerts,
+  });
   onTestFinished(() => server.close());
-  return { socket, daemon, server, logged, log, client: new ControlClient(socket) };
+  return { socket, daemon, server, logged, log, clock, alerts, client: new ControlClient(socket) };
 }

@@ -195,6 +195,21 @@ it('brings a tunnel up anew that is asked for while it is being removed', async 
   await until('healthy');
 });
 
+it('tells watchers of every tunnel that comes and goes, and nothing of one that is gone', async () => {
+  const { daemon } = running;
+  const told: string[] = [];
+  daemon.subscribe((change) =>
+    told.push('removed' in change ? `-${change.removed}` : `${change.changed.name} ${change.changed.state}`),
+  );
+  await daemon.up('figma', { port: server.port });
+  expect(told[0]).toBe('figma stopped');
+  expect(await waitFor(() => told.includes('figma up'))).toBe(true);
+  const removed = daemon.remove('figma');
+  expect([told.at(-1), daemon.list()]).toEqual(['-figma', []]);
+  await removed;
+  expect(told.at(-1)).toBe('-figma');
+});
+
 it('starts no tunnel any more that an edit adds while the daemon ends', async () => {
   const closing = running.close();
   await waitFor(() => running.daemon.stopping);

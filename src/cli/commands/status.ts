@@ -20,7 +20,7 @@ export const status: Command = {
   ],
   notes: [
     'Exits with 0 when every tunnel shown that is wanted up is healthy (or degraded: slow, but answering), and with 1 otherwise.',
-    'With --watch --json, prints one line of JSON for every tunnel that changed.',
+    'With --watch --json, prints one line of JSON for every tunnel that changed, and `{"removed": name}` for one that is gone.',
   ],
 
   async run(args, io) {
