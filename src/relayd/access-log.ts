@@ -2,10 +2,10 @@ import { loggedPath, maskTokens } from '../access/logged-path.ts';
 import type { Logger } from '../core/log.ts';
 import type { Visit } from '../relay/edge/observed-exchange.ts';
 
-/** What takes this long is worth a line of its own (milliseconds). */
+/** A request that takes longer is always logged (milliseconds). */
 const SLOW_MS = 1_000;
 
-/** A rate limit's word. Its refusals cost next to nothing, but for their lines. */
+/** The reason of the rate limit. Its refusals are sampled: logging each costs more than refusing it. */
 const OVER_LIMIT = 'too-many-requests';
 
 /** One line for a request, or for a sample of them. */
@@ -24,7 +24,7 @@ export class AccessLog {
     this.#isToken = isToken;
   }
 
-  /** Errors, broken answers and slow ones always get theirs, unless a flood could write them. */
+  /** Errors, broken answers and slow requests are always logged, except for what a rate limit refused. */
   note(visit: Visit): void {
     const failed = visit.status < 100 || visit.status >= 400 || visit.outcome === 'broken';
     const remarkable = failed && visit.reason !== OVER_LIMIT;
@@ -37,7 +37,7 @@ export class AccessLog {
 /** Why a request reached no tunnel, or none that is known to be there. */
 const NO_TUNNEL: ReadonlySet<string | undefined> = new Set(['unknown-tunnel', 'no-oauth', 'tunnel-offline']);
 
-/** Queries and secret path segments are credentials: no log has them. */
+/** Queries and secret path segments are credentials and are never logged. */
 function lineOf(visit: Visit, isToken: (text: string) => boolean) {
   const { request, peer, name, target, status, durationMs, responseBytes, outcome, reason } = visit;
   // Without a tunnel the segments are not known apart: a token in a mistyped URL is a token too. Many

@@ -9,7 +9,7 @@ import { listenOnSocket } from './admin-socket.ts';
 import type { AdministeredRelay } from './administered-relay.ts';
 import { type Place, takeOver } from './predecessor.ts';
 
-/** The operator forgets it by then, and so does the relay when it starts anew. */
+/** The longest refusal of a name; all are forgotten when the relay restarts. */
 const LONGEST_DISMISSAL_MS = 7 * 86_400_000;
 
 export interface AdminEndpoint {
@@ -30,7 +30,7 @@ export interface AdminPlaces {
  * port, which every user of the machine reaches; on the socket, which only this user may open, also
  * `/tunnels` and what ends them.
  *
- * A place that a relay has which is ending is taken over as soon as that is gone.
+ * A port or socket that a draining relay still holds is taken over as soon as that relay has exited.
  *
  * @throws {TunneldError} `SOCKET_UNUSABLE`, `PORT_IN_USE`
  */
@@ -44,7 +44,7 @@ export async function startAdminEndpoint(
   const close = async () => {
     await Promise.all(ends.map((end) => end()));
   };
-  /** The address, unless the place is still to be taken over. */
+  /** The address; undefined until the port has been taken over. */
   const open = async (place: Place, listen: (app: FastifyInstance) => Promise<URL | undefined>) => {
     const isPrivate = 'socketPath' in place;
     const opening = await takeOver(
@@ -93,7 +93,7 @@ async function listenOnPort(app: FastifyInstance, port: number): Promise<URL> {
   }
 }
 
-/** @param isPrivate nobody but the relay's own user gets in */
+/** @param isPrivate only the relay's own user can connect */
 async function createApp(relay: AdministeredRelay, isPrivate: boolean): Promise<FastifyInstance> {
   const { server, problems, dismissals } = relay;
   const app = await createLocalEndpoint({
@@ -120,7 +120,7 @@ async function createApp(relay: AdministeredRelay, isPrivate: boolean): Promise<
   return app;
 }
 
-/** A token's hash, shortened: enough to tell two apart, and nothing to try tokens against. */
+/** A token's hash, shortened: it tells two tokens apart and cannot be used to guess one. */
 function tunnelList({ server, tunnels }: AdministeredRelay) {
   return server.tunnels.map(({ identity, openedAt, ...tunnel }) => ({
     ...tunnel,
@@ -141,7 +141,7 @@ function disconnect({ server, dismissals }: AdministeredRelay, name: string, tim
     const expected = `Expected ?for= with a duration such as 15m, up to ${ms(LONGEST_DISMISSAL_MS)}`;
     return { status: 400, body: errorBody(`${expected}: ${why}`) };
   }
-  // What is not said of a time leaves a refusal as it is.
+  // Without a time, an existing refusal stays as it is.
   if (read !== undefined) dismissals.refuse(name, read.ms);
   const reason = 'the operator of the relay disconnected this tunnel';
   const ended = server.disconnect(name, { reason, forGood: read === undefined });

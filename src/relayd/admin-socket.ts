@@ -13,7 +13,7 @@ export async function listenOnSocket(app: FastifyInstance, path: string): Promis
   const remedy = 'Choose another path with --admin-socket, in a folder that the relay may write.';
   const inTheWay = await obstacleAt(path);
   if (inTheWay !== undefined) throw new TunneldError('SOCKET_UNUSABLE', inTheWay, { remedy });
-  // Nobody else may get hold of it between its making and its mode.
+  // No other user may connect between the creation of the socket and the change of its mode.
   const mask = process.umask(0o177);
   try {
     removeStale(path);
@@ -27,14 +27,14 @@ export async function listenOnSocket(app: FastifyInstance, path: string): Promis
   }
 }
 
-/** What must not be replaced. */
+/** Why the path must not be replaced; undefined when it may be. */
 async function obstacleAt(path: string): Promise<string | undefined> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return undefined;
   if (!found.isSocket()) return `${path} is in the way: it is not a socket`;
   const answer = await tryConnect(path);
-  if (answer === 'connected') return `Somebody else listens on ${path}`;
-  // Nobody is behind it, and only then nobody is.
+  if (answer === 'connected') return `Another program listens on ${path}`;
+  // Only a refused connection proves that no process listens.
   if (answer === 'ECONNREFUSED' || answer === 'ENOENT') return undefined;
   return `${path} exists and cannot be connected to (${answer})`;
 }

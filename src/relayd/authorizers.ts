@@ -7,10 +7,10 @@ import { chooseName, type NameChoice, openName, pickName } from '../relay/edge/n
 import type { RoutingKind } from '../relay/edge/routing.ts';
 import { findGrant, hashOf, type TokenGrant } from './static-tokens.ts';
 
-/** The provider's answer must be here by then (milliseconds). */
+/** Time limit for the provider's answer (milliseconds). */
 const PROVIDER_TIMEOUT_MS = 5_000;
 const MAX_ANSWER_BYTES = 65_536;
-/** What is shorter, anybody could guess. */
+/** Shorter tokens can be guessed. */
 const MIN_SECRET_LENGTH = 8;
 /** On an open relay the token is all that keeps others from a name. */
 const MIN_OPEN_TOKEN_LENGTH = 16;
@@ -28,8 +28,8 @@ export function authorizeFromList(grants: () => readonly TokenGrant[], routing: 
 }
 
 /**
- * Anybody may register. Whoever shows the same token again is the same one; with a token that others
- * may guess, only from the same address.
+ * Anybody may register. The same token means the same owner; a token that could be guessed counts
+ * only together with the same address.
  */
 export function authorizeAnybody(routing: RoutingKind): Authorize {
   return async ({ name, token, address }) => {
@@ -70,7 +70,7 @@ export function authorizeByProvider(provider: AuthProvider): Authorize {
     if (status === 401 || status === 403) {
       const error = field(body, 'error');
       if (typeof error !== 'string') return UNKNOWN_TOKEN;
-      // It ends up in logs on both sides. A short token may be part of any word, and is no secret.
+      // The text is logged on both sides. A short token could be part of any word, and is not replaced.
       const detail = token.length < MIN_SECRET_LENGTH ? error : error.replaceAll(token, '***');
       return { ...UNKNOWN_TOKEN, detail };
     }

@@ -1,10 +1,10 @@
 import type { Clock } from '../core/clock.ts';
 import type { Authorization, Authorize } from '../relay/edge/authorization.ts';
 
-/** Refusals at once; the operator makes them by hand. */
+/** The largest number of refusals at the same time; the operator makes each by hand. */
 const MAX_NAMES = 1_000;
 
-/** Names the operator keeps off the relay for a while. */
+/** Names that the operator refuses for a time. */
 export class Dismissals {
   readonly #clock: Clock;
   /** Name → when it may come back (monotonic). */
@@ -14,7 +14,7 @@ export class Dismissals {
     this.#clock = clock;
   }
 
-  /** The names that are refused now, and for how many seconds yet. */
+  /** The names that are refused now, with the seconds that are left. */
   get all(): readonly { readonly name: string; readonly seconds: number }[] {
     const now = this.#clock.monotonic();
     return [...this.#until].flatMap(([name, until]) =>
@@ -32,7 +32,7 @@ export class Dismissals {
     }
   }
 
-  /** The same decisions, except for these names: their agents are told to try again later. */
+  /** Wraps an authorizer: agents of refused names are told to try again later. */
   over(authorize: Authorize): Authorize {
     return async (registration) => this.#judge(await authorize(registration), registration.name);
   }

@@ -8,10 +8,10 @@ import type { Problems } from './problems.ts';
 import type { RelayAuth } from './settings/relay-settings.ts';
 import { isGranted, type TokenGrant } from './static-tokens.ts';
 
-/** Token files are small, and a watch would miss what changes before it begins (milliseconds). */
+/** How often token files are read (milliseconds): a watch would miss changes from before its start. */
 const LOOK_EVERY_MS = 1_000;
 
-/** A tunnel as far as its right to go on is concerned. */
+/** What decides whether a tunnel may go on. */
 export interface Registered {
   readonly name: string;
   /** SHA-256 of the token it registered with. */
@@ -25,9 +25,9 @@ export interface LiveAuthOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly problems: Problems;
-  /** The tokens changed: whoever is not granted its name any more has to go. */
+  /** The tokens changed: tunnels whose name is no longer granted must be disconnected. */
   onRevised(mayStay: (tunnel: Registered) => boolean): void;
-  /** Somebody else says who may register: everybody has to ask anew. */
+  /** The way to register changed: every agent must register again. */
   onReplaced(): void;
 }
 
@@ -115,7 +115,8 @@ export class LiveAuth {
 }
 
 /**
- * A file is empty for a moment while it is written in place, and everybody's tunnels would end for good.
+ * A file is empty for a moment while it is written in place. Without this check that would end all
+ * tunnels for good.
  *
  * @throws {TunneldError} when they cannot be read, or there are none
  */

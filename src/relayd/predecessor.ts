@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 
-/** How long a relay may take to say how it is, and how soon its place is tried again (milliseconds). */
+/** Time limit for a relay's health answer, and the pause before its port is tried again (milliseconds). */
 const ANSWER_MS = 2_000;
 const TRY_AGAIN_MS = 250;
 
@@ -11,7 +11,7 @@ const TRY_AGAIN_MS = 250;
 export type Place = { readonly port: number } | { readonly socketPath: string };
 
 export interface Taken<T> {
-  /** Undefined until the predecessor is gone. */
+  /** Undefined until the predecessor has exited. */
   readonly value: T | undefined;
   close(): Promise<void>;
 }
@@ -44,7 +44,7 @@ export async function takeOver<T>(
       taken = await take();
       log.info({ ...place }, 'admin endpoint taken over');
     } catch (error) {
-      // The tunnels are served meanwhile, and are not to end for want of this.
+      // The tunnels are served meanwhile; they must not end because the admin endpoint is missing.
       if (!complained && !(await isEndingRelay(place))) {
         complained = true;
         const known = error instanceof TunneldError ? { code: error.code, remedy: error.remedy } : {};
@@ -71,13 +71,13 @@ export async function takeOver<T>(
   };
 }
 
-/** It answers as a relay does that drains. */
+/** Whether a draining relay answers there. */
 async function isEndingRelay(place: Place): Promise<boolean> {
   const { status, body } = await readiness(place);
   return status === 503 && isRelay(body) && Reflect.get(body, 'ready') === false;
 }
 
-/** It answers as a relay does, whatever it is about to do. */
+/** Whether a relay answers there, draining or not. */
 export async function isRunningRelay(place: Place): Promise<boolean> {
   return isRelay((await readiness(place)).body);
 }

@@ -6,8 +6,7 @@ export const REREAD = ['configuration', 'tokens', 'certificate'] as const;
 export type Reread = (typeof REREAD)[number];
 
 /**
- * What could not be read again. The relay goes on with what it had, which is right for its visitors
- * and must not stay unnoticed by its operator.
+ * What could not be read again. The relay goes on with the last good version, and the operator is told.
  */
 export class Problems {
   readonly #log: Logger;
@@ -17,7 +16,7 @@ export class Problems {
     this.#log = log;
   }
 
-  /** Each problem with what is the matter (never a secret). */
+  /** Each problem with its cause, which never contains a secret. */
   get all(): Readonly<Partial<Record<Reread, string>>> {
     return Object.fromEntries(this.#found);
   }
@@ -32,7 +31,7 @@ export class Problems {
     this.#log.error({ ...known, detail }, `${what} not read again`);
   }
 
-  /** One that is in the log already. */
+  /** Whether this problem was logged before. */
   note(what: Reread, error: Error): void {
     this.#found.set(what, error.message);
   }

@@ -23,7 +23,7 @@ export interface RedirectOptions {
   readonly log: Logger;
 }
 
-/** A listener without TLS that sends visitors to the one with it, and nowhere else. */
+/** A listener without TLS that redirects visitors to the public URL, and nowhere else. */
 export class RedirectServer {
   readonly #options: RedirectOptions;
   readonly #http: Http1Server;
@@ -81,12 +81,16 @@ const TOO_MANY = {
   message: 'Too many requests from this address.',
 };
 const UNKNOWN_HOST = { status: 404, reason: 'unknown-host', message: 'This relay has no such name.' };
-const NO_CHALLENGE = { status: 404, reason: 'unknown-challenge', message: 'Nobody asked for this.' };
+const NO_CHALLENGE = {
+  status: 404,
+  reason: 'unknown-challenge',
+  message: 'No challenge with this token is pending.',
+};
 
 function redirect(exchange: Exchange, options: RedirectOptions): void {
   const { target } = exchange.request;
   const host = (exchange.request.get('host') ?? '').replace(/:\d*$/, '').toLowerCase();
-  // Where a visitor is sent must not be the visitor's to choose.
+  // The target of the redirect must not depend on what the visitor sends.
   if (!isOurs(host, options) || !target.startsWith('/')) refuse(exchange, UNKNOWN_HOST);
   else if (target.startsWith(CHALLENGE_PATH)) {
     const text = options.challengeAnswer(host, target.slice(CHALLENGE_PATH.length));

@@ -9,7 +9,7 @@ const RENEWAL_MS = 30_000;
 
 const REASON = 'who may register is decided elsewhere now: register again';
 
-/** Has every agent register anew. Whoever has not in time does not get around it by staying. */
+/** Has every agent register again. A link that did not in time is disconnected. */
 export class Renewal {
   readonly #clock: Clock;
   /** Who was admitted since it began. */
@@ -22,7 +22,7 @@ export class Renewal {
     this.#stop.abort();
   }
 
-  /** The same decisions, remembered while a renewal goes on. */
+  /** Wraps an authorizer, and remembers who was admitted while a renewal goes on. */
   over(authorize: Authorize): Authorize {
     return async (registration) => {
       const { signal } = this.#stop;
@@ -30,7 +30,7 @@ export class Renewal {
     };
   }
 
-  /** Begins, instead of one that goes on. */
+  /** Starts a renewal in place of one that is still going on. */
   start(server: Pick<RelayServer, 'tunnels' | 'shed' | 'disconnect'>): void {
     this.stop();
     const stop = new AbortController();
@@ -40,7 +40,7 @@ export class Renewal {
       if (signal.aborted) return;
       this.#deadline = this.#clock.setTimer(() => {
         for (const { name, identity } of server.tunnels) {
-          // Not for good: whoever could not ask in time may do so when it dials again.
+          // Not for good: an agent that was too late may register when it dials again.
           if (!this.#admitted.has(keyOf(name, identity))) server.disconnect(name, { reason: REASON });
         }
         this.stop();
@@ -48,14 +48,14 @@ export class Renewal {
     });
   }
 
-  /** Nobody has to go any more. */
+  /** Cancels the renewal: no link is disconnected any more. */
   stop(): void {
     this.#stop.abort();
     this.#deadline?.cancel();
     this.#admitted.clear();
   }
 
-  /** @param asked aborted by now: whoever decided this has no say any more */
+  /** @param asked aborted by now: the renewal was cancelled or replaced */
   #note(answer: Authorization, wanted: string, asked: AbortSignal): Authorization {
     if (answer.ok) {
       if (!asked.aborted) this.#admitted.add(keyOf(answer.name ?? wanted, answer.identity));

@@ -41,7 +41,7 @@ export function parseGrants(text: string, source: string): readonly TokenGrant[]
   return [...grants.values()];
 }
 
-/** Every entry is compared, so that the time tells nothing about which one matched. */
+/** Compares every entry, so that the time it takes does not tell which one matched. */
 export function findGrant(grants: readonly TokenGrant[], token: string): TokenGrant | undefined {
   const digest = Buffer.from(hashOf(token), 'hex');
   let found: TokenGrant | undefined;
@@ -51,14 +51,14 @@ export function findGrant(grants: readonly TokenGrant[], token: string): TokenGr
   return found;
 }
 
-/** Whoever registered `name` with the token of this hash might do so again. */
+/** Whether the token of this hash is still granted `name`. */
 export function isGranted(grants: readonly TokenGrant[], sha256: string, name: string): boolean {
   return grants.some(
     (grant) => grant.sha256 === sha256 && grant.patterns.some((pattern) => matchesPattern(name, pattern)),
   );
 }
 
-/** Why no tunnel can ever have a name that fits: the pattern with a letter for its star is none. */
+/** Why no tunnel can have a name that matches: the pattern is checked with a letter in place of its star. */
 export function faultOfPattern(pattern: string, routing: RoutingKind): string | undefined {
   const choice = usableName(pattern.replace('*', 'x'), routing);
   if (choice.ok) return undefined;

@@ -2,7 +2,7 @@ import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { createSecureContext, type TlsOptions } from 'node:tls';
 import { TunneldError } from '../core/errors.ts';
 
-/** Looked at this often: a watch of the folder misses what renewal tools do with links (milliseconds). */
+/** How often the files are checked (milliseconds): a watch misses the links that renewal tools replace. */
 const LOOK_EVERY_MS = 2_000;
 
 export interface TlsFiles {
@@ -38,7 +38,7 @@ export function watchTls(
     try {
       onChange(readTls(files));
     } catch (error) {
-      // Half written, or only one of the two so far: the next change is near.
+      // Half written, or only one of the two files so far: the next check reads them again.
       onBad(error);
     }
   };

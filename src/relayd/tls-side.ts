@@ -61,7 +61,7 @@ export function createTlsSide(
     prepare(files) {
       if (files === undefined) return NOTHING;
       if (certificates?.prepare !== undefined) return certificates.prepare(files);
-      // For after the restart they have to be right as well.
+      // They take effect after a restart, and are checked now.
       readTls(files);
       return NOTHING;
     },
@@ -80,7 +80,7 @@ const NOTHING = () => {};
 interface Certificates {
   readonly tls: TlsOptions;
   start(server: RelayServer): void;
-  /** Only files can be changed for others. */
+  /** Without a restart, only files can be replaced by other files. */
   prepare?(files: TlsFiles): () => void;
   stop(): void;
 }

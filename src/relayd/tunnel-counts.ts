@@ -3,7 +3,7 @@ import type { Visit } from '../relay/edge/observed-exchange.ts';
 
 /** A tunnel that is gone for this long is forgotten (milliseconds). */
 const FORGET_AFTER_MS = 3_600_000;
-/** More than that never: agents choose their names, and each is a series for whoever scrapes us. */
+/** The largest number of series: agents choose their names, and each name is a series. */
 const MAX_TUNNELS = 2_000;
 
 export interface TunnelCount {

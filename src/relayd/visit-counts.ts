@@ -1,6 +1,6 @@
 import type { Visit } from '../relay/edge/observed-exchange.ts';
 
-/** What passed since the start. Bounded: nothing a visitor says becomes a key. */
+/** Counts since the start. Bounded: nothing that a visitor sends becomes a key. */
 export class VisitCounts {
   readonly byClass = new Map<string, number>();
   readonly byReason = new Map<string, number>();
@@ -8,12 +8,12 @@ export class VisitCounts {
 
   note({ status, reason, responseBytes }: Visit): void {
     increment(this.byClass, status === 0 ? 'none' : `${Math.floor(status / 100)}xx`);
-    // The relay's own words, of which there are few.
+    // Reasons are the relay's own words, so there are few.
     if (reason !== undefined) increment(this.byReason, reason);
     this.responseBytes += responseBytes;
   }
 
-  /** What never became a request counts among the refusals all the same: most of an attack is that. */
+  /** Connections that were refused before a request count as refusals too: an attack consists mostly of them. */
   noteRefused({ status, reason }: { readonly status: number; readonly reason: string }): void {
     increment(this.byClass, `${Math.floor(status / 100)}xx`);
     increment(this.byReason, reason);

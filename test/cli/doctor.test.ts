@@ -454,7 +454,7 @@ describe('tunneld ready', () => {
     const ending = new URL(await serve((_, response) => response.writeHead(503).end()));
     expect(await user.type('ready', '--relay', '--admin-port', ending.port)).toMatchObject({
       code: 1,
-      stderr: 'relay is not ready: the relay is ending: it takes no new agents and visitors',
+      stderr: 'relay is not ready: the relay is shutting down: it accepts no new agents and visitors',
     });
     const other = new URL(await serve((_, response) => response.writeHead(404).end()));
     expect(await user.type('ready', '--relay', '--admin-port', other.port)).toMatchObject({

@@ -49,7 +49,7 @@ export const relay: Command = {
     const running = await startRelay(settings, systemClock, log);
     let reloading = Promise.resolve();
     io.onHangup(() => {
-      // It ends, and nothing that is read now would count.
+      // The relay is shutting down and applies no more settings.
       if (interrupted.aborted) return;
       const work = async () => reload(running, read, log);
       reloading = reloading.then(() => (notifier === undefined ? work() : notifier.reloading(work)));
@@ -66,7 +66,7 @@ export const relay: Command = {
   },
 };
 
-/** What cannot be read or used changes nothing: the relay goes on as it was, and says so. */
+/** Settings that cannot be used change nothing: the relay goes on with those before, and reports it. */
 function reload(running: RunningRelay, read: () => ReadSettings, log: Logger): void {
   try {
     const { settings, warnings } = read();

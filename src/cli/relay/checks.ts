@@ -13,10 +13,10 @@ import { bad, type Check, type NamedOutcome, type Outcome, ok, skipped, warn } f
 import { listeners } from '../doctor/listeners.ts';
 
 const DAY_MS = 86_400_000;
-/** A renewal that has not happened by then will not happen by itself. */
+/** A certificate that has not been renewed by then needs the operator. */
 const RENEWAL_DAYS = 14;
 
-/** What `tunneld relay check` looks at, causes first. Nothing in here shows a secret. */
+/** The checks of `tunneld relay check`, causes before effects. None shows a secret. */
 export function relayChecks(read: ReadSettings | TunneldError, clock: Clock): readonly Check[] {
   const about = 'What the relay would be told by file and variables.';
   if (read instanceof TunneldError) {
@@ -55,7 +55,7 @@ async function auth({ auth }: RelaySettings, clock: Clock): Promise<Outcome> {
   }
 }
 
-/** Asked about a token nobody has: that, and only that, a provider that works refuses. */
+/** Asks about a token that no agent has: a provider that works refuses it. */
 async function provider(auth: RelayAuth & { kind: 'provider' }, clock: Clock): Promise<Outcome> {
   const question = { token: 'tunneld-relay-check', subdomain: '' };
   const where = `${auth.url.origin}${auth.url.pathname}`;
@@ -104,7 +104,7 @@ function certificate({ tls, acme, publicUrl, routing }: RelaySettings, now: numb
   return ok(until);
 }
 
-/** Node throws on a text that is no address. */
+/** `checkIP` throws for a text that is no address. */
 function isFor(leaf: X509Certificate, host: string): boolean {
   return (net.isIP(host) === 0 ? leaf.checkHost(host) : leaf.checkIP(host)) !== undefined;
 }
@@ -169,7 +169,7 @@ function refusalOf(host: string, port: number): Promise<string | undefined> {
   });
 }
 
-/** One that runs already is asked for what only a relay tells. */
+/** Whether a relay runs already with these settings: only a relay answers so. */
 async function relayAnswers({ adminPort, adminSocket }: RelaySettings): Promise<boolean> {
   if (adminSocket !== undefined && (await isRunningRelay({ socketPath: adminSocket }))) return true;
   return adminPort !== undefined && isRunningRelay({ port: adminPort });

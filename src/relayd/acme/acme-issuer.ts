@@ -46,7 +46,7 @@ export class AcmeIssuer implements Issuer {
       ...(email === undefined ? {} : { email }),
       termsOfServiceAgreed: true,
       challengePriority: [kind],
-      // From here the name may lead elsewhere than for the rest of the world.
+      // The name may resolve differently from inside this network.
       skipChallengeVerification: true,
       challengeCreateFn: async (authorization, challenge, answer) => {
         if (challenge.type !== kind) throw new Error(`the authority does not offer ${kind} for ${host}`);

@@ -50,7 +50,7 @@ export class CertificateFolder {
     }
   }
 
-  /** Whole or not at all. */
+  /** Writes the file as a whole: readers see the old or the new content. */
   #write(name: string, text: string): void {
     const draft = join(this.#folder, `.${name}.${randomBytes(6).toString('hex')}`);
     try {
@@ -62,7 +62,7 @@ export class CertificateFolder {
   }
 }
 
-/** An account is of one authority. No host has an underscore. */
+/** One account for each authority. The name cannot be that of a host, because it has an underscore. */
 function accountFile(directory: URL): string {
   return `account_${createHash('sha256').update(directory.href).digest('hex').slice(0, 12)}.pem`;
 }

@@ -33,15 +33,15 @@ export interface CertificateKeeperOptions {
   readonly log: Logger;
 }
 
-/** Authorities count too, and turn away for a week whoever asks too often. */
+/** Authorities have limits too: a client that exceeds them is refused for a week. */
 const MAX_NEW_HOSTS_PER_HOUR = 20;
-/** One owner leaves some for the others. */
+/** The share of one owner, so that some are left for the others. */
 const MAX_NEW_HOSTS_OF_OWNER = 15;
 const MAX_ORDERS_AT_ONCE = 4;
 const COMPLAIN_EVERY_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const LOOK_EVERY_MS = HOUR_MS;
-/** After a failure, doubling: five failures of a name in an hour are what an authority bears with. */
+/** After a failure, doubling: an authority allows five failures of a name in an hour. */
 const FIRST_RETRY_MS = 5 * 60_000;
 const LAST_RETRY_MS = 24 * HOUR_MS;
 
@@ -65,7 +65,7 @@ export class CertificateKeeper {
     this.#options = options;
   }
 
-  /** Orders what is missing. Visitors must be able to reach the relay by now, and the authority is one. */
+  /** Orders what is missing. The relay must listen by now, because the authority connects to it. */
   start(): void {
     const { domain } = this.#options;
     if (this.#load(domain) === undefined) void this.#order(domain);
@@ -78,7 +78,7 @@ export class CertificateKeeper {
     this.#retry?.cancel();
   }
 
-  /** The certificate to show to who asks for this host; undefined when there is none to be had. */
+  /** The certificate for this host; undefined when there is none and none can be ordered. */
   async contextFor(servername: string): Promise<SecureContext | undefined> {
     const host = servername.toLowerCase();
     const { serves, clock } = this.#options;
@@ -90,7 +90,7 @@ export class CertificateKeeper {
     return this.#held.get(host)?.context;
   }
 
-  /** One order at a time for each host; whoever comes meanwhile waits for the same one. */
+  /** One order at a time for each host; requests that come meanwhile wait for the same order. */
   #order(host: string): Promise<void> {
     const running = this.#orders.get(host);
     if (running !== undefined) return running;
@@ -119,7 +119,7 @@ export class CertificateKeeper {
     try {
       this.#options.store.saveCertificate(host, pem);
     } catch (err) {
-      // It works until the next start, which then orders another one.
+      // The certificate works until the next start, which orders another one.
       this.#options.log.warn({ err, host }, 'certificate not kept on disk');
     }
   }
@@ -132,7 +132,7 @@ export class CertificateKeeper {
     const owner = this.#options.ownerOf(host);
     const ofOwner = owner === undefined ? 0 : this.#newOrders.filter((order) => order.owner === owner).length;
     if (this.#newOrders.length >= MAX_NEW_HOSTS_PER_HOUR || ofOwner >= MAX_NEW_HOSTS_OF_OWNER) {
-      // Not for each visitor who asks again.
+      // At most one line a minute, however many visitors ask.
       if (now - this.#complainedAt < COMPLAIN_EVERY_MS) return false;
       this.#complainedAt = now;
       this.#options.log.warn({ host }, 'certificate not ordered: too many new names in this hour');
@@ -146,7 +146,7 @@ export class CertificateKeeper {
     const { clock, log, domain, serves, onOwn } = this.#options;
     const count = (this.#failures.get(host)?.count ?? 0) + 1;
     const waitMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (count - 1));
-    // Names come and go: those that nobody serves any more are not worth remembering.
+    // Hosts that are no longer served are forgotten.
     for (const known of this.#failures.keys()) if (!serves(known)) this.#failures.delete(known);
     this.#failures.set(host, { count, retryAt: clock.monotonic() + waitMs });
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -154,7 +154,7 @@ export class CertificateKeeper {
     const { code, message, remedy } = problem;
     log.warn({ host, code, remedy, retryInMs: waitMs }, message);
     if (host === domain) onOwn(problem);
-    // Nobody else may come by to ask for this one: without it no agent connects.
+    // The relay's own certificate is ordered without a visitor: without it no agent can connect.
     if (host !== domain || this.#stopped) return;
     this.#retry?.cancel();
     this.#retry = clock.setTimer(() => void this.#order(domain), waitMs);
@@ -174,7 +174,7 @@ export class CertificateKeeper {
   #hold(host: string, pem: string): HeldCertificate {
     const held = holdCertificate(pem, host);
     const life = held.notAfter - held.notBefore;
-    // Not all of them at once, where they were ordered at once.
+    // Spreads renewals of certificates that were ordered at the same time.
     const renewAt = held.notAfter - life / 3 - this.#options.random() * (life / 20);
     this.#held.set(host, { ...held, renewAt });
     return held;
@@ -191,7 +191,7 @@ export class CertificateKeeper {
   async #renew(): Promise<void> {
     const { clock, serves } = this.#options;
     for (const [host, { renewAt }] of [...this.#held]) {
-      // It is in the store, should somebody serve it again.
+      // The store keeps the certificate for when the host is served again.
       if (!serves(host)) this.#held.delete(host);
       else if (renewAt <= clock.now()) await this.#order(host);
     }

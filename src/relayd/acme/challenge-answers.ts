@@ -1,7 +1,7 @@
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { TlsChallenges } from '../../http1/challenge-front.ts';
 
-/** What the authority is to find here while it looks whether a name is ours. */
+/** The answers to the authority's challenges. */
 export class ChallengeAnswers implements TlsChallenges {
   readonly #texts = new Map<string, string>();
   readonly #contexts = new Map<string, SecureContext>();

@@ -97,7 +97,7 @@ export function strayVariables(env: NodeJS.ProcessEnv): readonly string[] {
     .filter((name) => !known.includes(name));
   return strays.flatMap((name) => {
     const near = nearest(name, known);
-    // A variable that `env:` refers to may be called so as well.
+    // It may be a variable that an `env:` reference names.
     return near === undefined
       ? []
       : [`${VARIABLE_PREFIX}${name} is no setting; did you mean ${VARIABLE_PREFIX}${near}?`];
