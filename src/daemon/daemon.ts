@@ -1,60 +1,37 @@
-import { createHmac } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Paths } from '../config/paths.ts';
-import { placeInFile } from '../config/place-in-file.ts';
-import type { Config, TunnelConfig, TunnelSpec } from '../config/schema.ts';
-import type { StateStore } from '../config/state.ts';
-import type { StoredToken } from '../config/state-schema.ts';
-import { parseTunnelSpec } from '../config/tunnel-spec.ts';
+import type { Config, TunnelSpec } from '../config/schema.ts';
 import type {
   Amendment,
   DaemonApi,
   DaemonInfo,
   Diagnosis,
-  KeyChange,
   StatusChange,
   TokenReveal,
   TunnelInspection,
   UpResult,
 } from '../control/api.ts';
-import type { Clock } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
-import type { Redactor } from '../core/redact.ts';
-import { Secret } from '../core/secret.ts';
 import type { TunnelStatus } from '../core/status.ts';
-import type { SessionOwner } from '../providers/provider.ts';
 import { amended } from './amended.ts';
-import { ConfigFile } from './config-file.ts';
+import { ConfigFollower } from './config-follower.ts';
 import { alertsOf, infoOf } from './daemon-info.ts';
+import { keysOf, newTunnel, ruledByFile } from './definition-refusals.ts';
 import { Definitions } from './definitions.ts';
-import type { LogBook } from './log-book.ts';
 import type { MetricsSource } from './metrics.ts';
-import type { ConfiguredProvider } from './provider-setup.ts';
-import { rotated, usable } from './tokens.ts';
 import type { Traffic } from './traffic.ts';
-import { Tunnel } from './tunnel.ts';
+import type { Tunnel } from './tunnel.ts';
 import type { TunnelDefinition } from './tunnel-definition.ts';
+import { rotateToken, showToken } from './tunnel-tokens.ts';
+import { Tunnels, type TunnelsOptions } from './tunnels.ts';
 
-export interface DaemonOptions {
+export interface DaemonOptions extends Omit<TunnelsOptions, 'definitions' | 'drainMs'> {
   readonly paths: Paths;
-  readonly env: NodeJS.ProcessEnv;
-  readonly store: StateStore;
-  /** Of the state folder: see `placeOf`. */
-  readonly place: string;
   readonly config: Config;
-  readonly logs: LogBook;
-  readonly redactor: Redactor;
-  readonly clock: Clock;
-  readonly random: () => number;
   /** Things to say at every `daemon status`. Added to while the daemon runs. */
   readonly notes: string[];
   readonly relayUrl: URL;
   readonly healthUrl: () => URL;
-  readonly provider: (config: TunnelConfig) => Promise<ConfiguredProvider>;
-  /** Loads what such a tunnel will need, while it can be loaded. */
-  readonly prepare: (config: TunnelConfig) => void;
-  /** Whether an attempt of this kind of provider could get anywhere. */
-  readonly online: (config: TunnelConfig) => boolean;
   /** Ends the process in good order. */
   readonly onStop: () => void;
 }
@@ -65,14 +42,10 @@ export interface DaemonOptions {
  */
 export class Daemon implements DaemonApi, MetricsSource {
   readonly #options: DaemonOptions;
-  readonly #tunnels = new Map<string, Tunnel>();
-  /** Removed, and not gone yet: the next one of that name begins after it. */
-  readonly #leaving = new Map<string, Promise<void>>();
-  readonly #listeners = new Set<(change: StatusChange) => void>();
+  readonly #tunnels: Tunnels;
   readonly #startedAt: number;
-  readonly #owner: SessionOwner;
   readonly #definitions: Definitions;
-  readonly #file: ConfigFile;
+  readonly #file: ConfigFollower;
   #socket: string;
   #stopping = false;
 
@@ -80,15 +53,14 @@ export class Daemon implements DaemonApi, MetricsSource {
     this.#options = options;
     this.#socket = options.paths.socket;
     this.#startedAt = options.clock.now();
-    // Lasting and secret, without a secret of its own in the state.
-    const key = createHmac('sha256', options.store.relaySecret.reveal()).update('owner of leftovers');
-    const { instance } = options.store;
-    this.#owner = { instance, place: options.place, key: new Secret(key.digest('hex')) };
-    const { store, env, redactor, clock, paths, config, logs } = options;
+    const { store, env, redactor, clock, config, logs } = options;
     const onNote = (note: string) => this.#note(note);
-    const onDue = () => void this.reload({ final: true });
-    this.#file = new ConfigFile({ paths, env, clock, initial: config, onNote, onDue });
-    this.#definitions = new Definitions({ store, env, redactor, clock, onNote, log: logs.daemon });
+    const definitions = new Definitions({ store, env, redactor, clock, onNote, log: logs.daemon });
+    const tunnels = new Tunnels({ ...options, definitions, drainMs: config.daemon.drainTimeout });
+    const stopping = () => this.#stopping;
+    this.#file = new ConfigFollower({ ...options, initial: config, onNote, definitions, tunnels, stopping });
+    this.#definitions = definitions;
+    this.#tunnels = tunnels;
   }
 
   /** Brings back everything that is wanted. A tunnel that cannot be set up is left failed. */
@@ -97,13 +69,13 @@ export class Daemon implements DaemonApi, MetricsSource {
       if (stored.spec === undefined || this.#file.current.tunnels[name] !== undefined) continue;
       const config = this.#definitions.stored(name, stored.spec);
       if (config === undefined) continue;
-      this.#add(name, this.#definitions.withToken(name, { ...stored, config, source: 'cli' }));
+      this.#tunnels.add(name, this.#definitions.withToken(name, { ...stored, config, source: 'cli' }));
     }
     for (const [name, config] of Object.entries(this.#file.current.tunnels)) {
-      this.#add(name, this.#definitions.fromFile(name, config));
+      this.#tunnels.add(name, this.#definitions.fromFile(name, config));
     }
     await Promise.allSettled(
-      [...this.#tunnels.values()].map((tunnel) => tunnel.apply(tunnel.definition, 'the daemon started')),
+      this.#tunnels.all.map((tunnel) => tunnel.apply(tunnel.definition, 'the daemon started')),
     );
   }
 
@@ -132,23 +104,23 @@ export class Daemon implements DaemonApi, MetricsSource {
   }
 
   list(): readonly TunnelStatus[] {
-    return [...this.#tunnels.values()].map(({ status }) => status).sort((a, b) => (a.name < b.name ? -1 : 1));
+    return this.#tunnels.list();
   }
 
   status(name: string): TunnelStatus {
-    return this.#find(name).status;
+    return this.#tunnels.find(name).status;
   }
 
   inspect(name: string): TunnelInspection {
-    return this.#find(name).inspection;
+    return this.#tunnels.find(name).inspection;
   }
 
   async diagnose(name: string): Promise<Diagnosis> {
-    return await this.#find(name).diagnose();
+    return await this.#tunnels.find(name).diagnose();
   }
 
   traffic(name: string): Traffic {
-    return this.#find(name).traffic;
+    return this.#tunnels.find(name).traffic;
   }
 
   get droppedLogLines(): number {
@@ -160,7 +132,7 @@ export class Daemon implements DaemonApi, MetricsSource {
   }
 
   async up(name: string, spec: unknown): Promise<UpResult> {
-    if (!this.#tunnels.has(name)) await this.reload();
+    if (this.#tunnels.get(name) === undefined) await this.reload();
     if (spec !== undefined && spec !== null)
       return await this.#amend(name, { set: keysOf(name, spec) }, 'up');
     const tunnel = this.#tunnels.get(name);
@@ -169,7 +141,7 @@ export class Daemon implements DaemonApi, MetricsSource {
   }
 
   async change(name: string, amendment: Amendment): Promise<UpResult> {
-    return await this.#amend(name, amendment, this.#find(name).definition.desired);
+    return await this.#amend(name, amendment, this.#tunnels.find(name).definition.desired);
   }
 
   async upAll(): Promise<readonly UpResult[]> {
@@ -178,24 +150,24 @@ export class Daemon implements DaemonApi, MetricsSource {
       const { message, remedy } = this.#file.error;
       throw new TunneldError('CONFIG_INVALID', message, { remedy });
     }
-    const enabled = [...this.#tunnels.values()].filter(({ definition }) => definition.config.enabled);
+    const enabled = this.#tunnels.all.filter(({ definition }) => definition.config.enabled);
     return await Promise.all(
       enabled.map(({ name, definition }) => this.#define(name, { ...definition, desired: 'up' })),
     );
   }
 
   async down(name: string): Promise<TunnelStatus> {
-    const tunnel = this.#find(name);
+    const tunnel = this.#tunnels.find(name);
     await this.#apply(tunnel, { ...tunnel.definition, desired: 'down' }, 'asked to go down');
     return tunnel.status;
   }
 
   async downAll(): Promise<readonly TunnelStatus[]> {
-    return await Promise.all([...this.#tunnels.keys()].map((name) => this.down(name)));
+    return await Promise.all(this.#tunnels.all.map(({ name }) => this.down(name)));
   }
 
   async restart(name: string): Promise<TunnelStatus> {
-    const tunnel = this.#find(name);
+    const tunnel = this.#tunnels.find(name);
     const definition: TunnelDefinition = { ...tunnel.definition, desired: 'up' };
     this.#definitions.keep(name, definition);
     await tunnel.restart(definition, 'restart asked for');
@@ -203,42 +175,26 @@ export class Daemon implements DaemonApi, MetricsSource {
   }
 
   async remove(name: string): Promise<void> {
-    const tunnel = this.#find(name);
+    const tunnel = this.#tunnels.find(name);
     if (tunnel.definition.source === 'file') {
       throw new TunneldError('CONFIG_INVALID', `"${name}" is defined in ${this.#options.paths.configFile}.`, {
         remedy: 'Remove it there; the daemon follows the file.',
       });
     }
     this.#definitions.forget(name);
-    await this.#drop(tunnel, 'removed');
+    await this.#tunnels.remove(tunnel, 'removed');
   }
 
   async showToken(name: string): Promise<TokenReveal> {
-    const tunnel = this.#find(name);
-    const revealed = reveal(name, this.#definitions.tokensOf(name, tunnel.definition), this.now());
-    const { probeKey } = tunnel;
-    return probeKey === undefined ? revealed : { ...revealed, probeKey };
+    return showToken(this.#tunnels.find(name), this.#definitions, this.now());
   }
 
   async rotateToken(name: string, graceMs: number): Promise<TokenReveal> {
-    const tunnel = this.#find(name);
-    const { config, tokens } = tunnel.definition;
-    this.#definitions.tokensOf(name, tunnel.definition);
-    if (config.access.token !== undefined) {
-      throw new TunneldError('CONFIG_INVALID', `The token of "${name}" comes from its configuration.`, {
-        remedy: 'Change it where `access.token` points to, then `tunneld restart`.',
-      });
-    }
-    const next = rotated(tokens, this.now(), graceMs);
-    this.#definitions.keepSecret(next);
-    this.#definitions.save(name, { ...tunnel.definition, tokens: next });
-    tunnel.setTokens(next);
-    return reveal(name, next, this.now());
+    return rotateToken(this.#tunnels.find(name), this.#definitions, graceMs, this.now());
   }
 
   subscribe(listener: (change: StatusChange) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#tunnels.subscribe(listener);
   }
 
   stop(): void {
@@ -250,25 +206,8 @@ export class Daemon implements DaemonApi, MetricsSource {
    *
    * @param final tunnels that are gone from the file are closed at once, even when the file is gone
    */
-  async reload({ final = false } = {}): Promise<void> {
-    const { logs } = this.#options;
-    const before = { config: this.#file.current, error: this.#file.error };
-    if (final) logs.reopen();
-    // What an edit adds now would outlive `close`.
-    if (this.#stopping) return;
-    this.#file.read(final);
-    const { current: config, error } = this.#file;
-    if (error !== undefined && error.message !== before.error?.message)
-      logs.daemon.warn(
-        { code: error.code, cause: error.message, remedy: error.remedy },
-        'config not applied',
-      );
-    if (before.config === config || isDeepStrictEqual(before.config, config)) return;
-    if (!isDeepStrictEqual(before.config.daemon, config.daemon)) {
-      this.#note('The settings below `daemon:` changed; they count from the next start of the daemon.');
-    }
-    logs.daemon.info({ tunnels: Object.keys(config.tunnels).length }, 'config applied');
-    await Promise.allSettled([...this.#followFile(before.config, config)]);
+  async reload(how: { readonly final?: boolean } = {}): Promise<void> {
+    await this.#file.reload(how);
   }
 
   /** What the user has to know at every command, not only at `daemon status`. One sentence each. */
@@ -278,16 +217,13 @@ export class Daemon implements DaemonApi, MetricsSource {
 
   /** The machine slept, or the clock was set: every delay and every verdict is of another time. */
   wake(reason: string): void {
-    for (const tunnel of this.#tunnels.values()) tunnel.wake(reason);
+    for (const tunnel of this.#tunnels.all) tunnel.wake(reason);
   }
 
   /** Lets exchanges in flight finish (at most `drainMs`), then releases everything. */
   async close(drainMs: number): Promise<void> {
     this.#stopping = true;
-    const tunnels = [...this.#tunnels.values()];
-    await Promise.allSettled(tunnels.map((tunnel) => tunnel.drain(drainMs)));
-    await Promise.allSettled(tunnels.map((tunnel) => tunnel.close('the daemon stops')));
-    await Promise.allSettled(this.#leaving.values());
+    await this.#tunnels.close(drainMs);
     this.#file.close();
     this.#definitions.close();
   }
@@ -301,7 +237,8 @@ export class Daemon implements DaemonApi, MetricsSource {
     const { spec, config, changes } = amended(name, before ?? {}, amendment);
     this.#definitions.assertUsable(config);
     const same = known !== undefined && isDeepStrictEqual(known.config, config);
-    if (known?.source === 'file' && !same) throw await this.#fileRules(name, changes);
+    if (known?.source === 'file' && !same)
+      throw await ruledByFile(name, this.#options.paths.configFile, changes);
     // The same in other words (`port` for `url`) is remembered as it was written last.
     if (same) return await this.#define(name, { ...known, desired }, spec);
     const tokens = known?.tokens ?? [];
@@ -309,21 +246,9 @@ export class Daemon implements DaemonApi, MetricsSource {
     return known === undefined ? result : { ...result, changes };
   }
 
-  async #fileRules(name: string, changes: readonly KeyChange[]): Promise<TunneldError> {
-    const place = await placeInFile(this.#options.paths.configFile, ['tunnels', name]);
-    const keys = changes.map(({ key }) => key).join(', ');
-    return new TunneldError(
-      'CONFIG_INVALID',
-      `"${name}" is defined in ${place}, and the file rules: ${keys}`,
-      {
-        remedy: 'Change it there: the daemon follows the file as soon as it is saved.',
-      },
-    );
-  }
-
   /** Makes a tunnel what the definition says, new or known, and remembers it. */
   async #define(name: string, wanted: TunnelDefinition, spec?: TunnelSpec): Promise<UpResult> {
-    await this.#leaving.get(name);
+    await this.#tunnels.left(name);
     const known = this.#tunnels.get(name);
     const changed = known !== undefined && known.definition.config !== wanted.config;
     const definition = this.#definitions.withToken(name, wanted);
@@ -332,7 +257,7 @@ export class Daemon implements DaemonApi, MetricsSource {
     if (known !== undefined && !changed && token === undefined)
       this.#definitions.keep(name, definition, spec);
     else this.#definitions.save(name, definition, spec);
-    const tunnel = known ?? this.#add(name, definition);
+    const tunnel = known ?? this.#tunnels.add(name, definition);
     await tunnel.apply(definition, 'asked to come up');
     return {
       status: tunnel.status,
@@ -347,117 +272,10 @@ export class Daemon implements DaemonApi, MetricsSource {
     await tunnel.apply(definition, cause);
   }
 
-  /** What changed in the file becomes what is wanted; what did not change stays as the user left it. */
-  *#followFile(before: Config, after: Config): Iterable<Promise<void>> {
-    for (const name of Object.keys(before.tunnels)) {
-      const tunnel = this.#tunnels.get(name);
-      if (after.tunnels[name] === undefined && tunnel !== undefined) {
-        yield this.#drop(tunnel, 'no longer in the config file');
-      }
-    }
-    for (const [name, config] of Object.entries(after.tunnels)) {
-      if (isDeepStrictEqual(before.tunnels[name], config)) continue;
-      yield this.#defineFromFile(name, config, before.tunnels[name]);
-    }
-  }
-
-  async #defineFromFile(name: string, config: TunnelConfig, before: TunnelConfig | undefined): Promise<void> {
-    await this.#leaving.get(name);
-    if (this.#stopping) return;
-    const definition = this.#definitions.fromFile(name, config, before);
-    const tunnel = this.#tunnels.get(name) ?? this.#add(name, definition);
-    await tunnel.apply(definition, 'the config file changed');
-  }
-
-  #add(name: string, definition: TunnelDefinition): Tunnel {
-    this.#options.prepare(definition.config);
-    const { store, env, clock, random, logs, redactor, provider, online, config } = this.#options;
-    const tunnel = new Tunnel(name, definition, {
-      instance: store.instance,
-      owner: this.#owner,
-      env,
-      clock,
-      random,
-      log: logs.tunnel(name),
-      provider,
-      online,
-      drainMs: config.daemon.drainTimeout,
-      clean: (text) => redactor.clean(text),
-      onSecret: (secret) => redactor.add(secret),
-      lastGatewayPort: () => store.tunnels.get(name)?.gatewayPort,
-      onGatewayPort: (gatewayPort) => {
-        const stored = store.tunnels.get(name);
-        if (stored !== undefined && stored.gatewayPort !== gatewayPort) {
-          this.#definitions.keepStored(name, { ...stored, gatewayPort });
-        }
-      },
-      onChange: (status) => {
-        // What is removed may take its time to end, and is nobody's business any more.
-        if (this.#tunnels.get(name) === tunnel) this.#publish({ changed: status });
-      },
-    });
-    this.#tunnels.set(name, tunnel);
-    this.#publish({ changed: tunnel.status });
-    return tunnel;
-  }
-
-  /** From now on nobody finds it; one of its name that is asked for meanwhile is another. */
-  async #drop(tunnel: Tunnel, cause: string): Promise<void> {
-    this.#tunnels.delete(tunnel.name);
-    this.#publish({ removed: tunnel.name });
-    const gone = this.#release(tunnel, cause);
-    this.#leaving.set(
-      tunnel.name,
-      gone.catch(() => {}),
-    );
-    await gone;
-  }
-
-  async #release(tunnel: Tunnel, cause: string): Promise<void> {
-    try {
-      await tunnel.close(cause);
-    } finally {
-      await this.#options.logs.closeTunnel(tunnel.name);
-      this.#leaving.delete(tunnel.name);
-    }
-  }
-
-  #publish(change: StatusChange): void {
-    for (const listener of this.#listeners) listener(change);
-  }
-
-  #find(name: string): Tunnel {
-    const tunnel = this.#tunnels.get(name);
-    if (tunnel === undefined) throw new TunneldError('TUNNEL_NOT_FOUND', `No tunnel is called "${name}"`);
-    return tunnel;
-  }
-
   #note(note: string): void {
     const { notes, logs } = this.#options;
     if (notes.includes(note)) return;
     notes.push(note);
     logs.daemon.warn({ note }, 'something to know');
   }
-}
-
-function newTunnel(name: string): TunneldError {
-  return new TunneldError('TUNNEL_NOT_FOUND', `"${name}" is new: say where its server is.`, {
-    remedy: `\`tunneld up ${name} --port 3845\` for one on port 3845; \`tunneld status\` lists the known ones.`,
-  });
-}
-
-/** @throws {TunneldError} `CONFIG_INVALID` for what has no keys */
-function keysOf(name: string, spec: unknown): Readonly<Record<string, unknown>> {
-  if (typeof spec !== 'object' || spec === null || Array.isArray(spec)) parseTunnelSpec(name, spec);
-  return spec as Readonly<Record<string, unknown>>;
-}
-
-function reveal(name: string, tokens: readonly StoredToken[], now: number): TokenReveal {
-  const [current, previous] = usable(tokens, now);
-  if (current === undefined) throw new Error(`"${name}" has no usable token`);
-  return {
-    name,
-    token: current.value.reveal(),
-    ...(previous?.notAfter === undefined ? {} : { previousValidUntil: previous.notAfter }),
-  };
 }
