@@ -4,7 +4,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { createLogger } from '../../src/core/log.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
-import { openRelayLink, type RelayLink } from '../../src/relay/agent/relay-link.ts';
+import { type AgentLink, openAgentLink } from '../../src/relay/agent/agent-link.ts';
 import { serve } from '../load/ipc.ts';
 import { newGateway } from './tunnel.ts';
 
@@ -15,7 +15,7 @@ const relayUrl = new URL(`http://127.0.0.1:${process.env['RELAY_PORT']}`);
 const token = new Secret(String(process.env['AGENT_TOKEN']));
 const sha256 = createHash('sha256').update(String(process.env['BENCH_TOKEN'])).digest('hex');
 const log = createLogger('error');
-const open = new Map<string, { readonly link: RelayLink; readonly gateway: Gateway }>();
+const open = new Map<string, { readonly link: AgentLink; readonly gateway: Gateway }>();
 
 serve({
   /** Registers tunnels `load-<from>` up to, not including, `load-<to>`. @returns milliseconds */
@@ -43,7 +43,7 @@ serve({
 
 async function dialOne(name: string): Promise<void> {
   const gateway = newGateway(name);
-  const link = await openRelayLink({
+  const link = await openAgentLink({
     relayUrl,
     name,
     token,

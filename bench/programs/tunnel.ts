@@ -3,7 +3,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { createLogger } from '../../src/core/log.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
-import { openRelayLink } from '../../src/relay/agent/relay-link.ts';
+import { openAgentLink } from '../../src/relay/agent/agent-link.ts';
 import { authorizeWithSecret } from '../../src/relay/edge/authorization.ts';
 import { RelayServer } from '../../src/relay/edge/relay-server.ts';
 import { readTls } from '../../src/relayd/tls-files.ts';
@@ -56,7 +56,7 @@ export function newRelay(): RelayServer {
 
 /** Dials the relay on `port` and serves its visitors through `gateway`. */
 export async function join(gateway: Gateway, port: number): Promise<void> {
-  const { publicUrl } = await openRelayLink({
+  const { publicUrl } = await openAgentLink({
     relayUrl: new URL(`${process.env['TLS_CERT'] === undefined ? 'http' : 'https'}://127.0.0.1:${port}`),
     name: NAME,
     token: linkToken,

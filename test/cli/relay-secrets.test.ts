@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { Secret } from '../../src/core/secret.ts';
-import { openRelayLink } from '../../src/relay/agent/relay-link.ts';
+import { openAgentLink } from '../../src/relay/agent/agent-link.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -67,7 +67,7 @@ async function startRelay(...lines: readonly string[]): Promise<Relay> {
 }
 
 function agent({ port }: Relay, token: string, name = 'figma') {
-  return openRelayLink({
+  return openAgentLink({
     relayUrl: new URL(`http://127.0.0.1:${port}`),
     publicHosts: ['a.test'],
     name,

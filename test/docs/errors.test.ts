@@ -23,7 +23,7 @@ describe('docs/errors.md', () => {
       'gateway/upstream-answers.ts',
       'http1/request-head.ts',
       'http1/server-connection.ts',
-      'relay/edge/front-door.ts',
+      'relay/edge/ingress.ts',
       'relay/edge/forwarding.ts',
     ].map((file) => readFileSync(join(ROOT, 'src', file), 'utf8'));
     const said = sources

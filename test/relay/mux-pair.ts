@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
 import type { Clock } from '../../src/core/clock.ts';
+import { FrameSocket } from '../../src/relay/link/frame-socket.ts';
 import type { GoawayReason, LinkError } from '../../src/relay/link/link-error.ts';
-import { LinkSocket } from '../../src/relay/link/link-socket.ts';
 import { Mux } from '../../src/relay/link/mux.ts';
 import type { MuxStream } from '../../src/relay/link/mux-stream.ts';
 import type { WindowBudget } from '../../src/relay/link/window-budget.ts';
@@ -46,7 +46,7 @@ export function muxPair(options: MuxPairOptions): MuxPair {
       setNoDelay: () => socket,
       write: (bytes: Uint8Array, done?: (error?: Error | null) => void) => write(Buffer.from(bytes), done),
     }) as unknown as Socket;
-    const wire = new LinkSocket(socket, asks ? 'none' : 'random', options.clock, {
+    const wire = new FrameSocket(socket, asks ? 'none' : 'random', options.clock, {
       frame: () => {},
       data: () => {},
     });

@@ -5,7 +5,7 @@ import { type Exchange, Flow, type ResponseHead } from '../../src/core/exchange.
 import { Secret } from '../../src/core/secret.ts';
 import { Gateway } from '../../src/gateway/gateway.ts';
 import { responseHead } from '../../src/http1/response-head.ts';
-import { openRelayLink, type RelayLink } from '../../src/relay/agent/relay-link.ts';
+import { type AgentLink, openAgentLink } from '../../src/relay/agent/agent-link.ts';
 import type { Authorize } from '../../src/relay/edge/authorization.ts';
 import type { Visit } from '../../src/relay/edge/observed-exchange.ts';
 import { type RelayLimits, RelayServer } from '../../src/relay/edge/relay-server.ts';
@@ -17,7 +17,7 @@ export interface RelayHarness {
   readonly port: number;
   readonly url: string;
   /** Registers a name; the token is also the identity. */
-  link(name: string, accept: (exchange: Exchange) => void, options?: LinkOptions): Promise<RelayLink>;
+  link(name: string, accept: (exchange: Exchange) => void, options?: LinkOptions): Promise<AgentLink>;
 }
 
 export interface LinkOptions {
@@ -69,7 +69,7 @@ export async function startRelay(options: RelayOptions = {}): Promise<RelayHarne
     log: quiet,
   });
   const { port } = await server.listen();
-  const links: RelayLink[] = [];
+  const links: AgentLink[] = [];
   onTestFinished(async () => {
     await Promise.all(links.map((link) => link.close()));
     await server.close();
@@ -79,7 +79,7 @@ export async function startRelay(options: RelayOptions = {}): Promise<RelayHarne
     port,
     url: `http://127.0.0.1:${port}`,
     async link(name, accept, { token = 'alice', port: dialled = port, signal, ...rest } = {}) {
-      const link = await openRelayLink({
+      const link = await openAgentLink({
         relayUrl: new URL(`http://127.0.0.1:${dialled}`),
         name,
         token: new Secret(token),

@@ -7,7 +7,7 @@ import type { Exchange } from '../../src/core/exchange.ts';
 import { createLogger } from '../../src/core/log.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { responseHead } from '../../src/http1/response-head.ts';
-import { openRelayLink, type RelayLink, type RelayLinkOptions } from '../../src/relay/agent/relay-link.ts';
+import { type AgentLink, type AgentLinkOptions, openAgentLink } from '../../src/relay/agent/agent-link.ts';
 import type { RelaySettings } from '../../src/relayd/settings/relay-settings.ts';
 import { startRelay } from '../../src/relayd/start-relay.ts';
 import { quiet } from '../helpers/quiet.ts';
@@ -26,7 +26,7 @@ export interface RelayUnderTest {
   readonly adminSocket: string;
   /** Everything logged so far, parsed. */
   logged(): readonly Record<string, unknown>[];
-  link(name: string, options?: Partial<RelayLinkOptions>): Promise<RelayLink>;
+  link(name: string, options?: Partial<AgentLinkOptions>): Promise<AgentLink>;
   /** Asks as a visitor of `host` does. */
   ask(host: string, path: string, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   /** As at the start, with these settings different. */
@@ -60,7 +60,7 @@ export async function startTestRelay(settings: Partial<RelaySettings> = {}): Pro
     systemClock,
     createLogger('info', { write: (line) => void lines.push(line) }),
   );
-  const links: RelayLink[] = [];
+  const links: AgentLink[] = [];
   let stopping: Promise<void> | undefined;
   const stop = () => (stopping ??= relay.stop());
   onTestFinished(async () => {
@@ -73,7 +73,7 @@ export async function startTestRelay(settings: Partial<RelaySettings> = {}): Pro
     adminSocket: all.adminSocket as string,
     logged: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
     async link(name, options = {}) {
-      const link = await openRelayLink({
+      const link = await openAgentLink({
         relayUrl: new URL(`http://127.0.0.1:${relay.port}`),
         name,
         publicHosts: ['tunnel.test', '127.0.0.1'],

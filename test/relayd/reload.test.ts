@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { Secret } from '../../src/core/secret.ts';
-import { openLastingLink } from '../../src/relay/agent/lasting-link.ts';
+import { openAgentSession } from '../../src/relay/agent/agent-session.ts';
 import type { RelayAuth } from '../../src/relayd/settings/relay-settings.ts';
 import { parseGrants } from '../../src/relayd/static-tokens.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
@@ -177,7 +177,7 @@ describe('a reload', () => {
     onTestFinished(() => void provider.close());
     const url = new URL(`http://127.0.0.1:${(provider.address() as AddressInfo).port}`);
     const relay = await startTestRelay({ auth: tokensOf('alice-token:alice') });
-    const link = await openLastingLink({
+    const link = await openAgentSession({
       relayUrl: new URL(`http://127.0.0.1:${relay.port}`),
       name: 'alice',
       publicHosts: ['tunnel.test'],

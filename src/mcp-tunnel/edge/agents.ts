@@ -2,14 +2,14 @@ import type { Socket } from 'node:net';
 import { EdgeGuard } from '../../access/edge-guard.ts';
 import type { Exchange, RequestHead } from '../../core/exchange.ts';
 import { addressKey } from '../../relay/edge/address-key.ts';
+import type { Admission } from '../../relay/edge/agent-hub.ts';
 import type { DialectContext, DialectLimits, EdgeDialect } from '../../relay/edge/dialect.ts';
-import type { Admission } from '../../relay/edge/link-hub.ts';
 import { refuse } from '../../relay/edge/relay-answer.ts';
 import { ByteBudget } from '../wire/byte-budget.ts';
 import { encodeRegisterAck } from '../wire/messages.ts';
 import { REGISTER_ENDPOINT } from '../wire/register-endpoint.ts';
 import type { AgentLimits } from './agent-limits.ts';
-import { AgentLink } from './agent-link.ts';
+import { McpTunnelEdgeLink } from './mcp-tunnel-edge-link.ts';
 import { type RegisteredAgent, registerAgent } from './register-agent.ts';
 
 /** Bodies of all these tunnels that wait here at once (bytes). */
@@ -64,7 +64,7 @@ export class McpTunnelAgents implements EdgeDialect {
     const { hub, clock } = this.#context;
     let admission: Admission | undefined;
     wire.room = this.#arriving;
-    const link = new AgentLink({
+    const link = new McpTunnelEdgeLink({
       wire,
       clock,
       limits: this.#limits,

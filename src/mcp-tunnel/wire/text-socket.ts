@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../core/clock.ts';
+import type { Masking } from '../../relay/link/frame-socket.ts';
 import { LinkError } from '../../relay/link/link-error.ts';
-import type { Masking } from '../../relay/link/link-socket.ts';
 import {
   controlFrame,
   finishWebSocketFrame,
@@ -23,7 +23,7 @@ const LINGER_MS = 1_000;
 const MAX_REASON_BYTES = 123;
 /** How much of a message that is too long is looked at. */
 const START_BYTES = 1_024;
-/** What a message may hold of its socket's own before it needs room of all of them. */
+/** A message up to this size takes nothing of the room that all sockets share (bytes). */
 const OWN_BYTES = 65_536;
 const NOTHING = Buffer.alloc(0);
 

@@ -3,8 +3,8 @@ import { type ErrorCode, TunneldError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { SessionEnd } from '../../core/session-end.ts';
 import type { Finding } from '../../core/status.ts';
+import { type AgentSession, openAgentSession } from '../../relay/agent/agent-session.ts';
 import type { AgentDialect } from '../../relay/agent/dialect.ts';
-import { type LastingLink, openLastingLink } from '../../relay/agent/lasting-link.ts';
 import { type ProxyRoute, proxyFor } from '../../relay/agent/proxy-route.ts';
 import type { InProcessRequest, OpenContext, TunnelProvider, TunnelSession } from '../provider.ts';
 import { answers, isUnconnected } from './dial-again.ts';
@@ -143,7 +143,7 @@ export class RelayProvider implements TunnelProvider<InProcessRequest> {
   async #openLink(request: InProcessRequest, context: OpenContext): Promise<TunnelSession> {
     const { token, clock, name, publicHosts = [], links = 1, random = Math.random } = this.#options;
     const access = request.access?.current();
-    let link: LastingLink | undefined;
+    let link: AgentSession | undefined;
     let changed = false;
     // From before it is opened: what changes meanwhile must reach the relay too.
     const unsubscribe = request.access?.subscribe(() => {
@@ -151,7 +151,7 @@ export class RelayProvider implements TunnelProvider<InProcessRequest> {
       link?.setAccess(request.access?.current());
     });
     try {
-      link = await openLastingLink({
+      link = await openAgentSession({
         relayUrl: this.#options.relayUrl(),
         name: name ?? request.name,
         token,
@@ -200,7 +200,7 @@ export class RelayProvider implements TunnelProvider<InProcessRequest> {
   }
 }
 
-function sessionOf(link: LastingLink, notes: readonly string[]): TunnelSession {
+function sessionOf(link: AgentSession, notes: readonly string[]): TunnelSession {
   return {
     ...(notes.length > 0 ? { notes } : {}),
     publicUrl: link.publicUrl,

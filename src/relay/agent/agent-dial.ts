@@ -3,7 +3,7 @@ import { connect as connectTls } from 'node:tls';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
 import type { FrameReceiver } from '../link/frame.ts';
-import { LinkSocket, type Masking } from '../link/link-socket.ts';
+import { FrameSocket, type Masking } from '../link/frame-socket.ts';
 import {
   checkUpgradeAnswer,
   createKey,
@@ -35,7 +35,7 @@ export interface DialOptions {
   /** Takes the frames that follow the handshake. */
   readonly receiver: FrameReceiver;
   /** The handshake succeeded. Called before any frame is delivered. */
-  onOpen(wire: LinkSocket): void;
+  onOpen(wire: FrameSocket): void;
   /** It did not, and the socket is being destroyed. */
   onFailed(error: TunneldError): void;
 }
@@ -47,7 +47,7 @@ export function dial({ relayUrl, clock, proxy, receiver, onOpen, onFailed }: Dia
     proxy,
     endpoint: LINK_ENDPOINT,
     clock,
-    wire: (socket, masking) => new LinkSocket(socket, masking, clock, receiver),
+    wire: (socket, masking) => new FrameSocket(socket, masking, clock, receiver),
     onOpen,
     onFailed,
   });

@@ -2,9 +2,9 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
 import type { Exchange, RequestHead } from '../../core/exchange.ts';
 import type { Logger } from '../../core/log.ts';
+import type { AgentHub } from './agent-hub.ts';
 import type { Authorize } from './authorization.ts';
 import type { BodyLimits } from './limited-exchange.ts';
-import type { LinkHub } from './link-hub.ts';
 
 /**
  * A protocol besides our own in which agents register at a relay. Whoever starts the relay plugs it
@@ -31,7 +31,7 @@ export interface DialectLimits extends BodyLimits {
 
 /** What a dialect is given of the relay that it serves. */
 export interface DialectContext {
-  readonly hub: LinkHub;
+  readonly hub: AgentHub;
   readonly authorize: Authorize;
   readonly limits: DialectLimits;
   readonly clock: Clock;

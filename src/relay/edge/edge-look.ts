@@ -3,10 +3,10 @@ import { type BodySink, type Exchange, Flow, type Peer, type ResponseHead } from
 import { GATEWAY_HEALTH_PATH, PROBE_HEADER, RELAY_HEADER } from '../../core/markers.ts';
 import { type ParsedRequestHead, parseRequestHead } from '../../http1/request-head.ts';
 import { CHECK_HEADER, type CheckAnswer } from '../link/link-check.ts';
-import { LinkGroup } from './link-group.ts';
+import type { EdgeLink } from './edge-link.ts';
+import { EdgeLinkGroup } from './edge-link-group.ts';
 import type { NameRegistry } from './name-registry.ts';
 import type { Routing } from './routing.ts';
-import type { ServingLink } from './serving-link.ts';
 
 /** An agent that did not answer by then does not answer (milliseconds). */
 const PATIENCE_MS = 5_000;
@@ -14,7 +14,7 @@ const PATIENCE_MS = 5_000;
 export interface Look {
   readonly name: string;
   /** The link that asked: one of those that serve the name. */
-  readonly via: ServingLink;
+  readonly via: EdgeLink;
   readonly nonce: string;
 }
 
@@ -42,7 +42,7 @@ export function lookAt(
   if (route?.name !== name) return Promise.resolve(failed('the public URL does not lead to this tunnel'));
   const serving = names.find(name)?.link;
   if (serving === undefined) return Promise.resolve(failed('no link serves the name'));
-  if (serving !== via && !(serving instanceof LinkGroup && serving.has(via)))
+  if (serving !== via && !(serving instanceof EdgeLinkGroup && serving.has(via)))
     return Promise.resolve(failed('another link serves the name'));
   return new Promise((resolve) => {
     const exchange = new LookExchange(url, target, nonce, (answer) => {

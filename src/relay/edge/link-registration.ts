@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
 import { FrameType } from '../link/frame.ts';
+import { FrameSocket } from '../link/frame-socket.ts';
 import { type AgentHello, decodeAgentHello } from '../link/hello.ts';
 import { encodeGoaway, LinkError } from '../link/link-error.ts';
-import { LinkSocket } from '../link/link-socket.ts';
 import type { Authorize } from './authorization.ts';
 import { RELAY_NAME } from './path-routing.ts';
 
@@ -11,7 +11,7 @@ import { RELAY_NAME } from './path-routing.ts';
 const REGISTRATION_TIMEOUT_MS = 5_000;
 
 export interface Registered {
-  readonly wire: LinkSocket;
+  readonly wire: FrameSocket;
   readonly hello: AgentHello;
   /** The name it got. */
   readonly name: string;
@@ -34,9 +34,9 @@ export async function registerLink(
     spoke?(): void;
   },
 ): Promise<Registered> {
-  const hello = await new Promise<AgentHello & { wire: LinkSocket }>((resolve, reject) => {
+  const hello = await new Promise<AgentHello & { wire: FrameSocket }>((resolve, reject) => {
     let greeted = false;
-    const link = new LinkSocket(socket, 'none', context.clock, {
+    const link = new FrameSocket(socket, 'none', context.clock, {
       frame: (type, _id, payload) => {
         // Until it is answered, an agent has nothing to say but HELLO.
         if (greeted || type !== FrameType.hello) throw new LinkError('protocol', 'expected one HELLO first');
@@ -68,7 +68,7 @@ export async function registerLink(
   return check(hello.wire, hello, context.authorize);
 }
 
-async function check(wire: LinkSocket, hello: AgentHello, authorize: Authorize): Promise<Registered> {
+async function check(wire: FrameSocket, hello: AgentHello, authorize: Authorize): Promise<Registered> {
   if (hello.name !== '' && !RELAY_NAME.test(hello.name)) {
     throw refuseLink(wire, new LinkError('nameInvalid', 'the name is not usable in a URL'));
   }
@@ -81,7 +81,7 @@ async function check(wire: LinkSocket, hello: AgentHello, authorize: Authorize):
 }
 
 /** Tells the agent why, then ends the socket. */
-function refuseLink(wire: LinkSocket, error: LinkError): LinkError {
+function refuseLink(wire: FrameSocket, error: LinkError): LinkError {
   const payload = encodeGoaway(error.reason, error.message);
   wire.frame(FrameType.goaway, 0, payload, 0, payload.length, false);
   wire.close(error);

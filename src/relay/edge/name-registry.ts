@@ -1,7 +1,7 @@
 import type { EdgeGuard } from '../../access/edge-guard.ts';
 import { BoundedMap } from '../../core/bounded-map.ts';
 import type { Clock, Timer } from '../../core/clock.ts';
-import type { ServingLink } from './serving-link.ts';
+import type { EdgeLink } from './edge-link.ts';
 
 /** How long requests for a name that just went away wait for its next link. */
 const HOLD_MS = 2_000;
@@ -24,7 +24,7 @@ const MAX_EXPECTED = 1_000;
 export interface NameHolder {
   readonly name: string;
   readonly identity: string;
-  readonly link: ServingLink;
+  readonly link: EdgeLink;
   /** Who may call. */
   readonly guard: EdgeGuard;
   /** The link's own name, in the logs of both sides. */

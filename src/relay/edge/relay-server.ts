@@ -9,11 +9,11 @@ import type { RefusedRequest, ServerLimits } from '../../http1/server-options.ts
 import { addressOf, originOf } from '../../http1/socket-origin.ts';
 import { MAX_HEAD_BYTES } from '../link/mux-stream.ts';
 import { addressKey } from './address-key.ts';
+import { AgentHub, accessOf, refuseSocket } from './agent-hub.ts';
 import type { Authorize } from './authorization.ts';
 import { dialectOf, type EdgeDialect, type PlugDialect } from './dialect.ts';
 import { lookAt } from './edge-look.ts';
-import { FrontDoor, isLinkPath, type VisitLimits } from './front-door.ts';
-import { accessOf, LinkHub, turnAway } from './link-hub.ts';
+import { Ingress, isLinkPath, type VisitLimits } from './ingress.ts';
 import { usableName } from './name-choice.ts';
 import type { Visit } from './observed-exchange.ts';
 import { ProxyHints } from './proxy-hints.ts';
@@ -124,10 +124,10 @@ export interface ServedTunnel {
 export class RelayServer {
   readonly #options: RelayServerOptions;
   readonly #http: Http1Server;
-  readonly #hub: LinkHub;
+  readonly #hub: AgentHub;
   readonly #dialects: readonly EdgeDialect[];
   readonly #routing: Routing;
-  readonly #door: FrontDoor;
+  readonly #ingress: Ingress;
   readonly #hints: ProxyHints;
   /** Apart from visitors' requests: those of an office must not lock its agents out. */
   #dials: RateLimiter;
@@ -145,7 +145,7 @@ export class RelayServer {
     this.#dials = new RateLimiter(limits.requestsPerAddress, clock);
     this.#routing = new Routing(options.routing.kind, options.publicUrl ?? baseUrl(options, options.port));
     const publicUrl = (name: string) => this.#routing.publicUrl(name);
-    this.#hub = new LinkHub({
+    this.#hub = new AgentHub({
       ...limits,
       linksPerIdentity: () => this.#limits.linksPerIdentity,
       authorize,
@@ -161,7 +161,7 @@ export class RelayServer {
     this.#trusted = options.trustedProxies ?? new BlockList();
     const context = { hub: this.#hub, authorize, limits, clock, log };
     this.#dialects = (options.dialects ?? []).map((plug) => plug(context));
-    this.#door = new FrontDoor({
+    this.#ingress = new Ingress({
       routing: this.#routing,
       names: this.#hub.names,
       owners: this.#hub.owners,
@@ -172,7 +172,7 @@ export class RelayServer {
       clock,
     });
     this.#http = new Http1Server({
-      handler: (exchange) => this.#door.handle(exchange),
+      handler: (exchange) => this.#ingress.handle(exchange),
       peerOf: (socket, request) => this.#visitor(socket, request),
       // A proxy's connections are everybody's.
       limitedAddressOf: (socket) => {
@@ -270,7 +270,7 @@ export class RelayServer {
     const now = { ...before, ...limits };
     this.#limits = now;
     this.#trusted = trustedProxies;
-    this.#door.setLimits(now);
+    this.#ingress.setLimits(now);
     if (now.requestsPerAddress !== before.requestsPerAddress) {
       this.#dials = new RateLimiter(now.requestsPerAddress, this.#options.clock);
     }
@@ -324,12 +324,12 @@ export class RelayServer {
     await this.#http.close();
   }
 
-  /** Whoever is let in has its token looked up, which may be somebody else's work. */
+  /** Every dial that passes has its token looked up, perhaps at a server of the operator's. */
   #mayDial(socket: Socket, address: string): boolean {
     const waitSeconds = this.#dials.take(addressKey(address));
     if (waitSeconds === 0) return true;
     const text = 'too many links asked for from this address\n';
-    turnAway(socket, '429 Too Many Requests', text, `Retry-After: ${waitSeconds}\r\n`);
+    refuseSocket(socket, '429 Too Many Requests', text, `Retry-After: ${waitSeconds}\r\n`);
     return false;
   }
 

@@ -1,9 +1,9 @@
 import type { Clock } from '../../core/clock.ts';
 import { type FrameReceiver, FrameType } from './frame.ts';
+import type { FrameSocket } from './frame-socket.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { decodeGoaway, encodeGoaway, type GoawayReason, LinkError } from './link-error.ts';
 import { LinkPace } from './link-pace.ts';
-import type { LinkSocket } from './link-socket.ts';
 import { type MuxPeer, MuxStream, ResetCode, splitHead } from './mux-stream.ts';
 import type { WindowBudget } from './window-budget.ts';
 
@@ -17,7 +17,7 @@ const LONG_WAY_PIECE_BYTES = 16_384;
 const UNANSWERED_MS = 8_000;
 
 export interface MuxOptions {
-  readonly wire: LinkSocket;
+  readonly wire: FrameSocket;
   readonly clock: Clock;
   /** Body bytes the peer may send on a stream before we return credit. */
   readonly receiveWindow: number;
@@ -48,7 +48,7 @@ export interface MuxOptions {
 
 /** Many exchanges over one link. */
 export class Mux implements FrameReceiver, MuxPeer {
-  readonly wire: LinkSocket;
+  readonly wire: FrameSocket;
   readonly answers: boolean;
   readonly clock: Clock;
   readonly budget: WindowBudget | undefined;

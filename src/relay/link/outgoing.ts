@@ -1,11 +1,11 @@
 import { Flow } from '../../core/exchange.ts';
 import { FrameType } from './frame.ts';
+import type { FrameSocket } from './frame-socket.ts';
 import { LinkError } from './link-error.ts';
-import type { LinkSocket } from './link-socket.ts';
 
 /** What the outgoing direction uses of the link. */
 export interface OutgoingLink {
-  readonly wire: Pick<LinkSocket, 'head' | 'frame' | 'congested' | 'blocked'>;
+  readonly wire: Pick<FrameSocket, 'head' | 'frame' | 'congested' | 'blocked'>;
   /** Longest piece of a body in one frame (bytes). */
   readonly pieceBytes: number;
   /** Longest payload the peer takes (bytes). */

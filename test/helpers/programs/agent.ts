@@ -3,11 +3,11 @@ import { systemClock } from '../../../src/core/clock.ts';
 import { createLogger } from '../../../src/core/log.ts';
 import { Secret } from '../../../src/core/secret.ts';
 import { responseHead } from '../../../src/http1/response-head.ts';
-import { openLastingLink } from '../../../src/relay/agent/lasting-link.ts';
+import { openAgentSession } from '../../../src/relay/agent/agent-session.ts';
 import { endWithParent } from '../end-with-parent.ts';
 
 const [port, name = ''] = process.argv.slice(2);
-await openLastingLink({
+await openAgentSession({
   relayUrl: new URL(`http://127.0.0.1:${port}`),
   name,
   // Whatever the relay of the test calls itself.

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { EdgeGuard } from '../../../src/access/edge-guard.ts';
+import type { EdgeLink } from '../../../src/relay/edge/edge-link.ts';
 import { type NameHolder, NameRegistry } from '../../../src/relay/edge/name-registry.ts';
-import type { ServingLink } from '../../../src/relay/edge/serving-link.ts';
 import { FakeClock } from '../../helpers/fake-clock.ts';
 
-const LINK: ServingLink = {
+const LINK: EdgeLink = {
   dialect: 'test',
   returns: true,
   leaving: false,

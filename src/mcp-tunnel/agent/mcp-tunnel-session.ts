@@ -26,7 +26,7 @@ const BUFFERED_BYTES = 67_108_864;
 /** Far beyond what waits while a relay reads slowly: this one asks and does not listen (bytes). */
 const MAX_UNREAD_BYTES = 67_108_864;
 
-export interface ServedLinkOptions {
+export interface McpTunnelSessionOptions {
   readonly relayUrl: URL;
   readonly name: string;
   accept(exchange: Exchange): void;
@@ -35,12 +35,12 @@ export interface ServedLinkOptions {
 }
 
 /** A registered link: each request is answered in the generation it came in. */
-export class ServedLink {
+export class McpTunnelSession {
   readonly publicUrl: URL;
   readonly closed: Promise<SessionEnd>;
   readonly #claimed: URL;
   readonly #wire: TextSocket;
-  readonly #options: ServedLinkOptions;
+  readonly #options: McpTunnelSessionOptions;
   readonly #exchanges = new Map<string, CarriedExchange>();
   readonly #turns: SendTurns;
   readonly #budget = new ByteBudget(BUFFERED_BYTES);
@@ -52,7 +52,7 @@ export class ServedLink {
   #settle: (end: SessionEnd) => void = () => {};
 
   /** @param claimed the public URL as the relay has it */
-  constructor(wire: TextSocket, claimed: URL, options: ServedLinkOptions) {
+  constructor(wire: TextSocket, claimed: URL, options: McpTunnelSessionOptions) {
     this.#claimed = claimed;
     this.publicUrl = publicUrlOf(claimed, options.relayUrl);
     this.#wire = wire;
@@ -95,9 +95,9 @@ export class ServedLink {
     const message = decodeRelayMessage(text);
     if (message === undefined) return;
     if (message.kind === 'cancel') this.#exchanges.get(message.id)?.gone('caller-gone');
-    // Of its answers the small ones wait for no turn.
+    // Small answers bypass the send queue, so that only this bounds them.
     else if (this.#wire.unsentBytes > MAX_UNREAD_BYTES) this.#wire.destroy('the relay reads no answers');
-    // An id in use again can be told apart by nobody.
+    // A second request under an id in use could not be told from the first.
     else if (!this.#exchanges.has(message.id)) this.#onRequest(message);
   }
 

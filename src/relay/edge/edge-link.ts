@@ -2,7 +2,7 @@ import type { Exchange } from '../../core/exchange.ts';
 import type { GoawayReason } from '../link/link-error.ts';
 
 /** A registered agent as the relay's public side sees it, whatever protocol it speaks. */
-export interface ServingLink {
+export interface EdgeLink {
   /** The protocol it speaks, for the operator. */
   readonly dialect: string;
   /** It dials again when it is asked to go. */

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 
 /**
- * Sockets that asked for a link and have not registered yet. Their number is bounded, and nobody can
- * shut the agents out by filling it: whoever waited longest without a word makes room for the next.
+ * Sockets that asked for a link and have not registered yet. Their number is bounded. Filling it does
+ * not lock agents out: the socket that has been silent longest makes room for the next.
  */
-export class WaitingRoom {
+export class PendingRegistrations {
   readonly #limit: number;
   /** In the order they came; those that said who they are are not among them. */
   readonly #silent = new Set<Socket>();

@@ -21,7 +21,7 @@ const CLOSE_NORMAL = Buffer.from([0x03, 0xe8]);
 export type Masking = 'none' | 'random' | 'zero';
 
 /** Frames over WebSocket over one socket: batching, masking and the backlog. */
-export class LinkSocket {
+export class FrameSocket {
   /** Takes the decoded frames. Replaced once, when registration is over. */
   receiver: FrameReceiver;
   /** Bytes of any kind arrived. */

@@ -1,14 +1,14 @@
 import type { Exchange } from '../../core/exchange.ts';
 import type { GoawayReason } from '../link/link-error.ts';
-import type { ServingLink } from './serving-link.ts';
+import type { EdgeLink } from './edge-link.ts';
 
 /** Several links of one agent that serve a name together, over connections of their own. */
-export class LinkGroup implements ServingLink {
+export class EdgeLinkGroup implements EdgeLink {
   readonly id: string;
   readonly dialect: string;
   readonly returns: boolean;
-  readonly #members = new Set<ServingLink>();
-  constructor(id: string, first: ServingLink) {
+  readonly #members = new Set<EdgeLink>();
+  constructor(id: string, first: EdgeLink) {
     this.id = id;
     this.dialect = first.dialect;
     this.returns = first.returns;
@@ -30,22 +30,22 @@ export class LinkGroup implements ServingLink {
     return active;
   }
 
-  has(link: ServingLink): boolean {
+  has(link: EdgeLink): boolean {
     return this.#members.has(link);
   }
 
-  add(link: ServingLink): void {
+  add(link: EdgeLink): void {
     this.#members.add(link);
   }
 
   /** Nothing new goes to `link` any more. */
-  remove(link: ServingLink): void {
+  remove(link: EdgeLink): void {
     this.#members.delete(link);
   }
 
   /** To whichever has the least in flight; to one that was told to go while there is no other. */
   forward(exchange: Exchange, target: string): void {
-    let best: ServingLink | undefined;
+    let best: EdgeLink | undefined;
     const allLeave = this.leaving;
     for (const member of this.#members) {
       if (!allLeave && member.leaving) continue;

@@ -8,10 +8,10 @@ import { assertPublicUrl } from '../../relay/agent/public-url-policy.ts';
 import { encodeRegisterRequest, type RegisterAck } from '../wire/messages.ts';
 import { REGISTER_ENDPOINT } from '../wire/register-endpoint.ts';
 import { TextSocket } from '../wire/text-socket.ts';
+import { McpTunnelSession } from './mcp-tunnel-session.ts';
 import { printable } from './printable.ts';
 import { publicUrlOf } from './public-url.ts';
 import { type Registrant, registrationRefusal, registrationStep } from './registration.ts';
-import { ServedLink } from './served-link.ts';
 
 /** These relays acknowledge a name before they route it: until then it is not reachable. */
 const ROUTED_AFTER_MS = 100;
@@ -24,7 +24,7 @@ const ROUTED_AFTER_MS = 100;
  * @throws {TunneldError} `RELAY_UNREACHABLE`, `TUNNEL_OPEN_TIMEOUT`, `CREDENTIAL_REJECTED`,
  *   `RELAY_NAME_DENIED`, `RELAY_PROTOCOL`, `RELAY_PUBLIC_URL`; the signal's reason when aborted, once the socket is gone
  */
-export async function openMcpTunnelLink(options: DialectOptions): Promise<DialectSession> {
+export async function openMcpTunnelSession(options: DialectOptions): Promise<DialectSession> {
   return await openInTime<DialectSession>(
     options,
     (outcome) => new RegistrationAttempt(options, outcome).socket,
@@ -89,7 +89,7 @@ class RegistrationAttempt {
       { name, subdomain: printable(subdomain), claimed: printable(url) },
       'registered with a relay of the mcp-tunnel protocol',
     );
-    const link = new ServedLink(wire, new URL(url), this.#options);
+    const link = new McpTunnelSession(wire, new URL(url), this.#options);
     this.#options.announce?.(link.publicUrl);
     clock.setTimer(() => {
       this.#outcome.succeed(link);

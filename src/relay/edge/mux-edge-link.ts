@@ -1,12 +1,12 @@
 import type { Exchange } from '../../core/exchange.ts';
 import { type GoawayReason, LinkError } from '../link/link-error.ts';
 import type { Mux } from '../link/mux.ts';
+import type { EdgeLink } from './edge-link.ts';
 import { Forwarding, TUNNEL_BUSY } from './forwarding.ts';
 import { refuse } from './relay-answer.ts';
-import type { ServingLink } from './serving-link.ts';
 
 /** An agent of our own protocol: one stream for each exchange. */
-export class MuxLink implements ServingLink {
+export class MuxEdgeLink implements EdgeLink {
   readonly dialect = 'tunneld';
   readonly returns = true;
   leaving = false;

@@ -20,7 +20,7 @@ export interface VisitLimits extends BodyLimits {
   readonly requestsPerTunnel: number;
 }
 
-export interface FrontDoorOptions {
+export interface IngressOptions {
   readonly routing: Routing;
   readonly names: NameRegistry;
   readonly owners: TokenOwners;
@@ -33,14 +33,14 @@ export interface FrontDoorOptions {
   readonly clock: Clock;
 }
 
-/** Where visitors come in: which tunnel they mean, whether they may, and what they hear if not. */
-export class FrontDoor {
-  readonly #options: FrontDoorOptions;
+/** Decides which tunnel a visitor's request is for, whether it may pass, and what the refusal says. */
+export class Ingress {
+  readonly #options: IngressOptions;
   #limits: VisitLimits;
   #perAddress: RateLimiter;
   #perTunnel: RateLimiter;
 
-  constructor(options: FrontDoorOptions) {
+  constructor(options: IngressOptions) {
     const { limits, clock } = options;
     this.#options = options;
     this.#limits = limits;

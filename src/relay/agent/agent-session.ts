@@ -3,8 +3,8 @@ import type { EdgeAccess } from '../../access/edge-access.ts';
 import { sleep, type Timer } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
 import { lost, type SessionEnd } from '../../core/session-end.ts';
+import { type AgentLink, type AgentLinkOptions, openAgentLink } from './agent-link.ts';
 import type { LinkCheck } from './link-checks.ts';
-import { openRelayLink, type RelayLink, type RelayLinkOptions } from './relay-link.ts';
 
 /** Once nothing is left to serve with, the next link may take this long: so long the relay lets visitors wait. */
 const GAP_MS = 2_000;
@@ -14,7 +14,7 @@ const FIRST_RETRY_MS = 50;
 /** While the relay shuts down its successor may appear any moment; a second link can wait. */
 const MAX_RETRY_MS = { handover: 1_000, partner: 30_000 } as const;
 
-export interface LastingLinkOptions extends RelayLinkOptions {
+export interface AgentSessionOptions extends AgentLinkOptions {
   /** Links to hold at once, all serving the same name. A relay that knows of none keeps it at one. */
   readonly links: 1 | 2;
   /** From 0 to 1. */
@@ -22,32 +22,32 @@ export interface LastingLinkOptions extends RelayLinkOptions {
 }
 
 /** A registration that outlives the connections it is served over. */
-export type LastingLink = Pick<RelayLink, 'publicUrl' | 'closed' | 'setAccess' | 'check' | 'close'>;
+export type AgentSession = Pick<AgentLink, 'publicUrl' | 'closed' | 'setAccess' | 'check' | 'close'>;
 
 /**
  * Dials a relay, registers `name` and serves it. When the relay asks to dial again (it shuts down,
  * or sheds), the next link is made before the old one ends, under the same public URL.
  *
- * @throws {TunneldError} as `openRelayLink`
+ * @throws {TunneldError} as `openAgentLink`
  */
-export async function openLastingLink(options: LastingLinkOptions): Promise<LastingLink> {
-  const links = new Links(options);
+export async function openAgentSession(options: AgentSessionOptions): Promise<AgentSession> {
+  const links = new SessionLinks(options);
   await links.open();
   return links;
 }
 
-class Links implements LastingLink {
+class SessionLinks implements AgentSession {
   publicUrl: URL;
   readonly closed: Promise<SessionEnd>;
-  readonly #options: LastingLinkOptions;
+  readonly #options: AgentSessionOptions;
   /** Tells the relay that several links are one agent's, not one after another. */
   readonly #group: string | undefined;
   #wanted: number;
   #access: EdgeAccess | undefined;
   /** With the time each was opened. */
-  readonly #serving = new Map<RelayLink, number>();
+  readonly #serving = new Map<AgentLink, number>();
   /** Told to go: they finish what they have, and take what still comes. */
-  readonly #leaving = new Set<RelayLink>();
+  readonly #leaving = new Set<AgentLink>();
   /** What fails in a row is tried less and less often. */
   #failures = 0;
   #dialling: { readonly stop: AbortController; readonly done: Promise<void> } | undefined;
@@ -60,7 +60,7 @@ class Links implements LastingLink {
   #end: SessionEnd | undefined;
   #settle: (end: SessionEnd) => void = () => {};
 
-  constructor(options: LastingLinkOptions) {
+  constructor(options: AgentSessionOptions) {
     this.#options = options;
     this.publicUrl = options.relayUrl;
     this.#wanted = options.links;
@@ -98,13 +98,13 @@ class Links implements LastingLink {
     await Promise.all([dialling?.done, ...links.map((link) => link.close())]);
   }
 
-  /** Opens a link and lets it serve. Rejects as `openRelayLink` does. */
+  /** Opens a link and lets it serve. Rejects as `openAgentLink` does. */
   async #dial(signal: AbortSignal, announce: (publicUrl: URL) => void): Promise<void> {
-    let link: RelayLink | undefined;
+    let link: AgentLink | undefined;
     let drained = false;
     const access = this.#access;
     const { access: _first, ...options } = this.#options;
-    link = await openRelayLink({
+    link = await openAgentLink({
       ...options,
       ...(access === undefined ? {} : { access }),
       ...(this.#group === undefined ? {} : { group: this.#group }),
@@ -120,7 +120,7 @@ class Links implements LastingLink {
     if (drained) this.#leave(link);
   }
 
-  #adopt(link: RelayLink): void {
+  #adopt(link: AgentLink): void {
     const { log, name, clock } = this.#options;
     void link.closed.then((end) => this.#ended(link, end));
     if (this.#end !== undefined) {
@@ -148,7 +148,7 @@ class Links implements LastingLink {
   }
 
   /** The relay asked us to dial again. */
-  #leave(link: RelayLink): void {
+  #leave(link: AgentLink): void {
     const openedAt = this.#serving.get(link);
     if (openedAt === undefined || this.#end !== undefined) return;
     this.#serving.delete(link);
@@ -157,7 +157,7 @@ class Links implements LastingLink {
     this.#review();
   }
 
-  #ended(link: RelayLink, end: SessionEnd): void {
+  #ended(link: AgentLink, end: SessionEnd): void {
     const openedAt = this.#serving.get(link);
     this.#serving.delete(link);
     this.#leaving.delete(link);

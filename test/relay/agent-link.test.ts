@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { Secret } from '../../src/core/secret.ts';
-import { openRelayLink } from '../../src/relay/agent/relay-link.ts';
+import { openAgentLink } from '../../src/relay/agent/agent-link.ts';
 import { FrameType } from '../../src/relay/link/frame.ts';
 import { encodeHello, ownTerms } from '../../src/relay/link/hello.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
@@ -15,7 +15,7 @@ import { fakeRelay } from './fake-relay.ts';
 import { head, say, startRelay, TEST_HOSTS } from './relay-harness.ts';
 
 function open(port: number, options: { signal?: AbortSignal; clock?: FakeClock; name?: string } = {}) {
-  return openRelayLink({
+  return openAgentLink({
     relayUrl: new URL(`http://127.0.0.1:${port}`),
     name: options.name ?? 'figma',
     publicHosts: TEST_HOSTS,

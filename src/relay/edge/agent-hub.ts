@@ -17,12 +17,12 @@ import { acceptUpgrade } from '../link/websocket-handshake.ts';
 import { WindowBudget } from '../link/window-budget.ts';
 import type { Authorize } from './authorization.ts';
 import { CheckDesk } from './check-desk.ts';
-import { LinkGroup } from './link-group.ts';
+import type { EdgeLink } from './edge-link.ts';
+import { EdgeLinkGroup } from './edge-link-group.ts';
 import { type Registered, registerLink } from './link-registration.ts';
-import { MuxLink } from './mux-link.ts';
+import { MuxEdgeLink } from './mux-edge-link.ts';
 import { type Departure, type NameHolder, NameRegistry } from './name-registry.ts';
-import type { ServingLink } from './serving-link.ts';
-import { WaitingRoom } from './waiting-room.ts';
+import { PendingRegistrations } from './pending-registrations.ts';
 
 /** How long the exchanges of a link may go on after its successor took over. */
 const SUPERSEDED_GRACE_MS = 10_000;
@@ -33,7 +33,7 @@ const MAX_LINKS_OF_NAME = 16;
 /** What the windows of downloads may grow by, those of all tunnels together. */
 const GROWTH_BYTES = 134_217_728;
 
-export interface LinkHubOptions {
+export interface AgentHubOptions {
   readonly authorize: Authorize;
   /** Streams one agent may have open at once. */
   readonly streamsPerLink: number;
@@ -51,7 +51,7 @@ export interface LinkHubOptions {
   readonly log: Logger;
   publicUrl(name: string): URL;
   /** What a visitor's request for the name comes to that goes over this link. Never rejects. */
-  look(name: string, via: ServingLink, nonce: string): Promise<CheckAnswer>;
+  look(name: string, via: EdgeLink, nonce: string): Promise<CheckAnswer>;
   /** A name has a link, for the first time or anew. */
   onRegistered?(name: string): void;
 }
@@ -61,7 +61,7 @@ export interface Applicant {
   readonly name: string;
   readonly identity: string;
   readonly guard: EdgeGuard;
-  readonly link: ServingLink;
+  readonly link: EdgeLink;
   /** Where it dialled from. */
   readonly address?: string | undefined;
   /** Links of one agent that name the same group serve the name together. */
@@ -83,21 +83,21 @@ export interface Admission {
 }
 
 /** The agents' side of the relay: takes their sockets, registers them, knows who serves what. */
-export class LinkHub {
+export class AgentHub {
   readonly names: NameRegistry;
   readonly owners = new TokenOwners();
-  readonly #options: LinkHubOptions;
-  /** With the name each serves or served, and whose it is. */
-  readonly #links = new Map<ServingLink, { readonly name: string; readonly identity: string }>();
+  readonly #options: AgentHubOptions;
+  /** Every open link, with the name it serves or served and the identity that registered it. */
+  readonly #links = new Map<EdgeLink, { readonly name: string; readonly identity: string }>();
   readonly #budget = new WindowBudget(GROWTH_BYTES);
-  readonly #pending: WaitingRoom;
+  readonly #pending: PendingRegistrations;
   #draining = false;
   #onEmpty: (() => void) | undefined;
 
-  constructor(options: LinkHubOptions) {
+  constructor(options: AgentHubOptions) {
     this.#options = options;
     this.names = new NameRegistry(options.clock, options);
-    this.#pending = new WaitingRoom(options.pendingLinks);
+    this.#pending = new PendingRegistrations(options.pendingLinks);
   }
 
   get links(): number {
@@ -135,11 +135,11 @@ export class LinkHub {
   ): void {
     const upgrade = acceptUpgrade((name) => request.get(name));
     if ('refusal' in upgrade) {
-      turnAway(socket, '400 Bad Request', `${upgrade.refusal}\n`);
+      refuseSocket(socket, '400 Bad Request', `${upgrade.refusal}\n`);
       return;
     }
     if (this.#draining || this.#links.size >= this.#options.links || !this.#pending.enter(socket)) {
-      turnAway(socket, '503 Service Unavailable', 'no room for another link\n');
+      refuseSocket(socket, '503 Service Unavailable', 'no room for another link\n');
       return;
     }
     socket.write(upgrade.answer, 'latin1');
@@ -242,7 +242,7 @@ export class LinkHub {
       onGoaway: () => admission?.release(),
       onClosed: (error) => admission?.ended(error.message),
     });
-    const link = new MuxLink(mux);
+    const link = new MuxEdgeLink(mux);
     admission = this.admit({
       name,
       identity,
@@ -301,7 +301,7 @@ export class LinkHub {
       link.close('held', `another agent with the same credential serves the name ${name}`);
       return undefined;
     }
-    const serving = group === undefined ? link : new LinkGroup(group, link);
+    const serving = group === undefined ? link : new EdgeLinkGroup(group, link);
     const openedAt = clock.now();
     const holder: NameHolder = { name, identity, link: serving, guard, linkId, openedAt, address };
     const claimed = this.names.claim(name, holder);
@@ -330,15 +330,15 @@ export class LinkHub {
   }
 
   /** The links of the same agent that hold the name already. */
-  #partnerOf({ name, identity, group }: Applicant): { holder: NameHolder; link: LinkGroup } | undefined {
+  #partnerOf({ name, identity, group }: Applicant): { holder: NameHolder; link: EdgeLinkGroup } | undefined {
     const holder = this.names.find(name);
-    if (holder?.identity !== identity || !(holder.link instanceof LinkGroup)) return undefined;
+    if (holder?.identity !== identity || !(holder.link instanceof EdgeLinkGroup)) return undefined;
     return holder.link.id === group ? { holder, link: holder.link } : undefined;
   }
 
-  #admission(link: ServingLink, linkId: string, holder: NameHolder): Admission {
+  #admission(link: EdgeLink, linkId: string, holder: NameHolder): Admission {
     const leave = (departure: Departure) => {
-      if (holder.link instanceof LinkGroup) {
+      if (holder.link instanceof EdgeLinkGroup) {
         holder.link.remove(link);
         if (holder.link.size > 0) return;
       }
@@ -362,7 +362,7 @@ export class LinkHub {
   }
 
   /** The old link of a name finishes what it has, and gets no more. */
-  #retire(link: ServingLink): void {
+  #retire(link: EdgeLink): void {
     if (link.leaving) {
       link.whenIdle(() => link.end('superseded'));
       return;
@@ -382,8 +382,8 @@ export function accessOf(guard: EdgeGuard): 'token' | 'open' {
   return guard.open ? 'open' : 'token';
 }
 
-/** Ends a socket that asked for a link. @param headers more of them, each with its CRLF */
-export function turnAway(socket: Socket, status: string, text: string, headers = ''): void {
+/** Refuses a socket that asked for a link, and ends it. @param headers more of them, each with its CRLF */
+export function refuseSocket(socket: Socket, status: string, text: string, headers = ''): void {
   socket.on('error', () => socket.destroy());
   socket.resume();
   socket.end(

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { FrameType } from '../../src/relay/link/frame.ts';
-import { LinkSocket } from '../../src/relay/link/link-socket.ts';
+import { FrameSocket } from '../../src/relay/link/frame-socket.ts';
 import { controlFrame, Opcode } from '../../src/relay/link/websocket-frame.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 
@@ -22,7 +22,7 @@ function slowSocket() {
 describe('the socket of a link', () => {
   it('sends what waits behind its answer to a WebSocket ping', async () => {
     const { socket, writes } = slowSocket();
-    const wire = new LinkSocket(socket, 'none', new FakeClock(), { frame() {}, data() {} });
+    const wire = new FrameSocket(socket, 'none', new FakeClock(), { frame() {}, data() {} });
     const say = (text: string) => wire.frame(FrameType.data, 1, Buffer.from(text), 0, text.length, false);
     say('first');
     say('second');
@@ -45,7 +45,7 @@ describe('the socket of a link', () => {
     });
     const socket = Object.assign(stream, { setNoDelay: () => socket }) as unknown as Socket;
     const heard: string[] = [];
-    const wire = new LinkSocket(socket, 'none', new FakeClock(), {
+    const wire = new FrameSocket(socket, 'none', new FakeClock(), {
       frame: (_type, _id, payload) => void heard.push(payload.toString()),
       data() {},
     });
@@ -65,7 +65,7 @@ describe('the socket of a link', () => {
 /** The last words of an agent, as they are on the wire. */
 async function spoken(text: string): Promise<Buffer> {
   const { socket, writes } = slowSocket();
-  const wire = new LinkSocket(socket, 'random', new FakeClock(), { frame() {}, data() {} });
+  const wire = new FrameSocket(socket, 'random', new FakeClock(), { frame() {}, data() {} });
   wire.frame(FrameType.goaway, 0, Buffer.from(text), 0, text.length, true);
   await turn();
   return writes[0]?.bytes ?? Buffer.alloc(0);

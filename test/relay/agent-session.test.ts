@@ -7,10 +7,10 @@ import type { Exchange } from '../../src/core/exchange.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { SessionEnd } from '../../src/core/session-end.ts';
 import {
-  type LastingLink,
-  type LastingLinkOptions,
-  openLastingLink,
-} from '../../src/relay/agent/lasting-link.ts';
+  type AgentSession,
+  type AgentSessionOptions,
+  openAgentSession,
+} from '../../src/relay/agent/agent-session.ts';
 import { FrameType } from '../../src/relay/link/frame.ts';
 import { encodeHello, ownTerms } from '../../src/relay/link/hello.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
@@ -25,7 +25,7 @@ import { head, say, startRelay, TEST_HOSTS } from './relay-harness.ts';
 const TOKEN = 'the-token-of-this-agent';
 
 interface Serving {
-  readonly link: LastingLink;
+  readonly link: AgentSession;
   /** How it ended, once it did. */
   end(): SessionEnd | undefined;
 }
@@ -33,9 +33,9 @@ interface Serving {
 async function serve(
   port: number,
   accept: (exchange: Exchange) => void,
-  options: Partial<LastingLinkOptions> = {},
+  options: Partial<AgentSessionOptions> = {},
 ): Promise<Serving> {
-  const link = await openLastingLink({
+  const link = await openAgentSession({
     relayUrl: new URL(`http://127.0.0.1:${port}`),
     name: 'figma',
     publicHosts: TEST_HOSTS,

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Exchange } from '../../core/exchange.ts';
+import type { EdgeLink } from '../../relay/edge/edge-link.ts';
 import { refuse } from '../../relay/edge/relay-answer.ts';
-import type { ServingLink } from '../../relay/edge/serving-link.ts';
 import { Heartbeat } from '../../relay/link/heartbeat.ts';
 import type { GoawayReason } from '../../relay/link/link-error.ts';
 import type { ByteBudget } from '../wire/byte-budget.ts';
@@ -17,7 +17,7 @@ const MAX_BACKLOG_BYTES = 16_777_216;
 /** What an answer of the first generation holds besides its body, of which base64 makes four thirds. */
 const ENVELOPE_BYTES = 65_536;
 
-export interface AgentLinkOptions {
+export interface McpTunnelEdgeLinkOptions {
   readonly wire: TextSocket;
   readonly clock: Clock;
   readonly limits: AgentLimits;
@@ -27,19 +27,19 @@ export interface AgentLinkOptions {
 }
 
 /** A client of mcp-tunnel, of either generation: its first answer shows which. */
-export class AgentLink implements ServingLink {
+export class McpTunnelEdgeLink implements EdgeLink {
   readonly returns = false;
   readonly leaving = false;
   /** Path in front of what the agent is asked for, where tunnels are told apart by path. */
   pathPrefix = '';
-  readonly #options: AgentLinkOptions;
+  readonly #options: McpTunnelEdgeLinkOptions;
   readonly #wire: TextSocket;
   readonly #visits = new Map<string, AgentVisit>();
   readonly #heartbeat: Heartbeat;
   #generation: Generation | undefined;
   #onIdle: (() => void)[] = [];
 
-  constructor(options: AgentLinkOptions) {
+  constructor(options: McpTunnelEdgeLinkOptions) {
     const { wire, clock, limits } = options;
     this.#options = options;
     this.#wire = wire;

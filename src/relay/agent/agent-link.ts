@@ -10,10 +10,10 @@ import { Http1Error } from '../../http1/http1-error.ts';
 import { parseRequestHead } from '../../http1/request-head.ts';
 import { encodeAccess } from '../link/access-frame.ts';
 import { FrameType } from '../link/frame.ts';
+import type { FrameSocket } from '../link/frame-socket.ts';
 import { decodeRelayHello, encodeHello, ownTerms, type RelayHello } from '../link/hello.ts';
 import { CHECK_HEADER, encodeCheck } from '../link/link-check.ts';
 import { decodeGoaway, type GoawayReason, LinkError } from '../link/link-error.ts';
-import type { LinkSocket } from '../link/link-socket.ts';
 import { Mux } from '../link/mux.ts';
 import { type MuxStream, ResetCode } from '../link/mux-stream.ts';
 import { readPeerLine } from '../link/peer-line.ts';
@@ -32,7 +32,7 @@ const GROWTH_BYTES = 33_554_432;
 /** Requests in flight; also the relay's limit counts. */
 const MAX_STREAMS = 4_096;
 
-export interface RelayLinkOptions {
+export interface AgentLinkOptions {
   /** `http:` or `https:` (`ws:`, `wss:`); a path is kept in front of the relay's own. */
   readonly relayUrl: URL;
   readonly name: string;
@@ -64,7 +64,7 @@ export interface RelayLinkOptions {
   readonly log: Logger;
 }
 
-export interface RelayLink {
+export interface AgentLink {
   readonly publicUrl: URL;
   /** Its name in the logs of both sides. */
   readonly id: string;
@@ -89,18 +89,18 @@ export interface RelayLink {
  *   `RELAY_NAME_TAKEN`, `NAME_INVALID`, `RELAY_PROTOCOL`, `RELAY_PUBLIC_URL`; the signal's reason when aborted, once
  *   the socket is gone
  */
-export async function openRelayLink(options: RelayLinkOptions): Promise<RelayLink> {
-  return await openInTime<RelayLink>(options, (outcome) => new LinkAttempt(options, outcome).socket);
+export async function openAgentLink(options: AgentLinkOptions): Promise<AgentLink> {
+  return await openInTime<AgentLink>(options, (outcome) => new LinkAttempt(options, outcome).socket);
 }
 
 /** From dialling to the relay's HELLO. */
 class LinkAttempt {
   readonly socket: Socket;
-  readonly #options: RelayLinkOptions;
-  readonly #outcome: OpenOutcome<RelayLink>;
-  #wire: LinkSocket | undefined;
+  readonly #options: AgentLinkOptions;
+  readonly #outcome: OpenOutcome<AgentLink>;
+  #wire: FrameSocket | undefined;
 
-  constructor(options: RelayLinkOptions, outcome: OpenOutcome<RelayLink>) {
+  constructor(options: AgentLinkOptions, outcome: OpenOutcome<AgentLink>) {
     this.#options = options;
     this.#outcome = outcome;
     this.socket = dial({
@@ -118,7 +118,7 @@ class LinkAttempt {
     });
   }
 
-  #register(wire: LinkSocket): void {
+  #register(wire: FrameSocket): void {
     this.#wire = wire;
     wire.onClosed = (error) => this.#outcome.fail(this.#refusal(error.reason, error.message));
     const { name, token, access, group, yields } = this.#options;
@@ -196,7 +196,7 @@ function suspendedMs(detail: string): number {
   return Math.min(seconds * 1_000, LONGEST_SUSPENSION_MS);
 }
 
-function serve(wire: LinkSocket, hello: RelayHello, options: RelayLinkOptions): RelayLink {
+function serve(wire: FrameSocket, hello: RelayHello, options: AgentLinkOptions): AgentLink {
   const { clock, log, name } = options;
   const relay = { host: options.relayUrl.host, yields: hello.yields === true };
   let byUs = false;
@@ -263,7 +263,7 @@ function serve(wire: LinkSocket, hello: RelayHello, options: RelayLinkOptions): 
 }
 
 function acceptRequest(
-  { accept, probeHeaders, log }: RelayLinkOptions,
+  { accept, probeHeaders, log }: AgentLinkOptions,
   checks: LinkChecks,
   stream: MuxStream,
   head: string,

@@ -5,7 +5,7 @@ import { systemClock } from '../../../src/core/clock.ts';
 import { type Exchange, Flow } from '../../../src/core/exchange.ts';
 import { Secret } from '../../../src/core/secret.ts';
 import { responseHead } from '../../../src/http1/response-head.ts';
-import { openMcpTunnelLink } from '../../../src/mcp-tunnel/agent/dialled-link.ts';
+import { openMcpTunnelSession } from '../../../src/mcp-tunnel/agent/open-session.ts';
 import { FakeClock } from '../../helpers/fake-clock.ts';
 import { FaultProxy } from '../../helpers/fault-proxy.ts';
 import { ReferenceRelay, type ReferenceRelayOptions } from '../../helpers/mcp-tunnel/reference-relay.ts';
@@ -25,7 +25,7 @@ async function dial(
   relay: { readonly url: URL },
   options: { accept?: Accept; name?: string; token?: string; clock?: Clock } = {},
 ) {
-  const link = await openMcpTunnelLink({
+  const link = await openMcpTunnelSession({
     relayUrl: relay.url,
     publicHosts: ['localhost', '127.0.0.1'],
     name: options.name ?? '127',
