@@ -10,7 +10,6 @@ const SRC = resolve(import.meta.dirname, '../src');
 const KNOWN_PAIRS = [
   ['http1/server-connection.ts', 'http1/server-exchange.ts'],
   ['http1/upstream-connection.ts', 'http1/upstream-exchange.ts'],
-  ['relay/link/mux-stream.ts', 'relay/link/mux.ts'],
 ];
 
 /** Folders beside each other that import from each other, below `parent`. */
