@@ -27,6 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   service: ['config', 'config/reading'],
   cli: ['config', 'config/fields', 'config/reading', 'control', 'providers/kinds', 'relayd', 'service'],
   demo: [],
+  servers: [],
   daemon: [
     'access',
     'config',
@@ -37,6 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'health',
     'providers/kinds',
     'relay',
+    'servers',
   ],
 };
 

@@ -1,3 +1,4 @@
+import { COMMAND_ONLY, SERVER_KEYS } from '../config/server-keys.ts';
 import { TunneldError } from '../core/errors.ts';
 import { KINDS } from '../providers/kinds.ts';
 import { inOptionWords } from './option-words.ts';
@@ -40,7 +41,11 @@ function assertScheme(url: unknown, verb: string): void {
 
 /** With a server, and the provider whose settings are given: both may be known already. */
 function completed(part: PartOfSpec): PartOfSpec {
-  const server = part['port'] === undefined && part['url'] === undefined ? { port: 1 } : {};
+  const server = SERVER_KEYS.some((key) => part[key] !== undefined)
+    ? {}
+    : COMMAND_ONLY.some((key) => part[key] !== undefined)
+      ? { command: ['a-program'] }
+      : { port: 1 };
   const kind = KINDS.find(({ name }) => part[name] !== undefined);
   const provider = part['provider'] === undefined && kind !== undefined ? { provider: kind.name } : {};
   return { ...server, ...provider, ...part };

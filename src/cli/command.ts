@@ -8,6 +8,8 @@ export interface Command {
   readonly summary: string;
   readonly positionals: readonly Positional[];
   readonly options: Readonly<Record<string, Option>>;
+  /** What the words after `--` are; without it they are positionals. */
+  readonly trailing?: { readonly name: string; readonly key: string };
   /** What other programs call an option of ours: `--relay-domain` → `--domain`. A hint for whoever types it. */
   readonly otherNames?: Readonly<Record<string, string>>;
   /** Whether a first word begins another program's line: everything from there on is its own, as behind `--`. */
@@ -54,10 +56,17 @@ export interface VerbTable {
 /** What `parse.ts` made of the words after the verb. Reading a name nobody declared gives nothing. */
 export class ParsedArgs {
   readonly positionals: readonly string[];
+  /** The words after `--`, where the verb takes such; undefined where no `--` was typed. */
+  readonly trailing: readonly string[] | undefined;
   readonly #values: ReadonlyMap<string, readonly (string | true)[]>;
 
-  constructor(positionals: readonly string[], values: ReadonlyMap<string, readonly (string | true)[]>) {
+  constructor(
+    positionals: readonly string[],
+    values: ReadonlyMap<string, readonly (string | true)[]>,
+    trailing?: readonly string[],
+  ) {
     this.positionals = positionals;
+    this.trailing = trailing;
     this.#values = values;
   }
 

@@ -17,6 +17,8 @@ export interface CliIo {
   /** Wraps text in colours on a terminal, gives it back as it is elsewhere and under `NO_COLOR`. */
   readonly paint: Paint;
   readonly env: NodeJS.ProcessEnv;
+  /** The folder the verb was typed in. */
+  cwd(): string;
   readonly clock: Clock;
   /** @throws {TunneldError} when the environment names folders that cannot be used */
   paths(): Paths;

@@ -11,7 +11,11 @@ import { type Command, type Option, ParsedArgs } from './command.ts';
  * @throws {TunneldError} `USAGE`, naming the word and what would have been right
  */
 export async function parseCommandLine(command: Command, words: readonly string[]): Promise<ParsedArgs> {
-  const tokens = tokensOf(command, withEnd(command, spellOutBareValues(command.options, words)));
+  const end = command.trailing === undefined ? -1 : words.indexOf('--');
+  const trailing = end === -1 ? undefined : words.slice(end + 1);
+  if (trailing?.length === 0) throw usage(command, `A ${command.trailing?.name} must follow \`--\``);
+  const typed = spellOutBareValues(command.options, end === -1 ? words : words.slice(0, end));
+  const tokens = tokensOf(command, withEnd(command, typed));
   const positionals: string[] = [];
   const values = new Map<string, (string | true)[]>();
   for (const token of tokens) {
@@ -23,7 +27,7 @@ export async function parseCommandLine(command: Command, words: readonly string[
     values.set(token.name, [...(values.get(token.name) ?? []), value]);
   }
   checkPositionals(command, positionals);
-  return new ParsedArgs(positionals, values);
+  return new ParsedArgs(positionals, values, trailing);
 }
 
 function tokensOf(command: Command, args: string[]) {
@@ -68,7 +72,8 @@ export function usageOf(command: Command): string {
     return required ? word : `[${word}]`;
   });
   const options = Object.keys(command.options).length > 0 ? ['[options]'] : [];
-  return ['tunneld', command.name, ...positionals, ...options].join(' ');
+  const trailing = command.trailing === undefined ? [] : [`[-- <${command.trailing.name}>...]`];
+  return ['tunneld', command.name, ...positionals, ...options, ...trailing].join(' ');
 }
 
 /** `parseArgs` knows no optional values: a bare `--wait` would swallow the next word. */

@@ -26,6 +26,7 @@ export async function processIo(): Promise<CliIo> {
     }),
     paint: await chooseColours(interactive && wantsColour(process.env)),
     env,
+    cwd: () => process.cwd(),
     clock: cliClock,
     paths: knownPaths,
     daemon: async () => {

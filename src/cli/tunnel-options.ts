@@ -2,6 +2,7 @@ import { DEFAULT_PROVIDER, KINDS } from '../providers/kinds.ts';
 import type { Command, ParsedArgs } from './command.ts';
 import { usage } from './parse.ts';
 import { PROVIDER_OPTIONS, providerSpecOf } from './provider-options.ts';
+import { serverSpecOf, urlOf } from './server-options.ts';
 
 /** The options of `up` that describe a tunnel, as the config file would. */
 export const SPEC_OPTIONS = {
@@ -11,6 +12,39 @@ export const SPEC_OPTIONS = {
     type: 'string',
     value: 'url',
     summary: 'Or its URL or unix:/path/to.sock; a path in it is the MCP path',
+  },
+  env: {
+    key: 'env',
+    type: 'string',
+    value: 'name=value',
+    multiple: true,
+    summary: 'Variable for a server after `--`; NAME alone means NAME=env:NAME',
+  },
+  cwd: {
+    key: 'cwd',
+    type: 'string',
+    value: 'folder',
+    summary: 'Folder for a server after `--`; default: this one',
+  },
+  process: {
+    key: 'process',
+    type: 'string',
+    value: 'mode',
+    values: ['per-session', 'shared'],
+    summary: 'A process for each session, or one for all; default: per-session',
+  },
+  start: {
+    key: 'start',
+    type: 'string',
+    value: 'when',
+    values: ['at-once', 'on-demand'],
+    summary: 'Start the server with the tunnel, or by the first call; default: at-once',
+  },
+  idle: {
+    key: 'idle',
+    type: 'string',
+    value: 'duration',
+    summary: 'End a process that nobody used for this long, or `off`; default: off',
   },
   path: {
     key: 'path',
@@ -75,11 +109,12 @@ export const SPEC_OPTIONS = {
  * What the options say of the tunnel, as the config file would; undefined when they say nothing.
  * What they leave out stays as it is.
  *
+ * @param cwd for what is relative
  * @throws {TunneldError} `USAGE`
  */
-export function specOf(args: ParsedArgs): PartOfSpec | undefined {
+export function specOf(args: ParsedArgs, cwd: string): PartOfSpec | undefined {
   const given = Object.keys(SPEC_OPTIONS).filter((name) => args.given(name));
-  if (given.length === 0) return undefined;
+  if (given.length === 0 && args.trailing === undefined) return undefined;
   const origins = args.list('origin');
   const access = {
     ...(args.flag('insecure-public') ? { insecurePublic: true } : {}),
@@ -89,7 +124,8 @@ export function specOf(args: ParsedArgs): PartOfSpec | undefined {
   const health = { ...textOf(args, 'probe', 'probe'), ...textOf(args, 'schedule', 'schedule') };
   return {
     ...portOf(args.text('port')),
-    ...textOf(args, 'url', 'url'),
+    ...urlOf(args.text('url'), cwd),
+    ...serverSpecOf(args, cwd),
     ...textOf(args, 'path', 'path'),
     ...textOf(args, 'provider', 'provider'),
     ...providerSpecOf(args),

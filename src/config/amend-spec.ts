@@ -3,6 +3,7 @@ import type { ProviderKind } from '../providers/kind.ts';
 import { DEFAULT_PROVIDER, KINDS } from '../providers/kinds.ts';
 import type { TunnelSpec } from './schema.ts';
 import { secretFieldsOf } from './secret-fields.ts';
+import { COMMAND_ONLY } from './server-keys.ts';
 import { pathInUrl, withPath } from './upstream-url.ts';
 
 /** What somebody wants to be different about a tunnel; everything else stays as it is. */
@@ -17,7 +18,7 @@ type Keys = Record<string, unknown>;
 
 /**
  * The definition with the amendment in it, not yet validated. A key whose meaning depends on a
- * changed one follows it: `port` and `url` replace each other, and no credential of one relay is
+ * changed one follows it: `port`, `url` and `command` replace each other, and no credential of one relay is
  * taken along to another.
  */
 export function amendSpec(before: TunnelSpec, { set = {}, unset = [] }: Amendment): TunnelSpec {
@@ -60,6 +61,15 @@ export function flat(spec: object, prefix = ''): ReadonlyMap<string, unknown> {
 /** The address of the server is one thing, however it is written. */
 function moveUpstream(spec: Keys, given: Keys): void {
   const url = spec['url'];
+  if (given['command'] !== undefined) {
+    for (const key of ['port', 'url', 'hostHeader']) if (given[key] === undefined) delete spec[key];
+    // Another program has no use for the settings of the last one.
+    if (!isDeepStrictEqual(spec['command'], given['command'])) delete spec['env'];
+    return;
+  }
+  if (given['port'] !== undefined || given['url'] !== undefined) {
+    for (const key of ['command', ...COMMAND_ONLY]) if (given[key] === undefined) delete spec[key];
+  }
   if (given['port'] !== undefined && given['url'] === undefined && url !== undefined) {
     // The path was in the URL, and only the port is to be another.
     const path = pathInUrl(url);

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { DEFAULT_PROVIDER, KINDS } from '../providers/kinds.ts';
 import { accessToken, cronExpression, duration, listenPort, origin, port } from './fields.ts';
 import { secret } from './secret-fields.ts';
+import { COMMAND_ONLY, SERVER_KEYS, serverKeys, serverLimits } from './server-keys.ts';
 import { faultOfUrl, isLoopbackUrl, pathInUrl } from './upstream-url.ts';
 
 /**
@@ -74,6 +75,7 @@ const limitsSchema = z.strictObject({
   idleTimeout: duration(1_000, 86_400_000)
     .prefault('5m')
     .describe('A body may be silent this long. SSE streams are exempt.'),
+  ...serverLimits,
 });
 
 type Kind = (typeof KINDS)[number];
@@ -89,7 +91,7 @@ const always = { when: ({ value }: { value: unknown }) => typeof value === 'obje
 
 export const tunnelSchema = z
   .strictObject({
-    port: port.optional().describe('Port of the local MCP server on 127.0.0.1. Either this or `url`.'),
+    port: port.optional().describe('Port of the local MCP server on 127.0.0.1. This, `url` or `command`.'),
     url: z
       .string()
       .superRefine((text, context) => {
@@ -98,8 +100,9 @@ export const tunnelSchema = z
       })
       .optional()
       .describe(
-        'Address of the MCP server, such as `http://127.0.0.1:3845/mcp`, or `unix:/path/to.sock`. Either this or `port`.',
+        'Address of the MCP server, such as `http://127.0.0.1:3845/mcp`, or `unix:/path/to.sock`. This, `port` or `command`.',
       ),
+    ...serverKeys,
     path: z
       .string()
       .regex(/^\/[^\s?#]*$/, 'Expected a path that starts with / and has no query')
@@ -124,14 +127,26 @@ export const tunnelSchema = z
     health: healthSchema.prefault({}).describe('How the tunnel is watched.'),
     limits: limitsSchema.prefault({}).describe('What one tunnel may use.'),
   })
-  .refine((tunnel) => tunnel.port !== undefined || tunnel.url !== undefined, {
+  .refine((tunnel) => SERVER_KEYS.some((key) => tunnel[key] !== undefined), {
     ...always,
-    message: 'Give `port` or `url`: where does the MCP server listen?',
+    message: 'Give `port`, `url` or `command`: where does the MCP server listen, or how is it started?',
   })
-  .refine((tunnel) => tunnel.port === undefined || tunnel.url === undefined, {
+  .superRefine((tunnel, context) => {
+    const [first, ...others] = SERVER_KEYS.filter((key) => tunnel[key] !== undefined);
+    for (const key of others) {
+      const message = `Give either \`${first}\` or \`${key}\`, not both`;
+      context.addIssue({ code: 'custom', path: [key], message });
+    }
+    if (tunnel.command !== undefined) return;
+    for (const key of COMMAND_ONLY.filter((name) => tunnel[name] !== undefined)) {
+      const message = 'This has an effect only with `command`';
+      context.addIssue({ code: 'custom', path: [key], message });
+    }
+  }, always)
+  .refine((tunnel) => tunnel.command === undefined || tunnel.hostHeader === undefined, {
     ...always,
-    path: ['url'],
-    message: 'Give either `port` or `url`, not both',
+    path: ['hostHeader'],
+    message: 'This has no effect with `command`',
   })
   .refine((tunnel) => tunnel.path === undefined || [undefined, tunnel.path].includes(pathInUrl(tunnel.url)), {
     ...always,

@@ -15,6 +15,16 @@ export interface StoredTunnel {
   readonly tokens: readonly StoredToken[];
   /** Where the gateway last listened: what a provider left running while no daemon ran dials it there. */
   readonly gatewayPort?: number;
+  /** What its program showed of itself when it last ran. */
+  readonly shown?: ShownProgram;
+}
+
+export interface ShownProgram {
+  /** A hash of the command. */
+  readonly of: string;
+  readonly server?: string;
+  readonly tools?: number;
+  readonly era?: 'legacy' | 'modern';
 }
 
 export interface StoredToken {
@@ -37,6 +47,16 @@ export const tunnelOnDisk = z
     source: z.enum(['file', 'cli']),
     desired: z.enum(['up', 'down']),
     gatewayPort: z.int().min(1).max(65_535).optional(),
+    shown: z
+      .object({
+        of: z.string(),
+        server: z.string().optional(),
+        tools: z.int().min(0).optional(),
+        era: z.enum(['legacy', 'modern']).optional(),
+      })
+      .optional()
+      // Remembered, and learned again: no reason to lose a tunnel.
+      .catch(undefined),
     tokens: z.array(
       z.object({
         id: z.string().min(1),
@@ -65,11 +85,12 @@ export type StateOnDisk = z.output<typeof stateOnDisk>;
 
 export const tunnelName = z.string().regex(TUNNEL_NAME);
 
-export function fromDisk({ spec, tokens, gatewayPort, ...rest }: TunnelOnDisk): StoredTunnel {
+export function fromDisk({ spec, tokens, gatewayPort, shown, ...rest }: TunnelOnDisk): StoredTunnel {
   return {
     ...rest,
     ...(gatewayPort === undefined ? {} : { gatewayPort }),
     ...(spec === undefined ? {} : { spec }),
+    ...(shown === undefined ? {} : { shown: shown as ShownProgram }),
     tokens: tokens.map(({ notAfter, value, ...token }) => ({
       ...token,
       value: new Secret(value),

@@ -23,6 +23,7 @@ export interface Upstream {
 
 /** Where a tunnel's traffic goes. */
 export function upstreamOf(config: TunnelConfig): Upstream {
+  if (config.command !== undefined) return programUpstream(config, config.command);
   if (config.url !== undefined && isUnixUrl(config.url)) return unixUpstream(config, config.url);
   const base = new URL(config.url ?? `http://127.0.0.1:${config.port}`);
   const protocol = base.protocol === 'https:' ? 'https:' : 'http:';
@@ -39,6 +40,24 @@ export function upstreamOf(config: TunnelConfig): Upstream {
     hostHeader: config.hostHeader ?? defaultHostHeader(base, host),
     url: `${protocol}//${base.host}${path}`,
   };
+}
+
+/** The socket in front of the program is opened when the tunnel is. */
+function programUpstream(config: TunnelConfig, command: readonly string[]): Upstream {
+  return {
+    protocol: 'http:',
+    host: 'localhost',
+    port: 0,
+    socketPath: '',
+    path: config.path ?? DEFAULT_PATH,
+    hostHeader: 'localhost',
+    url: `stdio:${command.map(quoted).join(' ')}`,
+  };
+}
+
+/** As a shell would read it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 function unixUpstream(config: TunnelConfig, url: string): Upstream {

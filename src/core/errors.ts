@@ -189,6 +189,56 @@ export const ERROR_CATALOGUE = {
     remedy: 'Read what it said; `tunneld service logs` shows what the daemon said.',
   },
 
+  // Servers that are programs, and their sessions.
+  SERVER_NOT_STARTED: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The program of a server cannot be started.',
+    remedy: 'Check `command`, `cwd` and the PATH of the daemon; run the command by hand in that folder.',
+  },
+  SERVER_EXITED: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The program of a server ended.',
+    remedy: '`tunneld logs` has what it wrote; run the command by hand to see more.',
+  },
+  SERVER_SILENT: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The program of a server runs, and does not answer its first question.',
+    remedy: 'Check that the command speaks MCP over stdio; `tunneld logs` has what it wrote.',
+  },
+  SERVER_OUTPUT: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The standard output of a server cannot be read any further.',
+    remedy: 'Have the server write one message a line; raise `limits.messageBytes` if it means to send more.',
+  },
+  SERVER_NO_ROOM: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'This machine cannot start another program.',
+    remedy: 'Raise its limits of open files and processes (`ulimit -n`, `ulimit -u`), or free memory.',
+  },
+  SERVERS_FULL: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'As many processes of a server run as `limits.processes` allows, and all are in use.',
+    remedy: 'Raise `limits.processes`, or set `process: shared` where clients may share one process.',
+  },
+  SERVER_HOST_LOST: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The process that runs the servers was lost; another one takes its place.',
+    remedy: 'Nothing to do: it is started again. `tunneld logs daemon` says how it ended.',
+  },
+  SESSION_ENDED: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'The MCP session of a client is over.',
+    remedy: 'Nothing to do: clients open another one by themselves.',
+  },
+
   // Tunnels.
   PROVIDER_UNKNOWN: {
     retryable: false,

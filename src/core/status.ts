@@ -69,9 +69,9 @@ export type Era = 'modern' | 'legacy' | 'legacy-sse' | 'http' | 'unknown';
 /**
  * What the report of a leg rests on, the deepest first: the server's answer to `initialize` or to
  * `server/discover`, any HTTP answer (`http`), a connection (`tcp`); what became of real calls
- * (`traffic`); our own marker, which came through the public URL (`marker`).
+ * (`traffic`); what we know of a program that we started ourselves (`process`); our own marker, which came through the public URL (`marker`).
  */
-export type Basis = 'initialize' | 'discover' | 'http' | 'tcp' | 'traffic' | 'marker';
+export type Basis = 'initialize' | 'discover' | 'http' | 'tcp' | 'traffic' | 'process' | 'marker';
 
 export interface LegReport {
   readonly ok: boolean;

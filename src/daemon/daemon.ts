@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Paths } from '../config/paths.ts';
 import type { Config, TunnelSpec } from '../config/schema.ts';
+import { SERVER_KEYS } from '../config/server-keys.ts';
 import type {
   Amendment,
   DaemonApi,
@@ -232,7 +233,7 @@ export class Daemon implements DaemonApi, MetricsSource {
   async #amend(name: string, amendment: Amendment, desired: 'up' | 'down'): Promise<UpResult> {
     const known = this.#tunnels.get(name)?.definition;
     const { set = {} } = amendment;
-    if (known === undefined && set['port'] === undefined && set['url'] === undefined) throw newTunnel(name);
+    if (known === undefined && SERVER_KEYS.every((key) => set[key] === undefined)) throw newTunnel(name);
     const before = known === undefined ? undefined : this.#definitions.written(name, known);
     const { spec, config, changes } = amended(name, before ?? {}, amendment);
     this.#definitions.assertUsable(config);

@@ -6,7 +6,7 @@ import { TunneldError } from '../core/errors.ts';
 /** Nothing is known of such a tunnel, and nothing was said of its server. */
 export function newTunnel(name: string): TunneldError {
   return new TunneldError('TUNNEL_NOT_FOUND', `"${name}" is new: say where its server is.`, {
-    remedy: `\`tunneld up ${name} --port 3845\` for one on port 3845; \`tunneld status\` lists the known ones.`,
+    remedy: `\`tunneld up ${name} --port 3845\` for one on port 3845, \`tunneld up ${name} -- COMMAND\` for one over stdio; \`tunneld status\` lists the known ones.`,
   });
 }
 

@@ -138,6 +138,7 @@ export class Definitions {
       desired,
       tokens: usable(tokens, this.#options.clock.now()),
       ...(known?.gatewayPort === undefined ? {} : { gatewayPort: known.gatewayPort }),
+      ...(known?.shown === undefined ? {} : { shown: known.shown }),
       ...(kept === undefined || source === 'file' ? {} : { spec: kept }),
     };
   }

@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { DestinationStream } from 'pino';
 import { readConfig } from '../config/load.ts';
 import type { Paths } from '../config/paths.ts';
@@ -14,6 +14,7 @@ import { OUT_OF_DESCRIPTORS } from '../core/system-failure.ts';
 import { VERSION } from '../core/version.ts';
 import type { LoadedProvider, ProviderKind } from '../providers/kind.ts';
 import { findKind, kindOf } from '../providers/kinds.ts';
+import { Keeper } from '../servers/host/keeper.ts';
 import { Daemon } from './daemon.ts';
 import { startHealthEndpoint } from './health-endpoint.ts';
 import { acquireLock } from './lock.ts';
@@ -100,6 +101,9 @@ async function assemble(
     log,
   });
   releases.push(() => relay.drain(LAST_BYTES_MS));
+  const keeper = new Keeper({ folder: join(paths.runtimeDir, 'srv'), clock, random, log });
+  keeper.removeLeftovers();
+  releases.push(() => keeper.close());
   let healthUrl = new URL(`http://127.0.0.1:${config.daemon.healthPort}`);
   const place = placeOf(paths.stateDir);
   const daemon = new Daemon({
@@ -133,6 +137,7 @@ async function assemble(
       const kind = findKind(config.provider);
       return kind?.needsNetwork(ownOptions(kind.name, config)) === false || isOnline();
     },
+    keeper,
     onStop,
   });
   const health = await startHealthEndpoint({

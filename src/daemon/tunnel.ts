@@ -2,6 +2,7 @@ import { maskSecrets, secretValuesOf } from '../config/config-secrets.ts';
 import type { TunnelConfig } from '../config/schema.ts';
 import { resolveAccessToken, resolveAuthorization } from '../config/secrets.ts';
 import type { StoredToken } from '../config/state-schema.ts';
+import { upstreamOf } from '../config/upstream.ts';
 import type { Diagnosis, TunnelInspection } from '../control/api.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
@@ -9,6 +10,8 @@ import type { RequestEvent } from '../core/request-event.ts';
 import type { Secret } from '../core/secret.ts';
 import type { HealthReport, ReportedError, TunnelStatus } from '../core/status.ts';
 import type { OpenRequest, SessionOwner } from '../providers/provider.ts';
+import { HttpServer } from '../servers/http/http-server.ts';
+import type { LocalServer } from '../servers/server.ts';
 import { absenceOf } from './absence.ts';
 import { healthFindings } from './diagnosis.ts';
 import { type ConfiguredProvider, fitsBasis, type ProviderBasis, providerBasis } from './provider-setup.ts';
@@ -33,6 +36,12 @@ export interface TunnelDeps {
   /** @throws {TunneldError} `PROVIDER_UNKNOWN`, `SECRET_UNAVAILABLE` */
   readonly provider: (config: TunnelConfig) => Promise<ConfiguredProvider>;
   readonly online: (config: TunnelConfig) => boolean;
+  /**
+   * What the configuration means as a server; without it, only those that have an address.
+   *
+   * @throws {TunneldError} `SECRET_UNAVAILABLE`
+   */
+  readonly server?: (config: TunnelConfig, onState: () => void) => LocalServer;
   /** In-flight exchanges of a replaced configuration get this long (milliseconds). */
   readonly drainMs: number;
   /** Takes known secrets out of what providers and servers wrote. */
@@ -196,7 +205,7 @@ export class Tunnel {
     const basis = providerBasis(config, this.#deps.env);
     if (!fitsBasis(this.#providerBasis, basis, reread || this.#side === undefined))
       await this.#setProvider(config, basis);
-    if (this.#side?.fits(config, this.#configured?.way !== 'in-process') !== true)
+    if (this.#side?.fits(config, this.#configured?.way !== 'in-process', reread) !== true)
       await this.#setSide(config);
     else {
       this.#side.reconfigure({ config, authorization: this.#resolveAuthorization(config) });
@@ -253,10 +262,14 @@ export class Tunnel {
         act(supervisor, generation);
     };
     const external = this.#configured?.way !== 'in-process';
+    // Two copies of one program would fight for whatever it needs for itself.
+    if (config.command !== undefined && this.#side?.runsProgram === true) await this.#side.close();
     const side: UpstreamSide = await UpstreamSide.open({
       name: this.name,
       instance,
       config,
+      server:
+        this.#deps.server?.(config, () => this.#side?.serverChanged()) ?? new HttpServer(upstreamOf(config)),
       external,
       preferredPort: this.#deps.lastGatewayPort(),
       clock,

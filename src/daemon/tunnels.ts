@@ -1,14 +1,18 @@
 import { createHmac } from 'node:crypto';
 import type { TunnelConfig } from '../config/schema.ts';
 import type { StateStore } from '../config/state.ts';
+import type { StoredTunnel } from '../config/state-schema.ts';
 import type { StatusChange } from '../control/api.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Redactor } from '../core/redact.ts';
 import { Secret } from '../core/secret.ts';
 import type { TunnelStatus } from '../core/status.ts';
 import type { SessionOwner } from '../providers/provider.ts';
+import type { Keeper } from '../servers/host/keeper.ts';
 import type { Definitions } from './definitions.ts';
+import { localServer } from './local-server.ts';
 import type { LogBook } from './log-book.ts';
+import { serverEvents, shownBefore } from './server-memory.ts';
 import { Tunnel, type TunnelDeps } from './tunnel.ts';
 import type { TunnelDefinition } from './tunnel-definition.ts';
 
@@ -21,6 +25,8 @@ export interface TunnelsOptions extends Pick<TunnelDeps, PassedOn> {
   readonly logs: LogBook;
   readonly redactor: Redactor;
   readonly definitions: Definitions;
+  /** Starts the servers that are programs. */
+  readonly keeper: Keeper;
   /** Loads what such a tunnel will need, while it can be loaded. */
   readonly prepare: (config: TunnelConfig) => void;
 }
@@ -69,13 +75,25 @@ export class Tunnels {
 
   /** A new tunnel, not yet brought up. */
   add(name: string, definition: TunnelDefinition): Tunnel {
-    const { store, logs, redactor, definitions, prepare, ...passedOn } = this.#options;
+    const { store, logs, redactor, definitions, prepare, keeper, ...passedOn } = this.#options;
     prepare(definition.config);
+    const log = logs.tunnel(name);
+    const memory = {
+      get: () => store.tunnels.get(name),
+      keep: (stored: StoredTunnel) => definitions.keepStored(name, stored),
+    };
     const tunnel = new Tunnel(name, definition, {
       ...passedOn,
       instance: store.instance,
       owner: this.#owner,
-      log: logs.tunnel(name),
+      log,
+      server: (config, onState) =>
+        localServer(config, {
+          env: passedOn.env,
+          keeper,
+          known: shownBefore(config, memory),
+          events: serverEvents(config, memory, log, onState),
+        }),
       clean: (text) => redactor.clean(text),
       onSecret: (secret) => redactor.add(secret),
       lastGatewayPort: () => store.tunnels.get(name)?.gatewayPort,

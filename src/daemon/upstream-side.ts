@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { TunnelConfig } from '../config/schema.ts';
-import { upstreamOf } from '../config/upstream.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Exchange } from '../core/exchange.ts';
 import type { Logger } from '../core/log.ts';
@@ -12,9 +11,12 @@ import { Gateway } from '../gateway/gateway.ts';
 import type { GatewaySettings } from '../gateway/gateway-options.ts';
 import { HealthMonitor } from '../health/monitor.ts';
 import { findKind } from '../providers/kinds.ts';
+import type { LocalServer } from '../servers/server.ts';
 import type { Absence } from './absence.ts';
 import type { LiveSession } from './live-session.ts';
+import { serverFacts } from './local-server.ts';
 import { hourly, type Schedule, scheduleRuns } from './schedule.ts';
+import { sightingOf } from './server-sighting.ts';
 import type { GatewayToken } from './tokens.ts';
 
 export interface UpstreamSideOptions {
@@ -22,6 +24,8 @@ export interface UpstreamSideOptions {
   /** Id of this installation, in the marker headers. */
   readonly instance: string;
   readonly config: TunnelConfig;
+  /** Started before, and stopped by this side. */
+  readonly server: LocalServer;
   /** The provider's agent is another process, which dials the gateway's port. */
   readonly external: boolean;
   /** The gateway's port of the last run, where such an agent may still be waiting. */
@@ -68,9 +72,16 @@ export class UpstreamSide {
   readonly #leaving = new Set<Promise<void>>();
 
   static async open(options: UpstreamSideOptions): Promise<UpstreamSide> {
-    const side = new UpstreamSide(options);
-    side.#gatewayUrl = await side.#gateway.listen(options.external ? options.preferredPort : undefined);
-    return side;
+    const { server } = options;
+    await server.start();
+    try {
+      const side = new UpstreamSide(options);
+      side.#gatewayUrl = await side.#gateway.listen(options.external ? options.preferredPort : undefined);
+      return side;
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
   }
 
   private constructor(options: UpstreamSideOptions) {
@@ -80,7 +91,7 @@ export class UpstreamSide {
     this.#gateway = new Gateway({
       tunnel: name,
       instance,
-      upstream: upstreamOf(config),
+      upstream: options.server.place,
       probeKey: this.probeKey,
       trustForwarded: trustsForwarded(config, external),
       ...gatewaySettings(config),
@@ -95,10 +106,15 @@ export class UpstreamSide {
     this.#exposureSchedule = scheduleRuns(hourly(random), () => void this.#monitor.checkExposure());
   }
 
-  /** Whether `reconfigure` can make this the side of `config`: the server is where it was. */
-  fits(config: TunnelConfig, external: boolean): boolean {
+  /**
+   * Whether `reconfigure` can make this the side of `config`: the server is where it was.
+   *
+   * @param reread a program has to be started anew, with what its references stand for now
+   */
+  fits(config: TunnelConfig, external: boolean, reread: boolean): boolean {
     const { config: last } = this.#settings;
-    return external === this.#options.external && isDeepStrictEqual(upstreamOf(last), upstreamOf(config));
+    if (reread && config.command !== undefined) return false;
+    return external === this.#options.external && isDeepStrictEqual(serverFacts(last), serverFacts(config));
   }
 
   /** Applies a changed configuration to what runs; exchanges in flight go on. Only when it `fits`. */
@@ -126,14 +142,16 @@ export class UpstreamSide {
   }
 
   #newMonitor(): HealthMonitor {
-    const { instance, token, clock, random, log, online } = this.#options;
+    const { instance, token, clock, random, log, online, server } = this.#options;
+    const { state } = server;
     const { config, authorization } = this.#settings;
     const current = (act: () => void) => {
       // One that was replaced winds down its probes, and has no say any more.
       if (this.#monitor === monitor) act();
     };
     const monitor: HealthMonitor = new HealthMonitor({
-      upstream: upstreamOf(config),
+      upstream: server.place,
+      ownState: state === undefined ? undefined : () => sightingOf(state(), clock.now()),
       mode: config.health.probe,
       timeoutMs: config.health.timeout,
       instance,
@@ -165,6 +183,11 @@ export class UpstreamSide {
   get gatewayUrl(): URL {
     if (this.#gatewayUrl === undefined) throw new Error('The gateway does not listen yet');
     return this.#gatewayUrl;
+  }
+
+  /** Its server was started by us. */
+  get runsProgram(): boolean {
+    return this.#options.server.state !== undefined;
   }
 
   /** Exchanges in flight. */
@@ -214,6 +237,11 @@ export class UpstreamSide {
     this.#monitor.wake(reason);
   }
 
+  /** The server is up to something else: looks at it soon. */
+  serverChanged(): void {
+    this.#monitor.wake('the server changed');
+  }
+
   /** Refuses what is new and waits for what is in flight, at most `timeoutMs`. */
   drain(timeoutMs: number): Promise<void> {
     return this.#gateway.drain(timeoutMs);
@@ -222,6 +250,7 @@ export class UpstreamSide {
   async close(): Promise<void> {
     for (const schedule of [this.#schedule, this.#exposureSchedule]) schedule.stop();
     await Promise.all([this.#monitor.stop(), ...this.#leaving, this.#gateway.close()]);
+    await this.#options.server.stop();
   }
 }
 

@@ -32,6 +32,8 @@ export interface Upstream {
 
 export interface LocalLegOptions {
   readonly upstream: Upstream;
+  /** What is known of the server by whoever started it: then it is asked nothing. */
+  readonly ownState?: (() => Sighting) | undefined;
   readonly mode: ProbeMode;
   /** For one look, all its questions together (milliseconds). */
   readonly timeoutMs: number;
@@ -91,7 +93,8 @@ export class LocalLeg {
    * @param closely something is wrong: a server that is dear to ask is asked all the same
    */
   async look(outer: AbortSignal, closely: boolean): Promise<Sighting> {
-    const { clock, timeoutMs } = this.#options;
+    const { clock, timeoutMs, ownState } = this.#options;
+    if (ownState !== undefined) return ownState();
     const over = new AbortController();
     try {
       return await withDeadline(clock, timeoutMs, outer, (deadline) =>
@@ -125,7 +128,8 @@ export class LocalLeg {
   }
 
   async listening(outer: AbortSignal): Promise<boolean> {
-    const { clock, timeoutMs, upstream } = this.#options;
+    const { clock, timeoutMs, upstream, ownState } = this.#options;
+    if (ownState !== undefined) return meaningOf(ownState()) !== 'server';
     try {
       await withDeadline(clock, timeoutMs, outer, (signal) => tcpCheck(upstream, signal));
       return true;

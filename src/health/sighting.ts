@@ -28,6 +28,8 @@ export type Meaning =
   | 'unproven'
   /** It takes connections, and whether it answers anybody is not known. */
   | 'silent'
+  /** It is on its way: nothing can be said yet. */
+  | 'starting'
   /** The server is the culprit; no tunnel can help. */
   | 'server'
   /** Somebody answers, but a setting is wrong. */
@@ -92,6 +94,18 @@ export const FINDINGS = {
     remedy: ({ address }) => `See the server's own log, and check that ${address} is the right port.`,
   },
   'server-error': { meaning: 'server', remedy: () => "Look for the error in the server's own log." },
+
+  starting: { meaning: 'starting', remedy: nothing },
+  exited: { meaning: 'server', remedy: () => 'See `tunneld logs` for what the program wrote.' },
+  'not-ready': {
+    meaning: 'server',
+    remedy: () => 'Wait while the program is fetched or starts; see `tunneld logs` for what it wrote.',
+  },
+  'crash-loop': {
+    meaning: 'server',
+    remedy: () => 'Run the command by hand to see why it ends; `tunneld logs` has what it wrote.',
+  },
+  'not-started': { meaning: 'config', remedy: () => 'Check `command`, `cwd` and the PATH of the daemon.' },
 
   'wrong-path': {
     meaning: 'config',

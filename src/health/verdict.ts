@@ -80,6 +80,7 @@ const NOT_SEEN = 'The public leg was not looked at yet.';
 const VERDICTS_OF = {
   alive: 'healthy',
   unproven: 'unverified',
+  starting: 'unknown',
   silent: 'unknown',
   server: 'server-down',
   config: 'config',
@@ -95,7 +96,8 @@ const VERDICTS_OF = {
 function judgeServing({ local, traffic, place }: Evidence, seen: Sighting): Judgement | undefined {
   const own = VERDICTS_OF[meaningOf(seen)];
   // What callers get outweighs a question of ours that was not answered as it should.
-  if (own === 'config' || own === 'limited' || own === 'auth') return blame(own, 'local', seen, place);
+  if (own === 'config' || own === 'limited' || own === 'auth' || own === 'unknown')
+    return blame(own, 'local', seen, place);
   if (traffic === undefined) return undefined;
   const { sighting, share } = traffic;
   if (

@@ -84,6 +84,7 @@ export class Console {
       size: () => this.size,
       paint: pc.createColors(this.interactive),
       env: this.env,
+      cwd: () => this.folder,
       clock: this.clock,
       paths: () => resolvePaths(this.env),
       daemon: async () => {

@@ -39,7 +39,14 @@ describe('a configuration file', () => {
       sseKeepAlive: 15_000,
       access: { queryToken: false, insecurePublic: false, origins: [] },
       health: { probe: 'auto', schedule: '*/30 * * * * *', timeout: 10_000 },
-      limits: { concurrency: 1024, connections: 1024, firstByteTimeout: 86_400_000, idleTimeout: 300_000 },
+      limits: {
+        concurrency: 1024,
+        connections: 1024,
+        firstByteTimeout: 86_400_000,
+        idleTimeout: 300_000,
+        processes: 64,
+        messageBytes: 33_554_432,
+      },
     });
     expect(daemon).toMatchObject({ healthPort: 7576, relayPort: 7575, drainTimeout: 10_000 });
   });
@@ -72,7 +79,7 @@ describe('a configuration file', () => {
       'extra: 1',
     ].join('\n');
     expect(await complaintsAbout(text)).toEqual([
-      '2:3 tunnels.figma: Give `port` or `url`: where does the MCP server listen?',
+      '2:3 tunnels.figma: Give `port`, `url` or `command`: where does the MCP server listen, or how is it started?',
       '3:5 tunnels.figma.prot: Unknown key; did you mean "port"?',
       '4:3 tunnels.Bad_Name: Use 1 to 32 of a-z, 0-9 and -, starting with a letter; not "daemon"',
       '5:5 tunnels.Bad_Name.port: Expected a port from 1 to 65535, found 99999',
@@ -125,8 +132,19 @@ describe('a configuration file', () => {
     ['port: 0', 'port: Expected a port from 1 to 65535, found 0'],
     ['port: 80.5', 'port: Expected a whole number, found 80.5'],
     ['port: 1\nurl: http://127.0.0.1:1', 'url: Give either `port` or `url`, not both'],
-    ['url: 127.0.0.1:3845', 'url: Expected an http:// or https:// URL, such as "http://127.0.0.1:3845/mcp"'],
-    ['url: ftp://127.0.0.1', 'url: Expected an http:// or https:// URL, such as "http://127.0.0.1:3845/mcp"'],
+    ['port: 1\ncommand: [x]', 'command: Give either `port` or `command`, not both'],
+    ['port: 1\nidle: 5m', 'idle: This has an effect only with `command`'],
+    ['command: []', 'command: Expected the program and its arguments, such as [npx, -y, some-server]'],
+    ['command: [x]\ncwd: here', 'cwd: Expected an absolute path, or one that starts with ~/'],
+    ['command: [x]\nhostHeader: x', 'hostHeader: This has no effect with `command`'],
+    [
+      'url: 127.0.0.1:3845',
+      'url: Expected an http:// or https:// URL, such as "http://127.0.0.1:3845/mcp", or "unix:/path/to.sock"',
+    ],
+    [
+      'url: ftp://127.0.0.1',
+      'url: Expected an http:// or https:// URL, such as "http://127.0.0.1:3845/mcp", or "unix:/path/to.sock"',
+    ],
     ['url: http://u:p@127.0.0.1', 'url: Expected a URL without user name and password'],
     ['url: http://127.0.0.1/mcp?key=1', 'url: Expected a URL without query and fragment'],
     [
@@ -188,7 +206,7 @@ describe('a configuration file', () => {
     ],
     [
       'port: 1\n__proto__: {}',
-      '__proto__: Unknown key; known here: port, url, path, provider, relay, pinggy, ngrok, enabled, hostHeader, allowRemoteUpstream, sseKeepAlive, access, health, limits',
+      '__proto__: Unknown key; known here: port, url, command, env, cwd, process, start, idle, path, provider, relay, pinggy, ngrok, enabled, hostHeader, allowRemoteUpstream, sseKeepAlive, access, health, limits',
     ],
   ])('refuses %j', async (lines, expected) => {
     const [complaint, ...more] = await complaintsAbout(tunnel(lines));

@@ -1,12 +1,14 @@
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { configJsonSchema } from '../../src/config/json-schema.ts';
 import { parseTunnelSpec } from '../../src/config/tunnel-spec.ts';
+import { upstreamOf } from '../../src/config/upstream.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { SessionEnd } from '../../src/core/session-end.ts';
 import { Tunnel } from '../../src/daemon/tunnel.ts';
 import type { TunnelDefinition } from '../../src/daemon/tunnel-definition.ts';
 import type { PortRequest, TunnelProvider, TunnelSession } from '../../src/providers/provider.ts';
+import { HttpServer } from '../../src/servers/http/http-server.ts';
 import { documentedKeys } from '../docs/documented-keys.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -42,6 +44,12 @@ const BASE = { port: 9, health: { probe: 'tcp' } };
 /** A value other than the default for every key there is. */
 const OTHER_VALUES: Readonly<Record<string, unknown>> = {
   port: 8,
+  command: ['another-program'],
+  env: { MODE: 'other' },
+  cwd: '/elsewhere',
+  process: 'shared',
+  start: 'on-demand',
+  idle: '5m',
   url: 'http://127.0.0.1:8/mcp',
   path: '/other',
   provider: 'ngrok',
@@ -61,6 +69,8 @@ const OTHER_VALUES: Readonly<Record<string, unknown>> = {
   'limits.connections': 7,
   'limits.firstByteTimeout': '30s',
   'limits.idleTimeout': '30s',
+  'limits.processes': 7,
+  'limits.messageBytes': 70_000,
   'relay.url': 'http://127.0.0.1:1',
   'relay.token': 'a-token-of-the-relay',
   'relay.name': 'other',
@@ -112,9 +122,13 @@ const OTHER_VALUES: Readonly<Record<string, unknown>> = {
   'ngrok.heartbeatTolerance': '20s',
 };
 
+/** What a program is started with. */
+const OF_A_PROGRAM = /^(?:command|env|cwd|process|start|idle)$/;
+
 /** The server is somewhere else, the edge has to be told something, or it is another provider's. */
 const COSTS_A_SESSION = (key: string) =>
   /^(?:port|url|path|hostHeader|provider)$/.test(key) ||
+  OF_A_PROGRAM.test(key) ||
   /^access\.(?:token|insecurePublic|origins)$/.test(key) ||
   /^(?:relay|pinggy|ngrok)\./.test(key);
 
@@ -140,6 +154,8 @@ async function upWith(spec: object): Promise<void> {
     random: () => 0,
     log: quiet,
     provider: async () => ({ provider, way: 'port', checksTokens: true }),
+    // What a program is has tests of its own.
+    server: (config) => new HttpServer({ ...upstreamOf(config), port: 9 }),
     online: () => true,
     drainMs: 0,
     clean: (text) => text,
@@ -179,7 +195,8 @@ it.each(keys)('%s', async (key) => {
   const own = /^(relay|pinggy|ngrok)\./.exec(key)?.[1];
   const relay = own === 'relay' ? { relay: { url: 'http://127.0.0.1:2' } } : {};
   const ngrok = own === 'ngrok' ? { ngrok: { authtoken: 'an-authtoken' } } : {};
-  const base = { ...BASE, provider: own ?? 'pinggy', ...relay, ...ngrok };
+  const server = OF_A_PROGRAM.test(key) ? { command: ['program'], health: BASE.health } : BASE;
+  const base = { ...server, provider: own ?? 'pinggy', ...relay, ...ngrok };
   await upWith(base);
   const { gatewayUrl } = tunnel.inspection;
   await tunnel.apply(definition(changed(base, key)), 'the test changes a key');

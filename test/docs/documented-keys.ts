@@ -21,7 +21,8 @@ function keysOf(node: Node, prefix: string): Key[] {
   return Object.entries(node.properties ?? {}).flatMap(([name, child]) => {
     const path = `${prefix}${name}`;
     if (child.properties !== undefined) return keysOf(child, `${path}.`);
-    if (child.additionalProperties) return keysOf(child.additionalProperties, '');
+    if (child.additionalProperties && child.additionalProperties.properties !== undefined)
+      return keysOf(child.additionalProperties, '');
     return [{ path, default: shown(child.default), description: child.description ?? '' }];
   });
 }

@@ -11,6 +11,7 @@ import { configJsonSchema } from '../../src/config/json-schema.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { StateStore } from '../../src/config/state.ts';
 import { parseTunnelSpec } from '../../src/config/tunnel-spec.ts';
+import { upstreamOf } from '../../src/config/upstream.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { Redactor } from '../../src/core/redact.ts';
 import { absenceOf } from '../../src/daemon/absence.ts';
@@ -18,6 +19,7 @@ import { Definitions } from '../../src/daemon/definitions.ts';
 import { providerFacts } from '../../src/daemon/provider-setup.ts';
 import { UpstreamSide } from '../../src/daemon/upstream-side.ts';
 import type { ProviderKind } from '../../src/providers/kind.ts';
+import { HttpServer } from '../../src/servers/http/http-server.ts';
 import { Console } from '../cli/console.ts';
 import { ScriptedDaemon } from '../cli/scripted-daemon.ts';
 import { documentedKeys } from '../docs/documented-keys.ts';
@@ -119,6 +121,7 @@ it.each([
       name: 'figma',
       instance: '0123456789abcdef',
       config: optionsOf(provider),
+      server: new HttpServer(upstreamOf(optionsOf(provider))),
       external: true,
       preferredPort: undefined,
       clock: systemClock,

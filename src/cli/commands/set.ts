@@ -11,6 +11,7 @@ export const set: Command = {
     { name: 'name', required: true },
     { name: 'key=value', required: false, rest: true },
   ],
+  trailing: { name: 'command', key: 'command' },
   options: {
     ...SPEC_OPTIONS,
     ...WAIT_OPTIONS,
@@ -28,7 +29,7 @@ export const set: Command = {
 
   async run(args, io) {
     const [name = '', ...words] = args.positionals;
-    const options = specOf(args);
+    const options = specOf(args, io.cwd());
     if (options === undefined && words.length === 0) {
       throw usage(set, 'Say what to change: an option (--path /sse) or a key (health.timeout=30s)');
     }

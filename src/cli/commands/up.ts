@@ -19,6 +19,7 @@ export const up: Command = {
   name: 'up',
   summary: 'Bring a tunnel up and print its URL, token and client configuration',
   positionals: [{ name: 'name', required: false }],
+  trailing: { name: 'command', key: 'command' },
   options: {
     ...SPEC_OPTIONS,
     ...WAIT_OPTIONS,
@@ -28,11 +29,16 @@ export const up: Command = {
   examples: [
     ['tunneld up figma --port 3845', 'A public URL for the MCP server at http://127.0.0.1:3845/mcp.'],
     ['tunneld up notes --url http://127.0.0.1:8080/sse', 'The path of the URL is the MCP path.'],
+    [
+      'tunneld up files -- npx -y @modelcontextprotocol/server-filesystem .',
+      'A server over stdio: starts it in this folder, and speaks HTTP for it.',
+    ],
     ['tunneld up figma', 'Brings one that is known back up: same URL, same token.'],
     ['tunneld up', 'Brings up every tunnel of the config file, and every other one that is known.'],
   ],
   notes: [
     'Starts the daemon when none runs (TUNNELD_NO_AUTOSTART=1 keeps it from that), then waits until the tunnel is healthy. The token is printed when it is made; afterwards `tunneld token show` prints it. Doing it twice changes nothing.',
+    'What follows `--` is a program that speaks MCP over stdio, with its arguments. It is started in this folder (--cwd), with PATH, HOME, LANG and what --env names, and its standard error is in `tunneld logs`. docs/servers.md has more.',
     'What is not given stays as it is: `tunneld up figma --port 3846` changes the port of a known tunnel and says what changed; `tunneld unset` sets settings back.',
     'Exits with 0 when it serves (or at once with --no-wait), with 5 when it was not healthy in time, and with 1 when waiting would not help: the tunnel has failed, or for 3 seconds nothing answered at the local port, the path was wrong, or the like. The tunnel is kept in every case and heals by itself when the cause goes away. With 2 or 3, nothing was changed.',
   ],
@@ -40,7 +46,7 @@ export const up: Command = {
   async run(args, outer) {
     const [name] = args.positionals;
     const waitMs = waitOf(args);
-    const spec = specOf(args);
+    const spec = specOf(args, outer.cwd());
     if (name === undefined && spec !== undefined)
       throw usage(up, 'These options describe one tunnel: name it');
     const option = name === undefined ? undefined : optionFor(name, up.options);

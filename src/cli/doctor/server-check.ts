@@ -19,12 +19,22 @@ export interface ServerFacts {
 /** The MCP server itself: is it there, is it one, does it let us in. */
 export async function checkServer(facts: ServerFacts, status: TunnelStatus | undefined): Promise<Outcome> {
   const { upstream, name } = facts;
+  // A look must not start it: what the daemon knows of it is all there is to know.
+  if (isProgram(upstream))
+    return status === undefined ? skipped('only the daemon starts it') : seenOf(name, status);
   const failure = await failureOf(facts);
   if (failure !== undefined) return await notThere(facts, failure);
   const local = status?.health.local;
   const where = whereOf(upstream);
   if (local === undefined) return skipped(`${where} accepts connections; not probed yet`);
   if (local.finding === 'refused') return ok(`${where} accepts connections again; probed soon`);
+  return seenOf(name, status);
+}
+
+/** What the daemon's last look at it showed. */
+function seenOf(name: string, status: TunnelStatus | undefined): Outcome {
+  const local = status?.health.local;
+  if (local === undefined) return skipped('not looked at yet');
   if (!local.ok) return bad(`${local.finding}: ${local.detail}`, status?.health.remedy ?? '');
   const era = status?.health.era ?? 'unknown';
   const seen = [status?.health.server, `era ${era}`, local.detail].filter(
@@ -40,6 +50,7 @@ export async function checkServer(facts: ServerFacts, status: TunnelStatus | und
 /** Who on the network reaches the server without any tunnel. */
 export async function checkListening(upstream: URL): Promise<Outcome> {
   if (socketOf(upstream) !== undefined) return ok('a Unix socket, which no network reaches');
+  if (isProgram(upstream)) return ok('nowhere: only its gateway reaches it');
   const all = listeners();
   if (all === undefined) return skipped('this system does not say');
   const mine = all.filter(({ port }) => port === portOf(upstream));
@@ -103,6 +114,11 @@ async function notThere({ upstream, ours, name }: ServerFacts, failure: string):
 function whereOf(upstream: URL): string {
   const socket = socketOf(upstream);
   return socket === undefined ? upstream.host : `unix:${socket}`;
+}
+
+/** A program that the daemon starts: it has no address. */
+function isProgram(upstream: URL): boolean {
+  return upstream.protocol === 'stdio:';
 }
 
 /** The Unix socket it listens on; undefined for a TCP port. */
