@@ -296,6 +296,26 @@ it('our own probe gets through where callers do not', async () => {
   );
 });
 
+it('our own probe gets through where more callers are let in already than may be from now on', async () => {
+  const server = await startRaw((socket) => {
+    socket.on('data', (bytes) => {
+      if (bytes.toString().startsWith('GET /probe'))
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    });
+    socket.on('end', () => socket.end());
+  });
+  const bench = await inFrontOf(server, { limits: { concurrency: 2 } });
+  for (let caller = 0; caller < 2; caller++) bench.send('GET /hangs');
+  await waitFor(() => bench.gateway.active === 2);
+  const { access, limits, sseKeepAliveMs } = bench.gateway.options;
+  bench.gateway.reconfigure({ access, limits: { ...limits, concurrency: 1 }, sseKeepAliveMs });
+
+  expect(await bench.ask('GET /other')).toContain('x-tunneld-reason: too-many-requests');
+  expect(await bench.ask('GET /probe', `${BEARER}X-Tunneld-Probe: probe.key.n1\r\n`)).toMatch(
+    /^HTTP\/1\.1 200 /,
+  );
+});
+
 it('a probe that hangs takes no place of a caller', async () => {
   const server = await startRaw((socket) => {
     socket.on('data', (bytes) => {

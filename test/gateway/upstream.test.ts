@@ -5,7 +5,7 @@ import https from 'node:https';
 import type { Server } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { makeCertificate } from '../helpers/certificate.ts';
-import { waitFor } from '../helpers/wait-for.ts';
+import { untilStill } from '../helpers/wait-for.ts';
 import { BEARER, Bench, bodyOf, type GatewayOverrides, portOf, startHttp, stop, TOKEN } from './setup.ts';
 
 const benches: Bench[] = [];
@@ -149,16 +149,7 @@ describe('a slow reader', () => {
     slow.socket.pause();
     slow.send(`GET / HTTP/1.1\r\nHost: 127.0.0.1:${bench.port}\r\n${BEARER}\r\n`);
 
-    let before = -1;
-    await waitFor(
-      async () => {
-        const still = taken > 0 && taken === before;
-        before = taken;
-        await new Promise((resolve) => setTimeout(resolve, 200));
-        return still;
-      },
-      { what: 'the server to be held back', timeoutMs: 15_000 },
-    );
+    await untilStill(() => taken, { what: 'the server to be held back' });
 
     // Mostly what the kernel holds between the four sockets.
     expect(taken).toBeLessThan(OFFERED / 4);

@@ -31,3 +31,19 @@ export async function waitFor<T>(
     await delay(10);
   }
 }
+
+/**
+ * Waits until a count is above zero and stands still: what flows between two buffers stops when both
+ * are full, and nobody says so.
+ */
+export async function untilStill(read: () => number, options: WaitOptions = {}): Promise<void> {
+  let before = -1;
+  await waitFor(async () => {
+    const same = before === read() && before > 0;
+    before = read();
+    await delay(STILL_MS);
+    return same;
+  }, options);
+}
+
+const STILL_MS = 200;

@@ -11,7 +11,7 @@ import type { Http1ServerOptions, RefusedRequest } from '../../src/http1/server-
 import { makeCertificate } from '../helpers/certificate.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { quiet } from '../helpers/quiet.ts';
-import { waitFor } from '../helpers/wait-for.ts';
+import { untilStill, waitFor } from '../helpers/wait-for.ts';
 import { answers, RawClient } from './raw-client.ts';
 
 const servers: Http1Server[] = [];
@@ -476,11 +476,12 @@ describe("the server's deadlines", () => {
   }
 
   it('end a head that comes too slowly, however steadily it drips', async () => {
-    const { connect, clock } = await withFakeClock(echo);
+    const { connect, clock, server } = await withFakeClock(echo);
     const client = connect();
+    client.send('GET / HTTP/1.1\r\nHost: a\r\n');
+    await waitFor(() => server.connections === 1, { what: 'the connection' });
     for (let second = 0; second < 12 && !client.ended; second++) {
-      client.send(second === 0 ? 'GET / HTTP/1.1\r\nHost: a\r\n' : 'X: y\r\n');
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      client.send('X: y\r\n');
       await clock.advance(1_000);
     }
 
@@ -501,12 +502,22 @@ describe("the server's deadlines", () => {
   });
 
   it('end a body that stalls, never one that goes on for long', async () => {
-    const { connect, clock } = await withFakeClock(echo);
+    let received = 0;
+    const { connect, clock } = await withFakeClock((exchange) =>
+      exchange.readBody({
+        data(chunk) {
+          received += chunk.length;
+          return Flow.consumed;
+        },
+        end() {},
+        abort() {},
+      }),
+    );
     const client = connect();
     client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n');
-    for (let i = 0; i < 5; i++) {
+    for (let sent = 1; sent <= 5; sent++) {
       client.send('x');
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await waitFor(() => received === sent, { what: 'the piece of the body' });
       await clock.advance(250_000);
     }
     expect(client.ended).toBe(false);
@@ -531,16 +542,17 @@ describe("the server's deadlines", () => {
 
   it('end a caller that takes nothing of what waits for it', async () => {
     const reasons: string[] = [];
+    let writes = 0;
     const { connect, clock } = await withFakeClock((exchange) => {
       exchange.onClose = (reason) => void reasons.push(reason);
       exchange.respond(responseHead(200, [], { kind: 'stream' }));
+      do writes++;
       while (exchange.write(Buffer.alloc(1_000_000)) !== Flow.paused);
     });
     const client = connect();
     client.socket.pause();
     client.send(GET);
-    await waitFor(() => client.socket.bytesWritten > 0);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await untilStill(() => writes, { what: 'the writes to be held back' });
 
     await clock.advance(125_000);
 
@@ -572,13 +584,13 @@ describe("the server's deadlines", () => {
   it('end it over TLS as well, where what waits is counted in plain text', async () => {
     const reasons: string[] = [];
     const clock = new FakeClock();
-    let started = false;
+    let written = 0;
     const { port } = await serve(
       (exchange) => {
-        started = true;
         exchange.onClose = (reason) => void reasons.push(reason);
         exchange.respond(responseHead(200, [], { kind: 'stream' }));
         exchange.onDrain = () => {
+          do written++;
           while (exchange.write(Buffer.alloc(1_000_000)) !== Flow.paused);
         };
         exchange.onDrain();
@@ -591,9 +603,7 @@ describe("the server's deadlines", () => {
     await once(client, 'secureConnect');
     client.pause();
     client.write(GET);
-    await waitFor(() => started);
-    // Until the buffers between the two are full.
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await untilStill(() => written, { what: 'the buffers between the two to be full' });
     await clock.advance(110_000);
     expect(reasons).toEqual([]);
     await clock.advance(15_000);

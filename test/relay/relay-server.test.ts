@@ -7,7 +7,7 @@ import { Flow } from '../../src/core/exchange.ts';
 import { responseHead } from '../../src/http1/response-head.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { FaultProxy } from '../helpers/fault-proxy.ts';
-import { waitFor } from '../helpers/wait-for.ts';
+import { untilStill, waitFor } from '../helpers/wait-for.ts';
 import { collect, echo, head, say, startRelay } from './relay-harness.ts';
 
 /** A raw visitor, for what fetch hides. */
@@ -310,13 +310,7 @@ describe('the relay carries exchanges', () => {
     const visitor = visit(relay.port, 'GET /figma/endless HTTP/1.1\r\nHost: x\r\n\r\n');
     visitor.socket.pause();
     // It stops by itself: windows and socket buffers are full.
-    let before = -1;
-    await waitFor(async () => {
-      const same = before === written && written > 0;
-      before = written;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      return same;
-    });
+    await untilStill(() => written);
     expect(written).toBeLessThan(60_000_000);
     for (let call = 0; call < 20; call++) {
       expect(await (await fetch(`${relay.url}/figma/quick`)).text()).toBe('quick');
