@@ -38,5 +38,5 @@ export async function changeTunnel(
   }
   return settled === undefined
     ? ExitCode.ok
-    : reportUnsettled([...settled.values()], waitMs ?? 0, io, args.flag('json'));
+    : await reportUnsettled([...settled.values()], waitMs ?? 0, io, args.flag('json'));
 }

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { ERROR_CATALOGUE, type ErrorCode, TunneldError } from '../core/errors.ts';
+import { isErrorCode, TunneldError } from '../core/errors.ts';
 
 /** What a daemon says while it starts, as JSON lines on the descriptor it was given for that. */
 export type Announcement =
@@ -42,11 +42,10 @@ function readAnnouncement(line: string): Announcement {
   if (error === undefined)
     return { kind: 'ready', version: String(version), pid: Number(pid), socket: String(socket) };
   const { code, message, remedy } = error;
-  const known = typeof code === 'string' && Object.hasOwn(ERROR_CATALOGUE, code);
   return {
     kind: 'error',
     error: new TunneldError(
-      known ? (code as ErrorCode) : 'DAEMON_START_FAILED',
+      typeof code === 'string' && isErrorCode(code) ? code : 'DAEMON_START_FAILED',
       String(message ?? 'The daemon gave no reason'),
       typeof remedy === 'string' ? { remedy } : {},
     ),

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { ERROR_CATALOGUE, type ErrorCode, TunneldError } from '../core/errors.ts';
+import { type ErrorTable, errorRow, TunneldError } from '../core/errors.ts';
+import { type ErrorRow, SHARED_ERRORS } from '../core/shared-errors.ts';
+import type { ProviderKind } from '../providers/kind.ts';
 
 /**
  * What docs/errors.md says of a code, or of the reason in an `X-Tunneld-Reason` header; undefined for
@@ -11,19 +13,29 @@ export async function topicLines(
 ): Promise<readonly string[] | undefined> {
   if (Object.hasOwn(verbs, word)) return undefined;
   const code = word.toUpperCase().replaceAll('-', '_');
-  if (Object.hasOwn(ERROR_CATALOGUE, code)) return codeLines(code as ErrorCode);
+  const row = errorRow(code) ?? (isCode(code) ? (await ofProviders())[code] : undefined);
+  if (row !== undefined) return codeLines(code, row);
   const reason = reasonLines(word);
   if (reason !== undefined) return reason;
-  if (!/^[A-Z]+(?:_[A-Z]+)+$/.test(word)) return undefined;
+  if (!isCode(word)) return undefined;
   const { nearest } = await import('../core/nearest.ts');
-  const near = nearest(word, Object.keys(ERROR_CATALOGUE));
+  const near = nearest(word, Object.keys({ ...SHARED_ERRORS, ...(await ofProviders()) }));
   throw new TunneldError('USAGE', `No error has the code ${word}`, {
     remedy: near === undefined ? 'docs/errors.md lists the codes.' : `Did you mean \`tunneld help ${near}\`?`,
   });
 }
 
-function codeLines(code: ErrorCode): readonly string[] {
-  const { summary, remedy, exitCode, retryable } = ERROR_CATALOGUE[code];
+function isCode(word: string): boolean {
+  return /^[A-Z]+(?:_[A-Z]+)+$/.test(word);
+}
+
+async function ofProviders(): Promise<ErrorTable> {
+  const { KINDS } = await import('../providers/kinds.ts');
+  const kinds: readonly ProviderKind[] = KINDS;
+  return Object.assign({}, ...kinds.map(({ errors }) => errors));
+}
+
+function codeLines(code: string, { summary, remedy, exitCode, retryable }: ErrorRow): readonly string[] {
   const again = retryable ? 'tried again by itself' : 'not tried again';
   return [code, '', summary, remedy, '', `Exit code ${exitCode}, ${again}.`];
 }

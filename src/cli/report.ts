@@ -1,4 +1,4 @@
-import { ERROR_CATALOGUE, type ErrorCode, TunneldError } from '../core/errors.ts';
+import { type ErrorCode, isErrorCode, TunneldError } from '../core/errors.ts';
 import { stateWord, troubleOf } from '../core/readiness.ts';
 import type { LegReport, TunnelStatus } from '../core/status.ts';
 import { ExitCode } from './command.ts';
@@ -14,7 +14,15 @@ import type { Settled } from './settle.ts';
  * @param json as one line of JSON each: standard output has the answer of the verb
  * @returns the exit code: that of the first one, or 0 when all serve
  */
-export function reportUnsettled(all: readonly Settled[], waitMs: number, io: CliIo, json = false): number {
+export async function reportUnsettled(
+  all: readonly Settled[],
+  waitMs: number,
+  io: CliIo,
+  json = false,
+): Promise<number> {
+  // The codes of providers are known with their kinds.
+  if (all.some(({ status }) => !isErrorCode(status.lastError?.code ?? 'INTERNAL')))
+    await import('../providers/kinds.ts');
   const failures = all.flatMap((settled) =>
     settled.outcome === 'serving' ? [] : [failureOf(settled, waitMs)],
   );
@@ -40,9 +48,7 @@ function failureOf({ outcome, status }: Settled, waitMs: number): TunneldError {
     });
   }
   if (status.state !== 'up' && lastError !== undefined) {
-    const code = Object.hasOwn(ERROR_CATALOGUE, lastError.code)
-      ? (lastError.code as ErrorCode)
-      : 'TUNNEL_UNHEALTHY';
+    const code = isErrorCode(lastError.code) ? lastError.code : 'TUNNEL_UNHEALTHY';
     const what = status.state === 'failed' ? 'has failed' : 'does not open yet';
     return new TunneldError(code, `"${name}" ${what}: ${lastError.message}`, {
       remedy: typedRemedy(lastError.remedy, name),

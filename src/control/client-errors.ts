@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { ERROR_CATALOGUE, type ErrorCode, TunneldError } from '../core/errors.ts';
+import { type ErrorCode, isErrorCode, TunneldError } from '../core/errors.ts';
 import { PROTOCOL_VERSION } from './api.ts';
 import { type ErrorBody, PROTOCOL_HEADER } from './routes.ts';
 
@@ -13,13 +13,15 @@ export function errorFromDaemon(response: IncomingMessage, text: string): Tunnel
       `What answers on the control socket speaks control protocol ${theirs ?? 'unknown'}, and this command ${PROTOCOL_VERSION}`,
     );
   }
-  const { code, message, remedy, mistakes } = error;
+  const { code, message, remedy, mistakes, exitCode, retryable } = error;
   if (code === undefined) return new TunneldError('DAEMON_FAILED', `The daemon failed: ${message}`);
-  // A newer daemon knows codes this command does not; its own words are still the best ones.
-  if (!isKnown(code)) {
+  // The daemon knows codes this command does not: of a provider, or of a newer version.
+  const told = exitCode !== undefined && retryable !== undefined && remedy !== undefined;
+  if (!told && !isErrorCode(code)) {
     return new TunneldError('DAEMON_FAILED', `${message} (${code})`, remedy === undefined ? {} : { remedy });
   }
-  return new TunneldError(code, message, {
+  return new TunneldError(code as ErrorCode, message, {
+    ...(told ? { row: { exitCode, retryable, remedy } } : {}),
     ...(remedy === undefined ? {} : { remedy }),
     ...(mistakes === undefined ? {} : { mistakes }),
   });
@@ -86,8 +88,4 @@ function parseErrorBody(text: string): Partial<ErrorBody> {
 function isErrorBody(body: unknown): body is ErrorBody {
   const error = (body as Partial<ErrorBody> | null)?.error;
   return typeof error === 'object' && typeof error.message === 'string';
-}
-
-function isKnown(code: string): code is ErrorCode {
-  return Object.hasOwn(ERROR_CATALOGUE, code);
 }

@@ -39,6 +39,9 @@ export interface ErrorBody {
     readonly code?: string;
     readonly message: string;
     readonly remedy?: string;
+    /** What the code means to a command that does not know it. Absent from daemons before 0.2. */
+    readonly exitCode?: number;
+    readonly retryable?: boolean;
     /** The single mistakes of a definition: `key` as in the config file, below the tunnel. */
     readonly mistakes?: readonly { readonly key: string; readonly what: string }[];
   };

@@ -125,9 +125,9 @@ const STATUS_BY_EXIT_CODE: Readonly<Record<number, number>> = { 2: 400, 3: 404, 
 
 function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
   if (error instanceof TunneldError) {
-    const { code, message, remedy, exitCode, mistakes } = error;
+    const { code, message, remedy, exitCode, retryable, mistakes } = error;
     const details = mistakes.length === 0 ? {} : { mistakes };
-    const body: ErrorBody = { error: { code, message, remedy, ...details } };
+    const body: ErrorBody = { error: { code, message, remedy, exitCode, retryable, ...details } };
     return reply.status(STATUS_BY_EXIT_CODE[exitCode] ?? 409).send(body);
   }
   const status = (error as { statusCode?: number }).statusCode ?? 500;

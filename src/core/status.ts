@@ -148,7 +148,7 @@ export interface TunnelStatus {
     /** What it cannot do that others can, a sentence each; absent when there is nothing to say. */
     readonly notes?: readonly string[];
   };
-  /** What an opening that takes long is busy with: `pulling pinggy/pinggy:latest: 40 %`. */
+  /** What an opening that takes long is busy with: `pulling an image: 40 %`. */
   readonly progress?: string;
   /** Failed attempts since the tunnel last was up for long enough. */
   readonly attempts: number;

@@ -1,7 +1,9 @@
-import { ERROR_CATALOGUE, type ErrorCode } from '../core/errors.ts';
+import { type ErrorCode, errorRow } from '../core/errors.ts';
 import type { HealthReport, ReportedError, TunnelState, Verdict } from '../core/status.ts';
 import type { ProviderKind } from '../providers/kind.ts';
 import { KINDS } from '../providers/kinds.ts';
+import type { Supervisor } from './supervisor.ts';
+import type { TunnelEvent } from './tunnel-state.ts';
 
 /** Why a tunnel has no session, in the words of a verdict. */
 export type Absence = Pick<HealthReport, 'verdict' | 'cause' | 'remedy'>;
@@ -15,6 +17,24 @@ export interface AbsenceParts {
   /** Nothing went wrong: the change was planned. */
   readonly planned: boolean;
   readonly online: boolean;
+}
+
+/** Changes that are no failure of the session before. */
+const PLANNED: ReadonlySet<TunnelEvent> = new Set(['start', 'restart', 'expiring', 'stop']);
+
+/** @param clean takes known secrets out of what providers wrote */
+export function absenceParts(
+  { state, lastError, lastChange }: Pick<Supervisor, 'state' | 'lastError' | 'lastChange'>,
+  online: boolean,
+  clean: (text: string) => string,
+): AbsenceParts {
+  return {
+    state,
+    lastError,
+    cause: clean(lastChange?.cause ?? 'it is being opened'),
+    planned: lastChange === undefined || PLANNED.has(lastChange.event),
+    online,
+  };
 }
 
 const OFFLINE: Absence = {
@@ -54,8 +74,5 @@ function ofProvider(code: string): Verdict | undefined {
 function verdictOf(code: string): Verdict {
   const special = SPECIAL[code] ?? ofProvider(code);
   if (special !== undefined) return special;
-  const row = Object.hasOwn(ERROR_CATALOGUE, code)
-    ? ERROR_CATALOGUE[code as keyof typeof ERROR_CATALOGUE]
-    : undefined;
-  return row?.retryable === false ? 'config' : 'tunnel-down';
+  return errorRow(code)?.retryable === false ? 'config' : 'tunnel-down';
 }

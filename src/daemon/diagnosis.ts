@@ -1,8 +1,27 @@
+import type { Diagnosis } from '../control/api.ts';
 import type { Finding, HealthReport, LegReport } from '../core/status.ts';
+import type { OpenRequest, TunnelProvider } from '../providers/provider.ts';
 
-/** The half of the ladder that the probes climb: the local server, and the way through the URL. */
-export function healthFindings({ local, public: far, remedy }: HealthReport): readonly Finding[] {
-  return [legFinding('server', local, remedy), legFinding('url', far, remedy)];
+/**
+ * Looks at what a session stands on. Never rejects for what it finds.
+ *
+ * @param carrier undefined while the tunnel is down
+ */
+export async function diagnose(
+  carrier: { readonly provider: TunnelProvider; readonly request: OpenRequest } | undefined,
+  health: HealthReport,
+): Promise<Diagnosis> {
+  const [findings = [], command] = await Promise.all([
+    carrier?.provider.diagnose?.(carrier.request),
+    // A mistake in the options is already what the status says.
+    carrier?.provider.equivalentCommand?.(carrier.request).catch(() => undefined),
+  ]);
+  return { findings: [...findings, ...healthFindings(health)], ...(command !== undefined && { command }) };
+}
+
+/** What the probes saw: of the local server, and of the way through the public URL. */
+function healthFindings({ local, public: publicLeg, remedy }: HealthReport): readonly Finding[] {
+  return [legFinding('server', local, remedy), legFinding('url', publicLeg, remedy)];
 }
 
 function legFinding(name: string, leg: LegReport | undefined, remedy: string): Finding {

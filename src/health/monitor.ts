@@ -5,14 +5,15 @@ import { type HealthReport, VERDICTS } from '../core/status.ts';
 import { CarrierJudge } from './carrier-judge.ts';
 import { type AskEdge, EdgeView } from './edge-view.ts';
 import type { Exposure } from './exposure.ts';
+import { ExposureCheck } from './exposure-check.ts';
 import { type Legs, type LegsOptions, NetworkLegs } from './legs.ts';
 import { ListeningWatch } from './listening-watch.ts';
-import { isOnlineFor } from './online-check.ts';
 import * as pace from './pace.ts';
-import { type Dated, toReport } from './report.ts';
+import { PublicView } from './public-view.ts';
+import { toReport } from './report.ts';
 import { Rounds } from './rounds.ts';
 import { ServerView } from './server-view.ts';
-import { meaningOf, type Place, type Sighting } from './sighting.ts';
+import { meaningOf, type Place } from './sighting.ts';
 import { type Judgement, judge } from './verdict.ts';
 import { type WatchedSession, watched } from './watched-session.ts';
 
@@ -48,14 +49,12 @@ export class HealthMonitor {
   readonly #server: ServerView;
   readonly #carrier: CarrierJudge;
   readonly #listening: ListeningWatch;
+  readonly #public: PublicView;
+  readonly #exposure: ExposureCheck;
   #session: WatchedSession | undefined;
   #absence: Judgement | undefined = NO_SESSION;
-  #public: Dated | undefined;
   #judgement: Judgement = NOT_LOOKED;
   #since: number;
-  #exposed = false;
-  #online = true;
-  #exposureCheck: Promise<Exposure> | undefined;
 
   constructor(options: HealthMonitorOptions, legs: Legs = new NetworkLegs(options)) {
     const { upstream, timeoutMs, clock, log } = options;
@@ -67,6 +66,26 @@ export class HealthMonitor {
     this.#server = new ServerView({ clock, path: upstream.path, timeoutMs }, legs);
     this.#carrier = new CarrierJudge(clock, () => options.visitorStreams());
     this.#listening = new ListeningWatch(clock, legs, () => this.#rounds.planSpaced(0));
+    const isWatched = (session: WatchedSession) => session === this.#session;
+    this.#public = new PublicView({
+      clock,
+      legs,
+      carrier: this.#carrier,
+      online: () => options.online(),
+      isWatched,
+      serverAnswers: () => this.#serverAnswers,
+      stopping: this.#stopping.signal,
+    });
+    this.#exposure = new ExposureCheck({
+      legs,
+      log,
+      token: () => options.token(),
+      isWatched,
+      onExposed: () => {
+        this.#publish();
+        options.onExposed(this.#judgement.cause);
+      },
+    });
   }
 
   get report(): HealthReport {
@@ -76,7 +95,7 @@ export class HealthMonitor {
       era: this.#server.era,
       server: this.#server.server,
       local: this.#server.reported,
-      public: this.#public,
+      public: this.#public.seen,
     });
   }
 
@@ -88,7 +107,7 @@ export class HealthMonitor {
   sessionOpened(publicUrl: URL, askEdge?: AskEdge): void {
     if (this.#stopped) return;
     this.#leaveSession();
-    this.#exposed = false;
+    this.#exposure.reset();
     this.#absence = undefined;
     this.#session = watched(publicUrl, this.#now(), new EdgeView(askEdge, this.#options.clock));
     this.#publish();
@@ -118,7 +137,7 @@ export class HealthMonitor {
     if (proven && this.#judgement.verdict === 'healthy') {
       const at = clock.now() - (this.#now() - goodVisitAt);
       this.#server.provenAt(at);
-      this.#public = { sighting: VISITED, at };
+      this.#public.provenAt(at);
       this.#publish();
       return;
     }
@@ -146,12 +165,7 @@ export class HealthMonitor {
 
   /** Asks without a token now. `unknown` where that could not be asked, or there is no token. */
   checkExposure(): Promise<Exposure> {
-    const session = this.#session;
-    if (session === undefined || this.#options.token() === undefined) return Promise.resolve('unknown');
-    this.#exposureCheck ??= this.#askWithoutToken(session).finally(() => {
-      this.#exposureCheck = undefined;
-    });
-    return this.#exposureCheck;
+    return this.#exposure.run(this.#session);
   }
 
   /** Ends every look, and the session they hold on the server. */
@@ -160,7 +174,7 @@ export class HealthMonitor {
     this.#stopping.abort();
     this.#leaveSession();
     this.#listening.stop();
-    await Promise.all([this.#rounds.stop(), this.#exposureCheck]);
+    await Promise.all([this.#rounds.stop(), this.#exposure.settled()]);
     await this.#legs.close();
   }
 
@@ -175,7 +189,7 @@ export class HealthMonitor {
   #leaveSession(): void {
     this.#session?.gone.abort();
     this.#session = undefined;
-    this.#public = undefined;
+    this.#public.forget();
   }
 
   async #lookRound(): Promise<void> {
@@ -185,15 +199,17 @@ export class HealthMonitor {
     const knewOfStreams = this.#needsStreams;
     const [local, first] = await Promise.all([
       this.#server.look(this.#stopping.signal),
-      session === undefined || quiet ? undefined : this.#lookPublic(session),
+      session === undefined || quiet ? undefined : this.#public.look(session, this.#needsStreams),
       quiet || session?.exposure === 'refused' ? undefined : this.checkExposure(),
     ]);
     if (this.#stopped) return;
     this.#server.learn(local, this.#rounds.startedAt);
     // Only now is it known that this server is nothing without event streams: do they come through?
     const again = session !== undefined && first !== undefined && !knewOfStreams && this.#needsStreams;
-    const far = again ? await this.#lookPublic(session) : first;
-    if (session !== undefined && far !== undefined) await this.#learnPublic(session, far);
+    const seen = again ? await this.#public.look(session, this.#needsStreams) : first;
+    if (session !== undefined && seen !== undefined) {
+      await this.#public.learn(session, seen, this.#rounds.startedAt);
+    }
     if (this.#stopped) return;
     this.#publish();
     this.#followUp();
@@ -201,7 +217,7 @@ export class HealthMonitor {
 
   /** While nothing listens, a TCP connect answers for a whole round. */
   async #stillNothingListening(session: WatchedSession | undefined): Promise<boolean> {
-    const publicKnown = session === undefined || this.#public !== undefined;
+    const publicKnown = session === undefined || this.#public.seen !== undefined;
     if (!this.#server.mayJustBeStarting || !publicKnown) return false;
     if (this.#judgement.verdict !== 'server-down') return false;
     if (await this.#legs.listening(this.#stopping.signal)) return false;
@@ -214,82 +230,20 @@ export class HealthMonitor {
     return this.#server.era === 'legacy-sse';
   }
 
-  async #lookPublic(session: WatchedSession): Promise<Sighting | undefined> {
-    try {
-      return await this.#legs.public(session.publicUrl, session.gone.signal, this.#needsStreams);
-    } catch (cause) {
-      if (session.gone.signal.aborted) return undefined;
-      throw cause;
-    }
-  }
-
-  async #learnPublic(session: WatchedSession, sighting: Sighting): Promise<void> {
-    const meaning = meaningOf(sighting);
-    const unseen = meaning === 'carrier' || meaning === 'certificate' || meaning === 'network';
-    if (unseen) this.#carrier.unseen(this.#rounds.startedAt);
-    const online = unseen ? await this.#askOthers(session) : true;
-    // A session that ended meanwhile must not speak for its successor.
-    if (session !== this.#session) return;
-    this.#online = online;
-    this.#public = { sighting, at: this.#options.clock.now() };
-    if (meaning === 'alive') this.#carrier.seen();
-    if (sighting.finding === 'limited') {
-      session.quietUntil = this.#now() + (sighting.retryAfterMs ?? pace.LIMITED_QUIET_MS);
-    }
-    session.strikes = meaning === 'carrier' && this.#isEvidence(session) ? session.strikes + 1 : 0;
-  }
-
-  /** Whether a failure of the public leg can be held against the session. */
-  #isEvidence(session: WatchedSession): boolean {
-    return this.#online && this.#serverAnswers && !this.#isOpening(session);
-  }
-
   get #serverAnswers(): boolean {
     const { own } = this.#server;
     return own !== undefined && meaningOf(own) !== 'server';
-  }
-
-  #isOpening(session: WatchedSession): boolean {
-    return this.#now() - session.openedAt < pace.OPENING_GRACE_MS;
-  }
-
-  /** Asks whether this machine is online, and what the provider sees. */
-  async #askOthers(session: WatchedSession): Promise<boolean> {
-    const [online] = await Promise.all([
-      isOnlineFor(session.publicUrl, this.#options, this.#stopping.signal),
-      this.#carrier.visitedLately
-        ? undefined
-        : session.edge.refresh(session.gone.signal).catch(() => undefined),
-    ]);
-    return online;
-  }
-
-  async #askWithoutToken(session: WatchedSession): Promise<Exposure> {
-    try {
-      const exposure = await this.#legs.exposure(session.publicUrl, session.gone.signal);
-      if (session !== this.#session) return 'unknown';
-      session.exposure = exposure;
-    } catch (err) {
-      if (!session.gone.signal.aborted) this.#options.log.error({ err }, 'health: an exposure check failed');
-      return 'unknown';
-    }
-    if (session.exposure === 'exposed' && !this.#exposed) {
-      this.#exposed = true;
-      this.#publish();
-      this.#options.onExposed(this.#judgement.cause);
-    }
-    return session.exposure;
   }
 
   #publish(): void {
     const previous = this.#judgement.verdict;
     this.#judgement = judge({
       ...this.#server.evidence,
-      public: this.#public?.sighting,
+      public: this.#public.seen?.sighting,
       strikes: this.#session?.strikes ?? 0,
       carrier: this.#carrier.view(this.#session),
-      online: this.#online,
-      exposed: this.#exposed,
+      online: this.#public.online,
+      exposed: this.#exposure.exposed,
       absence: this.#session === undefined ? this.#absence : undefined,
       previous,
       place: this.#place,
@@ -305,16 +259,15 @@ export class HealthMonitor {
     if (session !== undefined && verdict === 'tunnel-down' && this.#carrier.asksToReplace(session)) {
       this.#options.onReplace(cause);
     }
-    const far = this.#public?.sighting;
-    const open = session !== undefined && far !== undefined && meaningOf(far) === 'carrier';
+    const leg = this.#public.seen?.sighting;
+    const open = session !== undefined && leg !== undefined && meaningOf(leg) === 'carrier';
     const settled = this.#carrier.view(session).kind === 'works';
     const delay = pace.nextLook({
       verdict,
       localFinding: this.#server.own?.finding ?? 'ok',
-      opening: open && !settled && this.#isOpening(session),
+      opening: open && !settled && this.#public.isOpening(session),
       strikes: settled ? 0 : (session?.strikes ?? 0),
-      exposureOpen:
-        session !== undefined && session.exposure === 'unknown' && this.#options.token() !== undefined,
+      exposureOpen: this.#exposure.isOpenFor(session),
       random: this.#options.random,
     });
     if (delay !== undefined) this.#rounds.plan(delay);
@@ -324,5 +277,3 @@ export class HealthMonitor {
     else this.#listening.stop();
   }
 }
-
-const VISITED: Sighting = { finding: 'ok', basis: 'traffic', detail: 'visitors get through' };

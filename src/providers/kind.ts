@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { OptionRow } from '../config/option-row.ts';
 import type { Clock } from '../core/clock.ts';
 import type { JudgePage } from '../core/edge-page.ts';
-import type { ErrorCode } from '../core/errors.ts';
+import type { ErrorCode, ErrorTable } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Verdict } from '../core/status.ts';
@@ -43,6 +43,9 @@ export interface ProviderKind<Config = unknown> {
    * @throws {TunneldError} `SECRET_UNAVAILABLE`, or a code of the provider's own
    */
   assertUsable(input: ProviderInput<Config>): void;
+
+  /** Failures that no other provider has, made with `errorTable`. */
+  readonly errors?: ErrorTable;
 
   /** What its own errors mean for health, where that is not down or a matter of settings. */
   readonly verdicts?: Readonly<Partial<Record<ErrorCode, Verdict>>>;

@@ -6,7 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ControlClient } from '../../src/control/client.ts';
 import { PROTOCOL_HEADER } from '../../src/control/routes.ts';
-import { ERROR_CATALOGUE, type ErrorCode, TunneldError } from '../../src/core/errors.ts';
+import { type ErrorCode, TunneldError } from '../../src/core/errors.ts';
+import { everyError } from '../helpers/every-error.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
 import { thrownBy } from '../helpers/thrown.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -83,11 +84,19 @@ describe('the control protocol', () => {
     );
   });
 
-  it.each(Object.keys(ERROR_CATALOGUE) as ErrorCode[])('brings %s back as the same error', async (code) => {
+  it.each(Object.keys(everyError) as ErrorCode[])('brings %s back as the same error', async (code) => {
     const { client, daemon } = await serving();
     daemon.failure = new TunneldError(code, 'What happened.', { remedy: 'What to do.' });
     const error = await thrownBy(() => client.status('figma'));
     expect(error).toMatchObject({ code, message: 'What happened.', remedy: 'What to do.' });
+  });
+
+  it('brings an error of a provider back, though the command has not loaded its codes', async () => {
+    const { client, daemon } = await serving();
+    const row = { exitCode: 2, retryable: false, remedy: 'What to do.' };
+    daemon.failure = new TunneldError('FIXTURE_UNHEARD_OF' as ErrorCode, 'What happened.', { row });
+    const error = await thrownBy(() => client.status('figma'));
+    expect(error).toMatchObject({ code: 'FIXTURE_UNHEARD_OF', message: 'What happened.', ...row });
   });
 
   it('reports a defect of the daemon without a code, and logs it once', async () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ERROR_CATALOGUE } from '../../src/core/errors.ts';
+import { everyError } from '../helpers/every-error.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const page = readFileSync(join(ROOT, 'docs/errors.md'), 'utf8');
@@ -9,7 +9,7 @@ const page = readFileSync(join(ROOT, 'docs/errors.md'), 'utf8');
 describe('docs/errors.md', () => {
   it('has every code with its summary, its remedy, its exit code and whether it is tried again', () => {
     const [, codes = ''] = /\n## Codes\n([\s\S]*?)\n## /.exec(page) ?? [];
-    const coded = Object.entries(ERROR_CATALOGUE).map(([code, { summary, remedy, exitCode, retryable }]) => {
+    const coded = Object.entries(everyError).map(([code, { summary, remedy, exitCode, retryable }]) => {
       const again = retryable ? 'tried again by itself' : 'not tried again';
       return `### ${code}\n\n${summary} ${remedy}\n\nExit code ${exitCode}, ${again}.`;
     });

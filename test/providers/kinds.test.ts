@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import type { ProviderKind } from '../../src/providers/kind.ts';
@@ -33,4 +35,19 @@ describe('the list of providers', () => {
     const keys = Object.keys((schema as unknown as { shape: object }).shape);
     for (const { key } of Object.values(options)) expect(keys).toContain(key);
   });
+
+  // The relay is a part of the project besides: its name says nothing. And `tunneld import` reads what was
+  // written for other programs.
+  const readers = [join('cli', 'import'), join('cli', 'commands', 'import.ts')];
+  it.each(kinds.map(({ name }) => name).filter((name) => name !== 'relay'))(
+    'is the only place outside its folder that knows %s by name',
+    (name) => {
+      const src = resolve(import.meta.dirname, '../../src');
+      const naming = readdirSync(src, { recursive: true, encoding: 'utf8' })
+        .filter((file) => file.endsWith('.ts') && !file.startsWith(join('providers', name)))
+        .filter((file) => !readers.some((reader) => file.startsWith(reader)))
+        .filter((file) => readFileSync(join(src, file), 'utf8').toLowerCase().includes(name));
+      expect(naming).toEqual([join('providers', 'kinds.ts')]);
+    },
+  );
 });

@@ -56,7 +56,7 @@ async function play(stage: DemoStage, io: CliIo, interrupted: AbortSignal, say: 
 
   const { token } = await daemon.up(NAME, { port });
   const settled = await orInterrupted(settle([{ name: NAME }], WAIT_MS, daemon, io), interrupted);
-  const unsettled = reportUnsettled([...settled.values()], WAIT_MS, io);
+  const unsettled = await reportUnsettled([...settled.values()], WAIT_MS, io);
   if (unsettled !== ExitCode.ok) return ExitCode.no;
   const { mcpUrl } = await daemon.status(NAME);
   if (mcpUrl === undefined || token === undefined)

@@ -43,7 +43,7 @@ export const restart: Command = {
     else for (const status of statuses) io.out(`${status.name} is ${stateWord(status)}`);
     return settled === undefined
       ? ExitCode.ok
-      : reportUnsettled([...settled.values()], waitMs ?? 0, io, args.flag('json'));
+      : await reportUnsettled([...settled.values()], waitMs ?? 0, io, args.flag('json'));
   },
 };
 

@@ -20,7 +20,10 @@ export const set: Command = {
   examples: [
     ['tunneld set figma --path /sse', 'Works while it is up and while it is down.'],
     ['tunneld set figma health.timeout=30s', 'Any key of a tunnel in the config file, with its dots.'],
-    ['tunneld set figma --provider pinggy --pinggy-region eu', 'Another carrier, under the same token.'],
+    [
+      'tunneld set figma --provider relay --relay https://tunnel.example.com --relay-token env:TOKEN',
+      'Another relay, under the same access token.',
+    ],
   ],
   notes: [
     'Says what changed, old and new, and waits until the tunnel serves if it is up. `tunneld unset` sets back to the default. Secrets are given as env:NAME or file:PATH, never as they are.',

@@ -72,7 +72,7 @@ export const up: Command = {
     }
     return settled === undefined
       ? ExitCode.ok
-      : reportUnsettled([...settled.values()], waitMs ?? 0, io, args.flag('json'));
+      : await reportUnsettled([...settled.values()], waitMs ?? 0, io, args.flag('json'));
   },
 };
 

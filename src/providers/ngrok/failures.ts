@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { TunneldError } from '../../core/errors.ts';
 import { type Meaning, meaningOf, pageOf } from './error-table.ts';
+import './errors.ts';
 
 /** ngrok forgets a session that ended without a word after 30 to 60 s; twice that is no ghost any more. */
 const GHOST_MS = 120_000;

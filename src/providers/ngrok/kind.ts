@@ -1,5 +1,6 @@
 import type { ProviderKind } from '../kind.ts';
 import { ngrokCommandOptions } from './command-options.ts';
+import { NGROK_ERRORS } from './errors.ts';
 import { judgeNgrokPage } from './judge-page.ts';
 import { assertNgrokOptions } from './option-rules.ts';
 import { ngrokOptions } from './resolve-options.ts';
@@ -10,6 +11,7 @@ export const ngrok = {
   name: 'ngrok',
   description: 'For `provider: ngrok`: how it is used.',
   schema: ngrokSchema,
+  errors: NGROK_ERRORS,
   options: ngrokCommandOptions,
   edge: {
     writesForwarded: true,

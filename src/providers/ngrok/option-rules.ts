@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { TunneldError } from '../../core/errors.ts';
 import type { NgrokOptions } from './options.ts';
+import './errors.ts';
 
 /** ngrok's own limits: ERR_NGROK_100, and its documentation of `basic-auth`. */
 const METADATA_MAX_BYTES = 4_096;

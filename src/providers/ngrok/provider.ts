@@ -14,6 +14,7 @@ import type { NgrokOptions } from './options.ts';
 import { trafficPolicy } from './policy.ts';
 import { redaction } from './redaction.ts';
 import { NgrokSession } from './session.ts';
+import './errors.ts';
 
 export interface NgrokDeps {
   readonly clock?: Clock;

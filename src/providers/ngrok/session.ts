@@ -5,6 +5,7 @@ import type { TunnelSession } from '../provider.ts';
 import { type AgentDeps, AgentProcess } from './agent.ts';
 import type { Said } from './failures.ts';
 import type { AgentSettings, FromAgent } from './messages.ts';
+import './errors.ts';
 
 export interface SessionDeps {
   readonly clock: AgentDeps['clock'];

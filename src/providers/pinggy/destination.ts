@@ -1,6 +1,7 @@
 import { TunneldError } from '../../core/errors.ts';
 import { hostName } from './grammar.ts';
 import type { PinggyOptions } from './options.ts';
+import './errors.ts';
 
 export interface Destination {
   /** `TOKEN+force`; absent for free use. Secret. */

@@ -2,6 +2,7 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TunneldError } from '../../core/errors.ts';
 import { currentDockerContext, readDockerContext, type TlsMaterial } from './docker-context.ts';
+import './errors.ts';
 
 export type EngineAddress = { readonly source: string } & (
   | { readonly kind: 'socket'; readonly path: string }

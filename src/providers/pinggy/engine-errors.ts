@@ -1,5 +1,6 @@
 import { type ErrorCode, TunneldError } from '../../core/errors.ts';
 import { describeAddress, type EngineAddress } from './engine-address.ts';
+import './errors.ts';
 
 const NO_ANSWER = new Set([
   'ENOENT',

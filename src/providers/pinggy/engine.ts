@@ -7,6 +7,7 @@ import { isLoopbackHost } from '../../core/loopback.ts';
 import { describeAddress, type EngineAddress, type EngineSearch, findEngine } from './engine-address.ts';
 import { engineError } from './engine-errors.ts';
 import { sshDialAgent } from './ssh-dial.ts';
+import './errors.ts';
 
 /** Newest version of the Docker API this was written against; older engines are spoken to in theirs. */
 const NEWEST_API = '1.51';

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { TunneldError } from '../../core/errors.ts';
+import './errors.ts';
 
 /**
  * Pinggy's remote options reach its edge as one string that is split like a shell line, and reach

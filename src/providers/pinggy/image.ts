@@ -2,6 +2,7 @@ import { TunneldError } from '../../core/errors.ts';
 import type { Engine } from './engine.ts';
 import { engineError, engineMessage, engineStatus } from './engine-errors.ts';
 import type { PinggyOptions } from './options.ts';
+import './errors.ts';
 
 /** A pull that reports nothing for this long has stalled. */
 const SILENCE_MS = 60_000;

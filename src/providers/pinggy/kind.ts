@@ -4,6 +4,7 @@ import type { ProviderKind } from '../kind.ts';
 import { assertPinggyOptions } from './arguments.ts';
 import { pinggyCommandOptions } from './command-options.ts';
 import type { EngineAddress } from './engine-address.ts';
+import { PINGGY_ERRORS } from './errors.ts';
 import { pinggyOptions } from './resolve-options.ts';
 import { type PinggyConfig, pinggySchema } from './schema.ts';
 
@@ -12,6 +13,7 @@ export const pinggy = {
   name: 'pinggy',
   description: 'For `provider: pinggy`: how it is used.',
   schema: pinggySchema,
+  errors: PINGGY_ERRORS,
   options: pinggyCommandOptions,
   edge: {
     writesForwarded: true,

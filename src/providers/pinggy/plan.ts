@@ -4,6 +4,7 @@ import { type Argument, pinggyArguments } from './arguments.ts';
 import type { EngineFacts } from './engine.ts';
 import { fingerprintOf } from './labels.ts';
 import type { PinggyOptions } from './options.ts';
+import './errors.ts';
 
 /** What the container of one session shall be, before it exists. */
 export interface Plan {

@@ -18,6 +18,7 @@ import { type Plan, planFor } from './plan.ts';
 import { type Redactor, redactor } from './redactor.ts';
 import { Removals } from './removals.ts';
 import { type HeldContainer, PinggySession, type SessionDeps } from './session.ts';
+import './errors.ts';
 
 export interface PinggyDeps {
   readonly clock?: Clock;

@@ -15,6 +15,7 @@ import type { PinggyOptions } from './options.ts';
 import type { Redactor } from './redactor.ts';
 import type { Removals } from './removals.ts';
 import { recognise } from './texts.ts';
+import './errors.ts';
 
 /** A container that exists, started by us now or by an earlier process of this daemon. */
 export interface HeldContainer {

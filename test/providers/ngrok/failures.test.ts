@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ERROR_CATALOGUE } from '../../../src/core/errors.ts';
+import { errorRow } from '../../../src/core/errors.ts';
 import { Secret } from '../../../src/core/secret.ts';
 import { AccountBook } from '../../../src/providers/ngrok/accounts.ts';
 import { KNOWN_CODES, meaningOf } from '../../../src/providers/ngrok/error-table.ts';
@@ -45,7 +45,7 @@ describe('the table of ngrok errors', () => {
   it('tries again exactly where that can help', () => {
     for (const number of KNOWN_CODES) {
       const { code, retry } = meaningOf(`ERR_NGROK_${number}`);
-      expect([number, ERROR_CATALOGUE[code].retryable]).toEqual([number, retry !== 'never']);
+      expect([number, errorRow(code)?.retryable]).toEqual([number, retry !== 'never']);
     }
   });
 
