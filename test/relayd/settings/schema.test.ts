@@ -105,6 +105,20 @@ describe('every setting', () => {
   });
 });
 
+it('a switch is on with 1, and a host may be written in capitals', async () => {
+  const file = fileWith('domain: A.Example\npublicUrl: https://a.example/x\nopen: 1\n');
+  expect((await readTyped(`--config ${file}`)).settings.auth.kind).toBe('open');
+});
+
+it('tokens may change while the relay runs where they stand in a file', async () => {
+  const tokens = join(tempFolder(), 'tokens');
+  writeFileSync(tokens, 'tok', { mode: 0o600 });
+  const authOf = async (entry: string) =>
+    (await readTyped('', {}, fileWith(`domain: a.example\nstaticToken: [${entry}]\n`))).settings.auth;
+  expect(await authOf(`{token: "file:${tokens}", names: [a]}`)).toMatchObject({ mayChange: true });
+  expect(await authOf('tok:a')).toMatchObject({ mayChange: false });
+});
+
 describe('a mistake', () => {
   it.each([
     ['--domain a.example --open --proxy-protocol', {}, '--proxy-protocol: needs --trusted-proxies: whose'],
