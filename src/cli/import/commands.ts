@@ -28,7 +28,7 @@ export function readCommand(words: readonly string[], context: CommandContext): 
   else if (name === 'pinggy') readPinggyWords(args, recipe);
   else if (name === 'ngrok') readNgrokWords(args, recipe);
   else if (name === 'supergateway') {
-    readSupergatewayWords(args, env, recipe);
+    readSupergatewayWords(args, { env, folder: process.cwd() }, recipe);
     // What is set for the bridge is there for the server that it starts.
     for (const [variable, value] of own.splice(0)) carryVariable(variable, value, `${variable}=…`, recipe);
   } else if (WRAPPERS.has(name)) {
@@ -83,7 +83,7 @@ function readDocker(line: DockerLine, context: CommandContext): void {
   }
   if (/^(?:supercorp|supercorp-ai)\/supergateway$/.test(image)) {
     readReplacedContainer(line, recipe);
-    readSupergatewayWords(line.args, context.env, recipe);
+    readSupergatewayWords(line.args, { env: context.env }, recipe);
     for (const [name, value] of assigned(line, context.env)) carryVariable(name, value, `-e ${name}`, recipe);
     for (const file of line.envFiles) readForServer(file, context);
     return;

@@ -50,7 +50,9 @@ export function readReplacedContainer({ flags, image, verb }: DockerLine, recipe
     const { name, value = '' } = flag;
     const from = value === '' ? name : `${name} ${value}`;
     if (READ_ELSEWHERE.has(name)) continue;
-    if (name === '--name') readName(value, recipe);
+    if (verb === 'build' && ['-t', '--tag', '-f', '--file', '--no-cache', '--pull'].includes(name)) {
+      recipe.same(from, 'there is no image to build');
+    } else if (name === '--name') readName(value, recipe);
     else if (name === '--restart') readRestart(from, value, recipe);
     else if (name === '-p' || name === '--publish') {
       recipe.same(from, 'the tunnel needs no port that is open to others');

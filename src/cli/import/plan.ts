@@ -77,7 +77,7 @@ function applyOptions(recipe: Recipe, { port, path, provider }: PlanOptions): vo
 
 /** A line of a tunnel and one of a bridge name the same server twice: the tunnel led to the bridge. */
 function settleServer(recipe: Recipe): readonly Note[] {
-  const present = ['command', 'sse', 'url', 'port'].filter((key) => recipe.get(key) !== undefined);
+  const present = ['command', 'url', 'port'].filter((key) => recipe.get(key) !== undefined);
   const [server, ...others] = present;
   if (server === undefined) {
     throw new TunneldError('IMPORT_INCOMPLETE', 'What was imported does not say where the MCP server is', {
@@ -85,6 +85,11 @@ function settleServer(recipe: Recipe): readonly Note[] {
     });
   }
   for (const key of others) delete recipe.keys[key];
+  // A program over stdio has no Host to be told.
+  if (server === 'command' && recipe.get('hostHeader') !== undefined) {
+    delete recipe.keys['hostHeader'];
+    others.push('hostHeader');
+  }
   return recipe.notes.map((note) =>
     note.kind === 'carried' && others.includes(note.key)
       ? { kind: 'same', from: note.from, why: 'the tunnel leads to the server itself' }

@@ -1,4 +1,3 @@
-import { tunnelSchema } from '../../config/schema.ts';
 import { notUnderstood, type Recipe } from './recipe.ts';
 import { shellWords } from './shell-words.ts';
 
@@ -8,14 +7,16 @@ export interface ServerCommand {
   readonly line: string;
   /** For people to see. */
   readonly from: string;
+  /** Where relative paths in it begin; absent where they were those of a container. */
+  readonly folder?: string;
 }
 
-/** Whether the configuration can name a program that tunneld starts. */
-const STARTS_SERVERS = 'command' in tunnelSchema.shape;
-const NO_COMMAND = 'tunneld does not start servers: start it, and say its port with --port';
-
 /** The command of a stdio server, as words: tunneld starts it without a shell. */
-export function carryCommand({ line, from }: ServerCommand, env: NodeJS.ProcessEnv, recipe: Recipe): void {
+export function carryCommand(
+  { line, from, folder }: ServerCommand,
+  env: NodeJS.ProcessEnv,
+  recipe: Recipe,
+): void {
   const { commands } = shellWords(line, (name) => env[name]);
   const [words = [], ...more] = commands;
   if (words.length === 0) throw notUnderstood(`${from} names no command`);
@@ -25,14 +26,37 @@ export function carryCommand({ line, from }: ServerCommand, env: NodeJS.ProcessE
       'Put them into a script, and name the script.',
     );
   }
-  const { assignments, command } = withoutAssignments(words);
+  const { assignments, command: written } = withoutAssignments(words);
+  const command = fetched(written, recipe);
   recipe.suggestName(nameOfServer(command));
-  if (!STARTS_SERVERS) {
-    recipe.leave(from, NO_COMMAND);
-    return;
-  }
   recipe.carry(from, 'command', command);
+  if (folder !== undefined) recipe.set('cwd', folder);
+  noteSecretArguments(command, recipe);
   for (const [name, value] of assignments) carryVariable(name, value, `${name}=… of ${from}`, recipe);
+}
+
+/** `npx --no` runs what is installed: in an image of the guides that is the server, and here it is not. */
+function fetched(command: readonly string[], recipe: Recipe): readonly string[] {
+  if (command[0] !== 'npx' || command[1] !== '--no') return command;
+  recipe.advise('`npx --no` became `npx -y`: the package was installed in the image, and is fetched here.');
+  return ['npx', '-y', ...command.slice(2)];
+}
+
+/** `--api-key KEY`: everybody on this machine can see the arguments of a program, in the file and in `ps`. */
+function noteSecretArguments(command: readonly string[], recipe: Recipe): void {
+  const found = command.flatMap((word, at) => {
+    const [, inline] =
+      /^-{1,2}[\w-]*(?:key|token|secret|passw(?:or)?d|auth)[\w-]*(?:=(.*))?$/i.exec(word) ?? [];
+    if (inline !== undefined) return [inline];
+    const next = command[at + 1];
+    const takes = /^-{1,2}[\w-]*(?:key|token|secret|passw(?:or)?d|auth)[\w-]*$/i.test(word);
+    return takes && next !== undefined && !next.startsWith('-') ? [next] : [];
+  });
+  for (const value of found) recipe.secret(value);
+  if (found.length === 0) return;
+  recipe.advise(
+    'The command has what looks like a secret among its arguments, which others can see: give it to the server by `env`, if it takes it there.',
+  );
 }
 
 /** A variable of the server's own: it may be a key to anything, so that its value goes into a file. */
@@ -42,10 +66,6 @@ export function carryVariable(name: string, value: string, from: string, recipe:
     return;
   }
   recipe.secret(value);
-  if (!STARTS_SERVERS) {
-    recipe.leave(from, NO_COMMAND);
-    return;
-  }
   if (!/^[A-Za-z_]\w*$/.test(name)) {
     recipe.leave(from, 'no variable can have this name');
     return;

@@ -10,7 +10,7 @@ import { carryCommand } from './server-command.ts';
  */
 export function readSupergatewayWords(
   words: readonly string[],
-  env: NodeJS.ProcessEnv,
+  surroundings: BridgeSurroundings,
   recipe: Recipe,
 ): void {
   const options = optionsOf(words);
@@ -22,7 +22,7 @@ export function readSupergatewayWords(
       'It has one of --stdio COMMAND, --sse URL and --streamableHttp URL.',
     );
   }
-  readInput(input, env, recipe);
+  readInput(input, surroundings, recipe);
   readBridgeOptions(
     options.filter((option) => option !== input),
     input.name === '--stdio',
@@ -37,6 +37,12 @@ export function readExtraArgs(words: readonly string[], recipe: Recipe): void {
   if (input !== undefined)
     throw notUnderstood(`SUPERGATEWAY_EXTRA_ARGS has ${input.name}, which the image sets itself`);
   readBridgeOptions(options, true, recipe);
+}
+
+export interface BridgeSurroundings {
+  readonly env: NodeJS.ProcessEnv;
+  /** Where the line is typed; absent when it runs in a container. */
+  readonly folder?: string;
 }
 
 interface BridgeOption {
@@ -84,10 +90,14 @@ function optionsOf(words: readonly string[]): readonly BridgeOption[] {
   return options;
 }
 
-function readInput({ name, values }: BridgeOption, env: NodeJS.ProcessEnv, recipe: Recipe): void {
+function readInput(
+  { name, values }: BridgeOption,
+  { env, folder }: BridgeSurroundings,
+  recipe: Recipe,
+): void {
   const [text = ''] = values;
   if (name === '--stdio') {
-    carryCommand({ line: text, from: '--stdio' }, env, recipe);
+    carryCommand({ line: text, from: '--stdio', ...(folder === undefined ? {} : { folder }) }, env, recipe);
     return;
   }
   if (!/^https?:\/\//i.test(text) || !URL.canParse(text))
@@ -108,7 +118,7 @@ function readInput({ name, values }: BridgeOption, env: NodeJS.ProcessEnv, recip
     );
   }
   const address = `${url.protocol}//${url.host}${url.pathname}`;
-  recipe.carry(`${name} ${address}`, name === '--sse' ? 'sse' : 'url', address);
+  recipe.carry(`${name} ${address}`, 'url', address);
   recipe.suggestName(`mcp-${url.port || url.hostname}`);
 }
 
@@ -165,7 +175,9 @@ function readTimeout(from: string, text: string, runsCommand: boolean, recipe: R
   if (!/^\d+$/.test(text))
     throw notUnderstood('--sessionTimeout of the Supergateway line is no number of milliseconds');
   if (!runsCommand) recipe.leave(from, "the sessions are the server's own");
-  else recipe.carry(from, 'idle', Number(text));
+  else if (Number(text) < 1_000 || Number(text) > 86_400_000) {
+    recipe.leave(from, 'an idle process of a server is ended after 1 s to 24 h, or never');
+  } else recipe.carry(from, 'idle', Number(text));
 }
 
 function readPath(from: string, text: string, recipe: Recipe): void {
