@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { TRANSITIONS } from '../src/daemon/tunnel-state.ts';
-import { FINDINGS } from '../src/health/sighting.ts';
+import { FINDINGS } from '../src/health/probe-result.ts';
 import { importsOf } from './helpers/source-imports.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');

@@ -16,7 +16,7 @@ import type { Absence } from './absence.ts';
 import type { LiveSession } from './live-session.ts';
 import { serverFacts } from './local-server.ts';
 import { hourly, type Schedule, scheduleRuns } from './schedule.ts';
-import { sightingOf } from './server-sighting.ts';
+import { resultOf } from './server-result.ts';
 import type { GatewayToken } from './tokens.ts';
 
 export interface UpstreamSideOptions {
@@ -151,7 +151,7 @@ export class UpstreamSide {
     };
     const monitor: HealthMonitor = new HealthMonitor({
       upstream: server.place,
-      ownState: state === undefined ? undefined : () => sightingOf(state(), clock.now()),
+      ownState: state === undefined ? undefined : () => resultOf(state(), clock.now()),
       mode: config.health.probe,
       timeoutMs: config.health.timeout,
       instance,

@@ -8,8 +8,8 @@ import {
 } from '../core/markers.ts';
 import type { Saw } from './judge-server.ts';
 import { printable } from './printable.ts';
+import type { ProbeResult } from './probe-result.ts';
 import type { Answer } from './question.ts';
-import type { Sighting } from './sighting.ts';
 
 /** What proves that an answer is our gateway's, and new. */
 export interface Proof {
@@ -40,7 +40,7 @@ export function judgeCarrier(answer: Answer, url: URL, proof: Proof, judgePage?:
   return judgeGateway(answer, seen);
 }
 
-type Seen = (finding: Sighting['finding'], detail: string) => Saw;
+type Seen = (finding: ProbeResult['finding'], detail: string) => Saw;
 
 /** Our gateway answered by itself: the way is open. */
 function judgeGateway({ status, header }: Answer, seen: Seen): Saw {

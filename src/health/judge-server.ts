@@ -1,7 +1,7 @@
 import { printable } from './printable.ts';
+import type { ProbeResult } from './probe-result.ts';
 import type { Answer } from './question.ts';
 import type { RpcError } from './rpc.ts';
-import type { Sighting } from './sighting.ts';
 
 /**
  * What an answer of the MCP server itself means. Any JSON-RPC answer proves that it lives, an error
@@ -27,8 +27,8 @@ export function judgeServer(answer: Answer): Saw {
   return judgeStatus(answer, seen, error);
 }
 
-/** A sighting before it is known what the question was; without a connection that does not matter. */
-export type Saw = Omit<Sighting, 'basis'> & { readonly basis?: 'tcp' };
+/** A result that does not say yet what was asked; without a connection that does not matter. */
+export type Saw = Omit<ProbeResult, 'basis'> & { readonly basis?: 'tcp' };
 
 /** What wrappers of stdio servers answer to every call once their child has died. */
 export function isDisconnected(message: string): boolean {
@@ -65,7 +65,7 @@ function saysMcp({ text, header }: Answer): boolean {
   return /^\{"code":-32\d{3},"message":"/.test(said);
 }
 
-type Seen = (finding: Sighting['finding'], detail: string) => Saw;
+type Seen = (finding: ProbeResult['finding'], detail: string) => Saw;
 
 function judgeStatus(answer: Answer, seen: Seen, error: RpcError | undefined): Saw {
   const { status, header } = answer;
@@ -123,8 +123,8 @@ function limited({ header }: Answer, seen: Seen): Saw {
 /** Frameworks redirect `/mcp` to `/mcp/` or the other way round, and clients rarely follow a POST. */
 function redirected({ status, header }: Answer, seen: Seen): Saw {
   const location = printable(header('location') ?? '');
-  const sighting = seen('redirected', `the server redirects to ${location || 'nowhere'} (${status})`);
-  return location.startsWith('/') ? { ...sighting, remedy: `Use --path ${location}` } : sighting;
+  const result = seen('redirected', `the server redirects to ${location || 'nowhere'} (${status})`);
+  return location.startsWith('/') ? { ...result, remedy: `Use --path ${location}` } : result;
 }
 
 /** A short, printable piece of what the server said. */

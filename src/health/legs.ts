@@ -1,17 +1,17 @@
 import type { ServerSign } from '../core/server-sign.ts';
 import type { Exposure } from './exposure.ts';
 import { LocalLeg, type LocalLegOptions } from './local-leg.ts';
+import type { ProbeResult } from './probe-result.ts';
 import { PublicLeg, type PublicLegOptions } from './public-leg.ts';
-import type { Sighting } from './sighting.ts';
 
 export type LegsOptions = LocalLegOptions & Omit<PublicLegOptions, 'path'>;
 
 /** The looks at both legs. Each resolves with what it saw; it rejects only when `signal` aborts. */
 export interface Legs {
   /** @param closely something is wrong: nothing is spared that does no harm */
-  local(signal: AbortSignal, closely?: boolean): Promise<Sighting>;
+  local(signal: AbortSignal, closely?: boolean): Promise<ProbeResult>;
   /** @param stream whether an event stream comes through is asked as well */
-  public(publicUrl: URL, signal: AbortSignal, stream?: boolean): Promise<Sighting>;
+  public(publicUrl: URL, signal: AbortSignal, stream?: boolean): Promise<ProbeResult>;
   /** Asks without a token, which must be refused. */
   exposure(publicUrl: URL, signal: AbortSignal): Promise<Exposure>;
   /** Whether anything accepts connections where the server should be: a cheap first question. */
@@ -40,11 +40,11 @@ export class NetworkLegs implements Legs {
     this.#public = new PublicLeg({ ...options, path: options.upstream.path, token: () => options.token() });
   }
 
-  local(signal: AbortSignal, closely = false): Promise<Sighting> {
+  local(signal: AbortSignal, closely = false): Promise<ProbeResult> {
     return this.#local.look(signal, closely);
   }
 
-  public(publicUrl: URL, signal: AbortSignal, stream = false): Promise<Sighting> {
+  public(publicUrl: URL, signal: AbortSignal, stream = false): Promise<ProbeResult> {
     return this.#public.look(publicUrl, signal, stream);
   }
 

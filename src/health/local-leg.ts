@@ -9,9 +9,9 @@ import { type ProbeMode, Speaker } from './dialects/speak.ts';
 import { streamOnly } from './dialects/stream-only.ts';
 import type { Saw } from './judge-server.ts';
 import { codeOf, type FailureKind, failureKind, LOCAL_FINDINGS } from './network-failure.ts';
+import { meaningOf, type ProbeResult } from './probe-result.ts';
 import { askServer, NoAnswer } from './server-asker.ts';
 import { ServerFacts } from './server-facts.ts';
-import { meaningOf, type Sighting } from './sighting.ts';
 import { tcpCheck } from './tcp-check.ts';
 import { speaksTls } from './tls-check.ts';
 import { USER_AGENT } from './user-agent.ts';
@@ -33,7 +33,7 @@ export interface Upstream {
 export interface LocalLegOptions {
   readonly upstream: Upstream;
   /** What is known of the server by whoever started it: then it is asked nothing. */
-  readonly ownState?: (() => Sighting) | undefined;
+  readonly ownState?: (() => ProbeResult) | undefined;
   readonly mode: ProbeMode;
   /** For one look, all its questions together (milliseconds). */
   readonly timeoutMs: number;
@@ -63,7 +63,7 @@ export class LocalLeg {
   /** `127.0.0.1:3845` */
   readonly #address: string;
   /** What it last said, while it must not, or need not, be asked again. */
-  #resting: { readonly sighting: Sighting; readonly until: number } | undefined;
+  #resting: { readonly result: ProbeResult; readonly until: number } | undefined;
   /** It leaves our questions unanswered, and answers callers. */
   #mute = false;
   /** It has answered something since it was started, as far as we saw. */
@@ -92,7 +92,7 @@ export class LocalLeg {
    *
    * @param closely something is wrong: a server that is dear to ask is asked all the same
    */
-  async look(outer: AbortSignal, closely: boolean): Promise<Sighting> {
+  async look(outer: AbortSignal, closely: boolean): Promise<ProbeResult> {
     const { clock, timeoutMs, ownState } = this.#options;
     if (ownState !== undefined) return ownState();
     const over = new AbortController();
@@ -114,7 +114,7 @@ export class LocalLeg {
    * that answered us or a caller hangs now. Of one that never did nobody knows: the next question would
    * be `initialize`, which may take the only session there is.
    */
-  async #unanswered(outer: AbortSignal): Promise<Sighting> {
+  async #unanswered(outer: AbortSignal): Promise<ProbeResult> {
     const { mode, timeoutMs } = this.#options;
     const within = `within ${timeoutMs / 1_000} s`;
     const gentle = mode === 'auto' || mode === 'discover';
@@ -157,7 +157,7 @@ export class LocalLeg {
     this.#mute = false;
     if (restarted) this.#answered = false;
     // A server that hung and came back still counts failed logins.
-    if (restarted || this.#resting?.sighting.askedForLogin !== true) this.#resting = undefined;
+    if (restarted || this.#resting?.result.askedForLogin !== true) this.#resting = undefined;
   }
 
   async close(): Promise<void> {
@@ -167,13 +167,13 @@ export class LocalLeg {
     ).catch(() => undefined);
   }
 
-  async #look(signal: AbortSignal, closely: boolean): Promise<Sighting> {
+  async #look(signal: AbortSignal, closely: boolean): Promise<ProbeResult> {
     const { clock, mode } = this.#options;
     const resting = this.#resting;
     const rests = resting !== undefined && clock.monotonic() < resting.until;
-    const dearAlone = resting !== undefined && meaningOf(resting.sighting) === 'alive';
-    if (rests && !(closely && dearAlone && resting.sighting.askedForLogin !== true)) {
-      return this.#connect(signal, (latencyMs) => ({ ...resting.sighting, basis: 'tcp', latencyMs }));
+    const dearAlone = resting !== undefined && meaningOf(resting.result) === 'alive';
+    if (rests && !(closely && dearAlone && resting.result.askedForLogin !== true)) {
+      return this.#connect(signal, (latencyMs) => ({ ...resting.result, basis: 'tcp', latencyMs }));
     }
     if (mode === 'tcp' || this.#mute) {
       const also = this.#mute ? '; it answers callers, though not our probes' : '';
@@ -183,31 +183,31 @@ export class LocalLeg {
     if (this.#speaker.streamsOnly) {
       return this.#connect(signal, (latencyMs) => streamOnly(this.#address, latencyMs));
     }
-    const sighting = await this.#speaker.ask(this.#ask(signal), signal);
-    if (sighting.basis !== 'tcp') this.#answered = true;
+    const result = await this.#speaker.ask(this.#ask(signal), signal);
+    if (result.basis !== 'tcp') this.#answered = true;
     // An answer that was cut by the deadline is late, not broken.
     signal.throwIfAborted();
-    this.#resting = this.#restAfter(sighting);
-    return sighting;
+    this.#resting = this.#restAfter(result);
+    return result;
   }
 
-  #restAfter(sighting: Sighting): { sighting: Sighting; until: number } | undefined {
+  #restAfter(result: ProbeResult): { result: ProbeResult; until: number } | undefined {
     const now = this.#options.clock.monotonic();
-    const { latencyMs = 0, askedForLogin, retryAfterMs, detail, finding } = sighting;
+    const { latencyMs = 0, askedForLogin, retryAfterMs, detail, finding } = result;
     if (askedForLogin === true) {
       const also = '; not asked again, since each time may count as a failed login';
-      return { sighting: { ...sighting, detail: detail + also }, until: Number.POSITIVE_INFINITY };
+      return { result: { ...result, detail: detail + also }, until: Number.POSITIVE_INFINITY };
     }
-    if (finding === 'limited') return { sighting, until: now + (retryAfterMs ?? LIMITED_MS) };
+    if (finding === 'limited') return { result, until: now + (retryAfterMs ?? LIMITED_MS) };
     // What was only connected to was asked nothing.
-    if (meaningOf(sighting) !== 'alive' || latencyMs < DEAR_MS || sighting.basis === 'tcp') return undefined;
+    if (meaningOf(result) !== 'alive' || latencyMs < DEAR_MS || result.basis === 'tcp') return undefined;
     const also = `; asked rarely, since it took ${(latencyMs / 1_000).toFixed(1)} s`;
-    const again = this.#resting !== undefined && meaningOf(this.#resting.sighting) === 'alive';
+    const again = this.#resting !== undefined && meaningOf(this.#resting.result) === 'alive';
     const restMs = again ? DEAR_EVERY_MS : DEAR_ONCE_MS;
-    return { sighting: { ...sighting, detail: detail + also }, until: now + restMs };
+    return { result: { ...result, detail: detail + also }, until: now + restMs };
   }
 
-  async #connect(signal: AbortSignal, seen: (latencyMs: number) => Sighting): Promise<Sighting> {
+  async #connect(signal: AbortSignal, seen: (latencyMs: number) => ProbeResult): Promise<ProbeResult> {
     const { clock, upstream } = this.#options;
     const start = clock.monotonic();
     try {

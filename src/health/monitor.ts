@@ -1,4 +1,3 @@
-import type { Logger } from '../core/log.ts';
 import { placeText } from '../core/place.ts';
 import type { ServerSign } from '../core/server-sign.ts';
 import { type HealthReport, VERDICTS } from '../core/status.ts';
@@ -6,32 +5,17 @@ import { CarrierJudge } from './carrier-judge.ts';
 import { type AskEdge, EdgeView } from './edge-view.ts';
 import type { Exposure } from './exposure.ts';
 import { ExposureCheck } from './exposure-check.ts';
-import { type Legs, type LegsOptions, NetworkLegs } from './legs.ts';
+import { type Legs, NetworkLegs } from './legs.ts';
 import { ListeningWatch } from './listening-watch.ts';
+import type { HealthMonitorOptions } from './monitor-options.ts';
 import * as pace from './pace.ts';
+import { meaningOf, type Place } from './probe-result.ts';
 import { PublicView } from './public-view.ts';
 import { toReport } from './report.ts';
 import { Rounds } from './rounds.ts';
 import { ServerView } from './server-view.ts';
-import { meaningOf, type Place } from './sighting.ts';
 import { type Judgement, judge } from './verdict.ts';
 import { type WatchedSession, watched } from './watched-session.ts';
-
-export interface HealthMonitorOptions extends LegsOptions {
-  /** 0 to 1, for jitter. */
-  readonly random: () => number;
-  readonly log: Logger;
-  /** Whether anything but the tunnel can be reached. Asked only when the public leg fails. */
-  online(): Promise<boolean>;
-  /** Event streams that visitors have open through the public URL. */
-  visitorStreams(): number;
-  /** After every round of looks, and whenever the verdict changes. */
-  onReport(report: HealthReport): void;
-  /** The session is no good, and another may be better. */
-  onReplace(reason: string): void;
-  /** The session must end at once: a request without a token was not refused. */
-  onExposed(reason: string): void;
-}
 
 const NOT_LOOKED: Judgement = { verdict: 'unknown', cause: 'Not looked at yet.', remedy: '' };
 const NO_SESSION: Judgement = { verdict: 'unknown', cause: 'No session is open yet.', remedy: '' };
@@ -239,7 +223,7 @@ export class HealthMonitor {
     const previous = this.#judgement.verdict;
     this.#judgement = judge({
       ...this.#server.evidence,
-      public: this.#public.seen?.sighting,
+      public: this.#public.seen?.result,
       strikes: this.#session?.strikes ?? 0,
       carrier: this.#carrier.view(this.#session),
       online: this.#public.online,
@@ -259,7 +243,7 @@ export class HealthMonitor {
     if (session !== undefined && verdict === 'tunnel-down' && this.#carrier.asksToReplace(session)) {
       this.#options.onReplace(cause);
     }
-    const leg = this.#public.seen?.sighting;
+    const leg = this.#public.seen?.result;
     const open = session !== undefined && leg !== undefined && meaningOf(leg) === 'carrier';
     const settled = this.#carrier.view(session).kind === 'works';
     const delay = pace.nextLook({

@@ -1,4 +1,4 @@
-import type { Finding } from './sighting.ts';
+import type { Finding } from './probe-result.ts';
 
 export type FailureKind =
   | 'refused'

@@ -1,5 +1,5 @@
 import { VERDICTS, type Verdict } from '../core/status.ts';
-import type { Finding } from './sighting.ts';
+import type { Finding } from './probe-result.ts';
 
 /** When the daemon's schedule ticks, probes of many tunnels must not all leave in the same instant. */
 export const TICK_JITTER_MS = 2_000;

@@ -11,8 +11,8 @@ import { HttpAsker } from './http-asker.ts';
 import { judgeCarrier } from './judge-carrier.ts';
 import type { Saw } from './judge-server.ts';
 import { codeOf, isCertificate, machineFinding } from './network-failure.ts';
+import type { ProbeResult } from './probe-result.ts';
 import type { Answer } from './question.ts';
-import type { Sighting } from './sighting.ts';
 import { USER_AGENT } from './user-agent.ts';
 
 export interface PublicLegOptions {
@@ -47,7 +47,7 @@ export class PublicLeg {
    *
    * @param stream whether an event stream comes through is asked as well
    */
-  async look(publicUrl: URL, outer: AbortSignal, stream: boolean): Promise<Sighting> {
+  async look(publicUrl: URL, outer: AbortSignal, stream: boolean): Promise<ProbeResult> {
     const { clock, timeoutMs } = this.#options;
     const seen = await withDeadline(clock, timeoutMs, outer, (signal) =>
       this.#ask(publicUrl, signal, stream),

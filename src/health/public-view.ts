@@ -2,8 +2,8 @@ import type { CarrierJudge } from './carrier-judge.ts';
 import type { Legs } from './legs.ts';
 import { isOnlineFor, type OnlineCheckDeps } from './online-check.ts';
 import * as pace from './pace.ts';
+import { meaningOf, type ProbeResult } from './probe-result.ts';
 import type { Dated } from './report.ts';
-import { meaningOf, type Sighting } from './sighting.ts';
 import type { WatchedSession } from './watched-session.ts';
 
 export interface PublicViewOptions extends OnlineCheckDeps {
@@ -44,11 +44,11 @@ export class PublicView {
 
   /** Visitors got through. @param at Unix milliseconds */
   provenAt(at: number): void {
-    this.#seen = { sighting: VISITED, at };
+    this.#seen = { result: VISITED, at };
   }
 
   /** @returns undefined when the session ended meanwhile */
-  async look(session: WatchedSession, needsStreams: boolean): Promise<Sighting | undefined> {
+  async look(session: WatchedSession, needsStreams: boolean): Promise<ProbeResult | undefined> {
     try {
       return await this.#options.legs.public(session.publicUrl, session.gone.signal, needsStreams);
     } catch (cause) {
@@ -58,19 +58,19 @@ export class PublicView {
   }
 
   /** Takes in what a look saw, after asking others where the leg fails. @param startedAt of the look, monotonic */
-  async learn(session: WatchedSession, sighting: Sighting, startedAt: number): Promise<void> {
+  async learn(session: WatchedSession, result: ProbeResult, startedAt: number): Promise<void> {
     const { carrier, clock, isWatched, serverAnswers } = this.#options;
-    const meaning = meaningOf(sighting);
+    const meaning = meaningOf(result);
     const unseen = meaning === 'carrier' || meaning === 'certificate' || meaning === 'network';
     if (unseen) carrier.unseen(startedAt);
     const online = unseen ? await this.#askOthers(session) : true;
     // A session that ended meanwhile must not speak for its successor.
     if (!isWatched(session)) return;
     this.#online = online;
-    this.#seen = { sighting, at: clock.now() };
+    this.#seen = { result, at: clock.now() };
     if (meaning === 'alive') carrier.seen();
-    if (sighting.finding === 'limited') {
-      session.quietUntil = clock.monotonic() + (sighting.retryAfterMs ?? pace.LIMITED_QUIET_MS);
+    if (result.finding === 'limited') {
+      session.quietUntil = clock.monotonic() + (result.retryAfterMs ?? pace.LIMITED_QUIET_MS);
     }
     const isEvidence = online && serverAnswers() && !this.isOpening(session);
     session.strikes = meaning === 'carrier' && isEvidence ? session.strikes + 1 : 0;
@@ -92,4 +92,4 @@ export class PublicView {
   }
 }
 
-const VISITED: Sighting = { finding: 'ok', basis: 'traffic', detail: 'visitors get through' };
+const VISITED: ProbeResult = { finding: 'ok', basis: 'traffic', detail: 'visitors get through' };

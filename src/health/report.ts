@@ -1,10 +1,10 @@
 import type { Era, HealthReport, LegReport } from '../core/status.ts';
-import { meaningOf, type Sighting } from './sighting.ts';
+import { meaningOf, type ProbeResult } from './probe-result.ts';
 import type { Judgement } from './verdict.ts';
 
-/** A sighting and when it was made (Unix milliseconds). */
+/** A probe result and when it was seen (Unix milliseconds). */
 export interface Dated {
-  readonly sighting: Sighting;
+  readonly result: ProbeResult;
   readonly at: number;
 }
 
@@ -30,9 +30,9 @@ export function toReport(parts: ReportParts): HealthReport {
   };
 }
 
-function toLeg({ sighting, at }: Dated): LegReport {
-  const { finding, basis, detail, latencyMs } = sighting;
-  const meaning = meaningOf(sighting);
+function toLeg({ result, at }: Dated): LegReport {
+  const { finding, basis, detail, latencyMs } = result;
+  const meaning = meaningOf(result);
   return {
     ok: meaning === 'alive' || meaning === 'unproven',
     at,

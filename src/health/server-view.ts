@@ -3,8 +3,8 @@ import type { ServerSign } from '../core/server-sign.ts';
 import type { Era } from '../core/status.ts';
 import type { Legs } from './legs.ts';
 import * as pace from './pace.ts';
+import { meaningOf, type ProbeResult } from './probe-result.ts';
 import type { Dated } from './report.ts';
-import { meaningOf, type Sighting } from './sighting.ts';
 import { TrafficEvidence, type TrafficView, type TrafficWord } from './traffic-evidence.ts';
 
 export interface ServerViewOptions {
@@ -15,7 +15,7 @@ export interface ServerViewOptions {
   readonly timeoutMs: number;
 }
 
-const PROVEN_BY_CALLERS: Sighting = {
+const PROVEN_BY_CALLERS: ProbeResult = {
   finding: 'ok',
   basis: 'traffic',
   detail: 'callers get their answers',
@@ -50,8 +50,8 @@ export class ServerView {
   }
 
   /** Our last look at it. */
-  get own(): Sighting | undefined {
-    return this.#own?.sighting;
+  get own(): ProbeResult | undefined {
+    return this.#own?.result;
   }
 
   /** When a caller last got an MCP answer through the public URL (monotonic milliseconds). */
@@ -62,11 +62,11 @@ export class ServerView {
   /** What to say of it: what callers met, where that says otherwise than our own look. */
   get reported(): Dated | undefined {
     const seen = this.#seenByCallers();
-    return seen === undefined ? this.#own : { sighting: seen, at: this.#options.clock.now() };
+    return seen === undefined ? this.#own : { result: seen, at: this.#options.clock.now() };
   }
 
   /** What to judge it by. */
-  get evidence(): { readonly local: Sighting | undefined; readonly traffic: TrafficView | undefined } {
+  get evidence(): { readonly local: ProbeResult | undefined; readonly traffic: TrafficView | undefined } {
     const traffic = this.#traffic.view(this.#now());
     const overruled = traffic === undefined ? this.#seenByCallers() : undefined;
     return { local: overruled ?? this.own, traffic };
@@ -84,7 +84,7 @@ export class ServerView {
 
   /** Callers got through at `at` (Unix milliseconds): as good as a look. */
   provenAt(at: number): void {
-    this.#own = { sighting: PROVEN_BY_CALLERS, at };
+    this.#own = { result: PROVEN_BY_CALLERS, at };
   }
 
   /** Whether nothing listened there when last looked at: a TCP connect is enough to see that change. */
@@ -98,7 +98,7 @@ export class ServerView {
   }
 
   /** Looks at it; what callers just got needs not be asked for again. Rejects only when `signal` aborts. */
-  look(signal: AbortSignal): Promise<Sighting> {
+  look(signal: AbortSignal): Promise<ProbeResult> {
     const suspicious = this.#suspicious;
     this.#suspicious = false;
     const alive = this.own !== undefined && meaningOf(this.own) === 'alive';
@@ -108,21 +108,21 @@ export class ServerView {
   }
 
   /** @param lookedAt when the look began (monotonic milliseconds) */
-  learn(seen: Sighting, lookedAt: number): void {
+  learn(seen: ProbeResult, lookedAt: number): void {
     const { clock, timeoutMs } = this.#options;
-    const sighting = this.#withCallers(seen);
+    const result = this.#withCallers(seen);
     const before = this.own;
     const wasAway = before !== undefined && meaningOf(before) === 'server';
-    if (wasAway && meaningOf(sighting) !== 'server') {
+    if (wasAway && meaningOf(result) !== 'server') {
       this.#legs.forget(pace.mayJustBeStarting(before.finding));
       this.#traffic.forget();
       this.#waitsInVain = false;
       this.#server = undefined;
     }
-    this.#own = { sighting, at: clock.now() };
-    this.#era = sighting.era ?? this.#era;
-    this.#server = sighting.server ?? this.#server;
-    if (!isSilence(sighting) || this.#traffic.goodAt < lookedAt + timeoutMs / 2) return;
+    this.#own = { result, at: clock.now() };
+    this.#era = result.era ?? this.#era;
+    this.#server = result.server ?? this.#server;
+    if (!isSilence(result) || this.#traffic.goodAt < lookedAt + timeoutMs / 2) return;
     // A caller got an answer while we waited for ours: it leaves unanswered what it does not know.
     this.#legs.trustCallers();
     this.provenAt(clock.now());
@@ -133,17 +133,17 @@ export class ServerView {
   }
 
   /** A silence that callers met as well is no matter of our questions. */
-  #withCallers(sighting: Sighting): Sighting {
-    if (sighting.finding !== 'silent' || !this.#waitsInVain) return sighting;
+  #withCallers(result: ProbeResult): ProbeResult {
+    if (result.finding !== 'silent' || !this.#waitsInVain) return result;
     const { timeoutMs } = this.#options;
     const detail = `the server does not answer within ${timeoutMs / 1_000} s, and callers wait in vain as well`;
     return { finding: 'timeout', basis: 'http', detail };
   }
 
   /** What callers met, where it says otherwise than our own look; undefined where it does not. */
-  #seenByCallers(): Sighting | undefined {
+  #seenByCallers(): ProbeResult | undefined {
     const view = this.#traffic.view(this.#now());
-    if (view !== undefined) return view.share === 'all' ? view.sighting : undefined;
+    if (view !== undefined) return view.share === 'all' ? view.result : undefined;
     const { own } = this;
     if (own === undefined || own.finding === 'timeout' || this.mayJustBeStarting) return undefined;
     // Whoever started it knows that it ended, whatever callers got before.
@@ -154,6 +154,6 @@ export class ServerView {
   }
 }
 
-function isSilence({ finding }: Sighting): boolean {
+function isSilence({ finding }: ProbeResult): boolean {
   return finding === 'timeout' || finding === 'silent';
 }

@@ -1,7 +1,7 @@
 import type { ServerSign } from '../core/server-sign.ts';
 import { isDisconnected } from './judge-server.ts';
 import { failureKind, LOCAL_FINDINGS } from './network-failure.ts';
-import type { Finding, Sighting } from './sighting.ts';
+import type { Finding, ProbeResult } from './probe-result.ts';
 
 /** What one exchange says of the server. */
 export type TrafficWord =
@@ -14,7 +14,7 @@ export type TrafficWord =
 
 /** What callers have met lately, where that is nothing good. */
 export interface TrafficView {
-  readonly sighting: Sighting;
+  readonly result: ProbeResult;
   /** `all`: nobody got an answer since; `some`: others did. */
   readonly share: 'all' | 'some';
 }
@@ -81,11 +81,11 @@ export class TrafficEvidence {
     if (last === undefined) return undefined;
     const since = failures.filter(({ at }) => at >= this.goodAt);
     if (since.length >= ENOUGH)
-      return { share: 'all', sighting: sightingOf(last, 'no call is answered any more') };
+      return { share: 'all', result: resultOf(last, 'no call is answered any more') };
     const recent = failures.filter(({ at }) => now - at < RECENT_MS).length;
     const answered = this.#answers.filter((at) => now - at < RECENT_MS).length;
     if (recent < ENOUGH || recent < answered) return undefined;
-    return { share: 'some', sighting: sightingOf(last, 'half of the calls or more fail') };
+    return { share: 'some', result: resultOf(last, 'half of the calls or more fail') };
   }
 
   /** The server was away: what callers met is of another time. */
@@ -95,7 +95,7 @@ export class TrafficEvidence {
   }
 }
 
-function sightingOf({ finding, says }: Failure, which: string): Sighting {
+function resultOf({ finding, says }: Failure, which: string): ProbeResult {
   return { finding, basis: 'traffic', detail: `${which} (the last got ${says})` };
 }
 

@@ -1,13 +1,13 @@
 import type { Verdict } from '../core/status.ts';
-import { FINDINGS, type Meaning, meaningOf, type Place, type Sighting } from './sighting.ts';
+import { FINDINGS, type Meaning, meaningOf, type Place, type ProbeResult } from './probe-result.ts';
 import type { TrafficView } from './traffic-evidence.ts';
 
 /** Everything a verdict is made of. */
 export interface Evidence {
   /** Undefined until the local leg was looked at. */
-  readonly local: Sighting | undefined;
+  readonly local: ProbeResult | undefined;
   /** Undefined until the public leg was looked at, and while no session is open. */
-  readonly public: Sighting | undefined;
+  readonly public: ProbeResult | undefined;
   /** What callers met, where that is nothing good. */
   readonly traffic: TrafficView | undefined;
   /** The public leg's failures in a row, this one included. */
@@ -93,29 +93,28 @@ const VERDICTS_OF = {
 } as const satisfies Record<Meaning, Verdict>;
 
 /** Whatever is wrong with the server as callers meet it; undefined when nothing is. */
-function judgeServing({ local, traffic, place }: Evidence, seen: Sighting): Judgement | undefined {
+function judgeServing({ local, traffic, place }: Evidence, seen: ProbeResult): Judgement | undefined {
   const own = VERDICTS_OF[meaningOf(seen)];
   // What callers get outweighs a question of ours that was not answered as it should.
   if (own === 'config' || own === 'limited' || own === 'auth' || own === 'unknown')
     return blame(own, 'local', seen, place);
   if (traffic === undefined) return undefined;
-  const { sighting, share } = traffic;
+  const { result, share } = traffic;
   if (
     share === 'some' ||
-    (sighting.finding === 'timeout' && local?.basis !== 'tcp' && local?.basis !== 'traffic')
+    (result.finding === 'timeout' && local?.basis !== 'tcp' && local?.basis !== 'traffic')
   ) {
-    return { ...blame('degraded', 'local', sighting, place), cause: `Local leg: ${sighting.detail}.` };
+    return { ...blame('degraded', 'local', result, place), cause: `Local leg: ${result.detail}.` };
   }
-  if (sighting.finding === 'needs-auth')
-    return { ...blame('auth', 'local', sighting, place), remedy: OWN_LOGIN };
-  return blame(VERDICTS_OF[meaningOf(sighting)], 'local', sighting, place);
+  if (result.finding === 'needs-auth') return { ...blame('auth', 'local', result, place), remedy: OWN_LOGIN };
+  return blame(VERDICTS_OF[meaningOf(result)], 'local', result, place);
 }
 
 const OWN_LOGIN =
   "Have clients send the server's own Authorization, and the tunnel's token as X-Tunneld-Token.";
 
 /** Nothing is wrong with the server, and something answers at the public URL. */
-function judgeAnswering(local: Sighting, far: Sighting, place: Place): Judgement {
+function judgeAnswering(local: ProbeResult, far: ProbeResult, place: Place): Judgement {
   const verdict = VERDICTS_OF[meaningOf(far)];
   if (verdict !== 'healthy') return blame(verdict, 'public', far, place);
   const own = VERDICTS_OF[meaningOf(local)];
@@ -140,7 +139,10 @@ const EXPOSED: Judgement = {
 };
 
 /** Undefined when the way to us may well work all the same. */
-function carrierFails({ strikes, previous, place, carrier }: Evidence, far: Sighting): Judgement | undefined {
+function carrierFails(
+  { strikes, previous, place, carrier }: Evidence,
+  far: ProbeResult,
+): Judgement | undefined {
   if (carrier.kind === 'works') return undefined;
   // The next session would have the same.
   if (meaningOf(far) === 'certificate') return blame('config', 'public', far, place);
@@ -157,7 +159,7 @@ function carrierFails({ strikes, previous, place, carrier }: Evidence, far: Sigh
   return { verdict: 'tunnel-down', cause: `Public leg: ${far.detail}${evidence}.`, remedy: carrier.next };
 }
 
-function unverified(far: Sighting, carrier: CarrierView, place: Place): Judgement {
+function unverified(far: ProbeResult, carrier: CarrierView, place: Place): Judgement {
   const others =
     carrier.kind === 'works'
       ? `all the same ${carrier.proof}`
@@ -174,7 +176,7 @@ function unverified(far: Sighting, carrier: CarrierView, place: Place): Judgemen
   };
 }
 
-function networkDown(local: Sighting, far: Sighting, place: Place): Judgement {
+function networkDown(local: ProbeResult, far: ProbeResult, place: Place): Judgement {
   const server = meaningOf(local) === 'server' ? ` Local leg: ${local.detail}.` : '';
   if (meaningOf(far) === 'network') {
     const { cause, ...rest } = blame('network-down', 'public', far, place);
@@ -187,11 +189,11 @@ function networkDown(local: Sighting, far: Sighting, place: Place): Judgement {
   };
 }
 
-function blame(verdict: Verdict, leg: 'local' | 'public', sighting: Sighting, place: Place): Judgement {
+function blame(verdict: Verdict, leg: 'local' | 'public', result: ProbeResult, place: Place): Judgement {
   const name = leg === 'local' ? 'Local' : 'Public';
   return {
     verdict,
-    cause: `${name} leg: ${sighting.detail}.`,
-    remedy: sighting.remedy ?? FINDINGS[sighting.finding].remedy(place),
+    cause: `${name} leg: ${result.detail}.`,
+    remedy: result.remedy ?? FINDINGS[result.finding].remedy(place),
   };
 }

@@ -1,23 +1,23 @@
 import type { ServerSign } from '../../src/core/server-sign.ts';
 import type { Exposure } from '../../src/health/exposure.ts';
 import type { Legs } from '../../src/health/legs.ts';
-import type { Sighting } from '../../src/health/sighting.ts';
+import type { ProbeResult } from '../../src/health/probe-result.ts';
 
-type Reply = Sighting | Promise<Sighting>;
+type Reply = ProbeResult | Promise<ProbeResult>;
 
-export const OK: Sighting = {
+export const OK: ProbeResult = {
   finding: 'ok',
   basis: 'discover',
   detail: 'the server answers',
   latencyMs: 2,
   era: 'modern',
 };
-export const REFUSED: Sighting = {
+export const REFUSED: ProbeResult = {
   finding: 'refused',
   basis: 'tcp',
   detail: 'nothing listens on 127.0.0.1:1',
 };
-export const NO_ROUTE: Sighting = {
+export const NO_ROUTE: ProbeResult = {
   finding: 'no-route',
   basis: 'marker',
   detail: 'https://x cannot be reached (ENOTFOUND)',
@@ -40,12 +40,12 @@ export class FakeLegs implements Legs {
   overlap = 0;
   #running = { local: 0, public: 0 };
 
-  local(signal: AbortSignal, closely?: boolean): Promise<Sighting> {
+  local(signal: AbortSignal, closely?: boolean): Promise<ProbeResult> {
     this.closely.push(closely);
     return this.#run('local', this.localSees, signal);
   }
 
-  public(publicUrl: URL, signal: AbortSignal, stream?: boolean): Promise<Sighting> {
+  public(publicUrl: URL, signal: AbortSignal, stream?: boolean): Promise<ProbeResult> {
     return this.#run('public', () => this.publicSees(publicUrl, stream), signal);
   }
 
@@ -75,7 +75,7 @@ export class FakeLegs implements Legs {
     this.closed = true;
   }
 
-  async #run(leg: 'local' | 'public', sees: () => Reply, signal: AbortSignal): Promise<Sighting> {
+  async #run(leg: 'local' | 'public', sees: () => Reply, signal: AbortSignal): Promise<ProbeResult> {
     this.asked[leg]++;
     this.overlap = Math.max(this.overlap, ++this.#running[leg]);
     try {
@@ -86,7 +86,7 @@ export class FakeLegs implements Legs {
   }
 }
 
-async function unlessAborted(reply: Reply, signal: AbortSignal): Promise<Sighting> {
+async function unlessAborted(reply: Reply, signal: AbortSignal): Promise<ProbeResult> {
   let onAbort: (() => void) | undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
     onAbort = () => reject(signal.reason);

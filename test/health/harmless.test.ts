@@ -9,20 +9,20 @@ import { Secret } from '../../src/core/secret.ts';
 import type { Basis } from '../../src/core/status.ts';
 import type { ProbeMode } from '../../src/health/dialects/speak.ts';
 import { NetworkLegs } from '../../src/health/legs.ts';
-import type { Sighting } from '../../src/health/sighting.ts';
+import type { ProbeResult } from '../../src/health/probe-result.ts';
 import { listen, startEverything, type TestServer } from '../helpers/mcp-servers.ts';
 import { legsOptions, never, sign } from './fixtures.ts';
 
 /** Ten minutes at a look every five seconds. */
 const LOOKS = 120;
 
-async function lookOften(legs: NetworkLegs, times = LOOKS): Promise<readonly Sighting[]> {
-  const sightings: Sighting[] = [];
+async function lookOften(legs: NetworkLegs, times = LOOKS): Promise<readonly ProbeResult[]> {
+  const results: ProbeResult[] = [];
   for (let look = 0; look < times; look++) {
-    sightings.push(await legs.local(never));
+    results.push(await legs.local(never));
     expect(await legs.listening(never)).toBe(true);
   }
-  return sightings;
+  return results;
 }
 
 /** One transport for everybody, as hand-written servers have it: a second stream takes the place of the first. */
@@ -60,8 +60,8 @@ describe('a legacy HTTP+SSE server', () => {
     const client = new Client({ name: 'user', version: '1.0.0' });
     await client.connect(new SSEClientTransport(server.url) as Transport);
     const legs = new NetworkLegs(legsOptions(new URL(path, server.url)));
-    const sightings = await lookOften(legs);
-    expect(new Set(sightings.map(({ finding }) => finding))).toEqual(
+    const results = await lookOften(legs);
+    expect(new Set(results.map(({ finding }) => finding))).toEqual(
       new Set([path === '/sse' ? 'ok' : 'wrong-path']),
     );
     expect(server.streams()).toBe(1);
@@ -73,8 +73,8 @@ describe('a legacy HTTP+SSE server', () => {
   it('of the SDK sees no session of ours, and is only connected to', async () => {
     await using server = await startEverything({ transport: 'sse' });
     const legs = new NetworkLegs(legsOptions(server.url));
-    const sightings = await lookOften(legs);
-    expect(sightings.at(-1)).toMatchObject({ finding: 'ok', basis: 'tcp', era: 'legacy-sse' });
+    const results = await lookOften(legs);
+    expect(results.at(-1)).toMatchObject({ finding: 'ok', basis: 'tcp', era: 'legacy-sse' });
     expect(server.sessionsOpened()).toBe(0);
     await legs.close();
   });
@@ -168,8 +168,8 @@ describe('a server that counts failed logins', () => {
     async (mode) => {
       await using server = await startBanning();
       const legs = new NetworkLegs(legsOptions(server.url, { mode }));
-      const sightings = await lookOften(legs);
-      expect(sightings.at(-1)).toMatchObject({
+      const results = await lookOften(legs);
+      expect(results.at(-1)).toMatchObject({
         finding: mode === 'http' ? 'ok' : 'needs-auth',
         basis: 'tcp',
       });
@@ -184,8 +184,8 @@ describe('a server that counts failed logins', () => {
   it('is asked in earnest with its own authorization', async () => {
     await using server = await startBanning();
     const legs = new NetworkLegs(legsOptions(server.url, { authorization: new Secret('Bearer right') }));
-    for (const sighting of await lookOften(legs))
-      expect(sighting).toMatchObject({ finding: 'ok', basis: 'discover' });
+    for (const result of await lookOften(legs))
+      expect(result).toMatchObject({ finding: 'ok', basis: 'discover' });
     expect(server.failed()).toBe(0);
     await legs.close();
   });

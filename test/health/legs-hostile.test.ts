@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { NetworkLegs } from '../../src/health/legs.ts';
-import { FINDINGS, type Finding } from '../../src/health/sighting.ts';
+import { FINDINGS, type Finding } from '../../src/health/probe-result.ts';
 import { freePort } from '../helpers/free-port.ts';
 import {
   startFixed,
@@ -235,8 +235,8 @@ it.each(BROKEN)(
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     const legs = new NetworkLegs(legsOptions(new URL(`http://127.0.0.1:${port}/mcp`), { timeoutMs: 60_000 }));
-    const sighting = await legs.local(never);
-    expect(sighting).toMatchObject({ finding, detail: expect.stringMatching(detail) });
+    const result = await legs.local(never);
+    expect(result).toMatchObject({ finding, detail: expect.stringMatching(detail) });
     await legs.close();
     server.close();
   },
@@ -247,11 +247,11 @@ describe('the local leg', () => {
     await using server = await start();
     const options = legsOptions(new URL(`http://127.0.0.1:${server.port}/mcp`));
     const legs = new NetworkLegs(options);
-    const sighting = await legs.local(never);
-    expect(sighting.finding).toBe(finding);
-    expect(sighting.detail).toMatch(detail);
+    const result = await legs.local(never);
+    expect(result.finding).toBe(finding);
+    expect(result.detail).toMatch(detail);
     const place = { address: `127.0.0.1:${server.port}`, path: '/mcp', timeoutMs: 10_000 };
-    expect(sighting.remedy ?? FINDINGS[sighting.finding].remedy(place)).toMatch(remedy ?? /^/);
+    expect(result.remedy ?? FINDINGS[result.finding].remedy(place)).toMatch(remedy ?? /^/);
     await legs.close();
   });
 
@@ -262,8 +262,8 @@ describe('the local leg', () => {
       response.writeHead(known ? 405 : 404, known ? { allow: 'GET, HEAD' } : HTML).end('nothing here');
     });
     const legs = new NetworkLegs(legsOptions(server.url));
-    const sighting = await legs.local(never);
-    expect(sighting).toMatchObject({
+    const result = await legs.local(never);
+    expect(result).toMatchObject({
       finding: 'wrong-path',
       detail: 'the server knows no MCP at this path (404), but it does at /sse',
       remedy: 'Use --path /sse',
@@ -337,8 +337,8 @@ describe('the local leg', () => {
   it('reads no further than the answer when the server keeps its stream open', async () => {
     await using streaming = await startOpenStream();
     const legs = new NetworkLegs(legsOptions(streaming.url));
-    const sighting = await legs.local(never);
-    expect(sighting).toMatchObject({ finding: 'ok', era: 'modern', server: 'endless 1' });
+    const result = await legs.local(never);
+    expect(result).toMatchObject({ finding: 'ok', era: 'modern', server: 'endless 1' });
     await streaming.closed;
     await legs.close();
   });

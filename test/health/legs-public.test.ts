@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NetworkLegs } from '../../src/health/legs.ts';
-import type { Finding } from '../../src/health/sighting.ts';
+import type { Finding } from '../../src/health/probe-result.ts';
 import { ngrok } from '../../src/providers/ngrok/kind.ts';
 import { listen, startModernOnly, type TestServer } from '../helpers/mcp-servers.ts';
 import type { Interference, PublicEdge } from '../helpers/public-edge.ts';

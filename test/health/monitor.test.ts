@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import type { HealthReport, Verdict } from '../../src/core/status.ts';
 import { HealthMonitor } from '../../src/health/monitor.ts';
-import type { Sighting } from '../../src/health/sighting.ts';
+import type { ProbeResult } from '../../src/health/probe-result.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { quiet } from '../helpers/quiet.ts';
 import { FakeLegs, NO_ROUTE, OK, REFUSED } from './fake-legs.ts';
@@ -364,7 +364,7 @@ describe('hints', () => {
 
 describe('an older session', () => {
   it('has no say in the verdict on its successor', async () => {
-    let answerLate: (sighting: Sighting) => void = () => undefined;
+    let answerLate: (result: ProbeResult) => void = () => undefined;
     legs.publicSees = (url) =>
       url.href === FIRST.href
         ? new Promise((resolve) => {
@@ -382,7 +382,7 @@ describe('an older session', () => {
 
   it('is forgotten although its last failure is only judged afterwards', async () => {
     await openHealthy();
-    let answerLocal: (sighting: Sighting) => void = () => undefined;
+    let answerLocal: (result: ProbeResult) => void = () => undefined;
     legs.localSees = () =>
       new Promise((resolve) => {
         answerLocal = resolve;

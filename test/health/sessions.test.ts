@@ -16,8 +16,8 @@ describe('sessions on the server', () => {
       await using edge = await edgeFor(server.url);
       const legs = new NetworkLegs(legsOptions(server.url, { mode }));
       for (let round = 0; round < 500; round++) {
-        const sightings = await Promise.all([legs.local(never), legs.public(edge.publicUrl, never)]);
-        expect(sightings.map(({ finding }) => finding)).toEqual(['ok', 'ok']);
+        const results = await Promise.all([legs.local(never), legs.public(edge.publicUrl, never)]);
+        expect(results.map(({ finding }) => finding)).toEqual(['ok', 'ok']);
       }
       expect(server.sessionsOpened()).toBe(mode === 'auto' ? 0 : 1);
       await legs.close();

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Verdict } from '../../src/core/status.ts';
-import type { Finding, Sighting } from '../../src/health/sighting.ts';
+import type { Finding, ProbeResult } from '../../src/health/probe-result.ts';
 import { type CarrierView, type Evidence, type Judgement, judge } from '../../src/health/verdict.ts';
 
-const saw = (finding: Finding, rest: Partial<Sighting> = {}): Sighting => ({
+const saw = (finding: Finding, rest: Partial<ProbeResult> = {}): ProbeResult => ({
   finding,
   basis: 'discover',
   detail: `saw ${finding}`,
@@ -115,28 +115,28 @@ const ROWS: readonly Row[] = [
   {
     local: 'ok',
     far: 'ok',
-    with: { traffic: { share: 'all', sighting: saw('server-error', { basis: 'traffic' }) } },
+    with: { traffic: { share: 'all', result: saw('server-error', { basis: 'traffic' }) } },
     verdict: 'server-down',
     cause: /^Local leg: saw server-error/,
   },
   {
     local: 'ok',
     far: 'ok',
-    with: { traffic: { share: 'some', sighting: saw('server-error', { basis: 'traffic' }) } },
+    with: { traffic: { share: 'some', result: saw('server-error', { basis: 'traffic' }) } },
     verdict: 'degraded',
     cause: /^Local leg: saw server-error/,
   },
   {
     local: 'ok',
     far: 'ok',
-    with: { traffic: { share: 'all', sighting: saw('needs-auth', { basis: 'traffic' }) } },
+    with: { traffic: { share: 'all', result: saw('needs-auth', { basis: 'traffic' }) } },
     verdict: 'auth',
     cause: /^Local leg: saw needs-auth/,
   },
   {
     local: 'ok',
     far: 'ok',
-    with: { traffic: { share: 'all', sighting: saw('timeout', { basis: 'traffic' }) } },
+    with: { traffic: { share: 'all', result: saw('timeout', { basis: 'traffic' }) } },
     verdict: 'degraded',
     cause: /^Local leg: saw timeout/,
   },

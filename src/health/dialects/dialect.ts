@@ -1,7 +1,7 @@
 import type { Basis } from '../../core/status.ts';
 import type { Saw } from '../judge-server.ts';
+import type { ProbeResult } from '../probe-result.ts';
 import type { Answer, Question } from '../question.ts';
-import type { Sighting } from '../sighting.ts';
 
 /** A question without the leg's own part: its address, its Host, its credentials. */
 export interface LegQuestion extends Omit<Question, 'url'> {
@@ -16,8 +16,8 @@ export function isAnswer(heard: Answer | Saw): heard is Answer {
   return 'status' in heard;
 }
 
-/** A sighting says what it rests on. */
-export function restingOn(basis: Basis, saw: Saw): Sighting {
+/** The result with what it rests on. */
+export function restingOn(basis: Basis, saw: Saw): ProbeResult {
   return { ...saw, basis: saw.basis ?? basis };
 }
 

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { Era } from '../../core/status.ts';
 import { VERSION } from '../../core/version.ts';
 import { judgeServer, type Saw } from '../judge-server.ts';
+import { meaningOf, type ProbeResult } from '../probe-result.ts';
 import type { Answer } from '../question.ts';
 import { isRecord, serverName } from '../rpc.ts';
-import { meaningOf, type Sighting } from '../sighting.ts';
 import { type AskLeg, isAnswer, MADE_UP_SESSION, POST_HEADERS, restingOn } from './dialect.ts';
 
 /** The newest revision we know; those before it have no `server/discover`. */
@@ -21,7 +21,7 @@ type SessionHeaders = Readonly<Record<string, string>>;
  * which costs old Python servers nothing. Where that is refused and nobody knows the era yet (Go's SDK
  * and some others refuse modern questions with one), it is asked once without.
  */
-export async function discover(ask: AskLeg, era: Era): Promise<Sighting> {
+export async function discover(ask: AskLeg, era: Era): Promise<ProbeResult> {
   const first = await discoverWith(ask, era === 'modern' ? {} : MADE_UP_SESSION);
   if (!isAnswer(first)) return restingOn('discover', first);
   if (era !== 'unknown' || !refusesSession(first) || isPython(first)) return judge(first);
@@ -69,12 +69,12 @@ function isPython({ message, text }: Answer): boolean {
 /** As a bare text; the TypeScript SDK says the second of them in JSON-RPC. */
 const PYTHON_TEXT = /^(?:Invalid session ID|Bad Request: No valid session ID provided)$/;
 
-function judge(answer: Answer): Sighting {
-  const sighting = judgeServer(answer);
-  const era = eraOf(answer, sighting);
+function judge(answer: Answer): ProbeResult {
+  const result = judgeServer(answer);
+  const era = eraOf(answer, result);
   const server = serverName(answer.message?.result);
   return {
-    ...restingOn('discover', sighting),
+    ...restingOn('discover', result),
     ...(era !== undefined && { era }),
     ...(server !== undefined && { server }),
   };
@@ -84,13 +84,13 @@ function judge(answer: Answer): Sighting {
  * The SDK's own rule: a discover result is modern, a refusal of it legacy. Refused credentials and
  * failures (5xx, timeouts) say nothing of the revision.
  */
-function eraOf({ status, message, text, event }: Answer, sighting: Saw): Era | undefined {
+function eraOf({ status, message, text, event }: Answer, result: Saw): Era | undefined {
   if (Array.isArray(message?.result?.['supportedVersions'])) return 'modern';
   if (message?.error?.code === UNSUPPORTED_VERSION) return 'modern';
   // Go's SDK wants the session of a stream in the query; others open a stream for any method.
   if (event === 'endpoint' || /^sessionid must be provided\b/i.test(text)) return 'legacy-sse';
   if (status === 401 || status === 403 || status >= 500) return undefined;
-  return meaningOf(sighting) === 'alive' ? 'legacy' : undefined;
+  return meaningOf(result) === 'alive' ? 'legacy' : undefined;
 }
 
 /** A modern revision the server offers instead of the one we asked with. */

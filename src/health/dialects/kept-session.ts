@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { VERSION } from '../../core/version.ts';
 import { judgeServer, type Saw } from '../judge-server.ts';
+import type { ProbeResult } from '../probe-result.ts';
 import type { Answer } from '../question.ts';
 import { isRecord, serverName } from '../rpc.ts';
-import type { Sighting } from '../sighting.ts';
 import { type AskLeg, isAnswer, POST_HEADERS, restingOn } from './dialect.ts';
 import { discover } from './discover.ts';
 
@@ -32,7 +32,7 @@ export class KeptSession {
   #singleSession = false;
 
   /** Asks in the session, opening one where there is none (any more). */
-  async probe(ask: AskLeg): Promise<Sighting> {
+  async probe(ask: AskLeg): Promise<ProbeResult> {
     if (this.#singleSession) return discover(ask, 'legacy');
     const session = this.#session;
     // A stateless server has no session to ask in, and so none to spare.
@@ -55,7 +55,7 @@ export class KeptSession {
     await ask({ method: 'DELETE', headers: sessionHeaders(session), awaits: 'head' });
   }
 
-  async #open(ask: AskLeg): Promise<Sighting> {
+  async #open(ask: AskLeg): Promise<ProbeResult> {
     const heard = await initialize(ask);
     if (!isAnswer(heard)) return restingOn('initialize', heard);
     const { message } = heard;
@@ -70,8 +70,8 @@ export class KeptSession {
     const session = sessionFrom(id, result);
     const known = this.#session !== undefined;
     this.#session = session;
-    const sighting = { ...restingOn('initialize', judgeServer(heard)), ...about(session) };
-    if (id === undefined && known) return sighting;
+    const probed = { ...restingOn('initialize', judgeServer(heard)), ...about(session) };
+    if (id === undefined && known) return probed;
     // Strict servers refuse everything else before it.
     await ask({
       method: 'POST',
@@ -79,7 +79,7 @@ export class KeptSession {
       body: JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' }),
       awaits: 'head',
     });
-    return sighting;
+    return probed;
   }
 }
 
@@ -131,6 +131,6 @@ function isLost({ status, message, text }: Answer): boolean {
   return status === 400 && /session/i.test(error?.message ?? text);
 }
 
-function about({ server }: Session): Pick<Sighting, 'era' | 'server'> {
+function about({ server }: Session): Pick<ProbeResult, 'era' | 'server'> {
   return { era: 'legacy', ...(server !== undefined && { server }) };
 }

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { type Clock, sleep } from '../../core/clock.ts';
 import type { Era } from '../../core/status.ts';
 import { judgeServer } from '../judge-server.ts';
+import { meaningOf, type ProbeResult } from '../probe-result.ts';
 import type { Answer } from '../question.ts';
 import type { ServerFacts } from '../server-facts.ts';
-import { meaningOf, type Sighting } from '../sighting.ts';
 import { type AskLeg, isAnswer, MADE_UP_SESSION, POST_HEADERS, restingOn } from './dialect.ts';
 import { discover } from './discover.ts';
 import { findPath } from './find-path.ts';
@@ -59,13 +59,13 @@ export class Speaker {
   }
 
   /** @param signal aborts when nobody waits for the answer any more */
-  async ask(ask: AskLeg, signal: AbortSignal): Promise<Sighting> {
-    const sighting = await this.#speak(ask, signal);
-    const { era } = sighting;
+  async ask(ask: AskLeg, signal: AbortSignal): Promise<ProbeResult> {
+    const result = await this.#speak(ask, signal);
+    const { era } = result;
     if (era !== undefined) this.#era = { era, at: this.#options.clock.monotonic() };
-    return sighting.finding === 'wrong-path' && this.#options.mode !== 'http'
-      ? this.#withRightPath(sighting, ask)
-      : sighting;
+    return result.finding === 'wrong-path' && this.#options.mode !== 'http'
+      ? this.#withRightPath(result, ask)
+      : result;
   }
 
   /** The server was away: what comes back may be another one. */
@@ -80,7 +80,7 @@ export class Speaker {
     return this.#session.end(ask);
   }
 
-  async #speak(ask: AskLeg, signal: AbortSignal): Promise<Sighting> {
+  async #speak(ask: AskLeg, signal: AbortSignal): Promise<ProbeResult> {
     const { mode, facts } = this.#options;
     if (mode === 'http') return plainHttp(ask);
     if (mode === 'initialize') return this.#session.probe(ask);
@@ -90,30 +90,30 @@ export class Speaker {
     return this.#askGently(ask, era, signal);
   }
 
-  async #askGently(ask: AskLeg, era: Era, signal: AbortSignal): Promise<Sighting> {
+  async #askGently(ask: AskLeg, era: Era, signal: AbortSignal): Promise<ProbeResult> {
     let refusal: Answer | undefined;
     const watched: AskLeg = async (question) => {
       const heard = await ask(question);
       if (isAnswer(heard)) refusal = heard;
       return heard;
     };
-    const sighting = await this.#insist(watched, era, signal);
-    if (this.#options.mode !== 'auto') return sighting;
+    const result = await this.#insist(watched, era, signal);
+    if (this.#options.mode !== 'auto') return result;
     const { address, path } = this.#options;
-    const latencyMs = sighting.latencyMs ?? 0;
-    if (sighting.era === 'legacy-sse') return streamOnly(address, latencyMs);
+    const latencyMs = result.latencyMs ?? 0;
+    if (result.era === 'legacy-sse') return streamOnly(address, latencyMs);
     // A path that only streams knows no POST at all, so it looks like a wrong one at first.
-    if (sighting.finding !== 'wrong-path' || refusal === undefined || refusal.status === 501) return sighting;
+    if (result.finding !== 'wrong-path' || refusal === undefined || refusal.status === 501) return result;
     const sign = await streamSign(ask, path, refusal);
     if (sign === 'shown' || sign === 'named') return streamOnly(address, latencyMs);
-    return sign === 'possible' ? perhapsStream(refusal.status, sighting.latencyMs) : sighting;
+    return sign === 'possible' ? perhapsStream(refusal.status, result.latencyMs) : result;
   }
 
   /**
    * Some servers leave methods unanswered that they do not know. Other questions, asked when half of
    * the time is over, tell them from a server that hangs.
    */
-  async #insist(ask: AskLeg, era: Era, signal: AbortSignal): Promise<Sighting> {
+  async #insist(ask: AskLeg, era: Era, signal: AbortSignal): Promise<ProbeResult> {
     if (this.#silentToDiscover) return this.#ping(ask);
     const { timeoutMs } = this.#options;
     const first = discover(ask, era);
@@ -131,13 +131,10 @@ export class Speaker {
   }
 
   /** The last word, shortly before time is over: something speaks HTTP there, and that is all we know. */
-  async #answersHttp(ask: AskLeg, signal: AbortSignal): Promise<Sighting> {
-    const [sighting] = await Promise.all([
-      plainHttp(ask),
-      this.#after(this.#options.timeoutMs * LAST, signal),
-    ]);
-    if (meaningOf(sighting) !== 'alive') return new Promise(() => undefined);
-    const detail = `it answers HTTP (${sighting.detail}), and leaves our MCP questions unanswered`;
+  async #answersHttp(ask: AskLeg, signal: AbortSignal): Promise<ProbeResult> {
+    const [result] = await Promise.all([plainHttp(ask), this.#after(this.#options.timeoutMs * LAST, signal)]);
+    if (meaningOf(result) !== 'alive') return new Promise(() => undefined);
+    const detail = `it answers HTTP (${result.detail}), and leaves our MCP questions unanswered`;
     return { finding: 'unproven', basis: 'http', detail };
   }
 
@@ -148,7 +145,7 @@ export class Speaker {
   }
 
   /** Every server of the legacy era knows `ping`; without a session it refuses it, which will do. */
-  async #ping(ask: AskLeg): Promise<Sighting> {
+  async #ping(ask: AskLeg): Promise<ProbeResult> {
     const id = `tunneld-${randomUUID()}`;
     const heard = await ask({
       method: 'POST',
@@ -157,18 +154,18 @@ export class Speaker {
       awaits: { message: id },
     });
     if (!isAnswer(heard)) return restingOn('http', heard);
-    const sighting = restingOn('http', judgeServer(heard));
-    return meaningOf(sighting) === 'alive' ? { ...sighting, era: 'legacy' } : sighting;
+    const result = restingOn('http', judgeServer(heard));
+    return meaningOf(result) === 'alive' ? { ...result, era: 'legacy' } : result;
   }
 
   /** Knowing the right path is worth a few requests, once. */
-  async #withRightPath(sighting: Sighting, ask: AskLeg): Promise<Sighting> {
+  async #withRightPath(result: ProbeResult, ask: AskLeg): Promise<ProbeResult> {
     this.#lookedForPath ??= { found: await findPath(ask) };
     const { found } = this.#lookedForPath;
-    if (found === undefined) return sighting;
+    if (found === undefined) return result;
     return {
-      ...sighting,
-      detail: `${sighting.detail}, but it does at ${found}`,
+      ...result,
+      detail: `${result.detail}, but it does at ${found}`,
       remedy: `Use --path ${found}`,
     };
   }

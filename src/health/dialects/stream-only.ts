@@ -1,5 +1,5 @@
+import type { ProbeResult } from '../probe-result.ts';
 import type { Answer } from '../question.ts';
-import type { Sighting } from '../sighting.ts';
 import { type AskLeg, isAnswer, MADE_UP_SESSION } from './dialect.ts';
 
 /**
@@ -32,7 +32,7 @@ function isStreamPath(path: string): boolean {
 }
 
 /** The same where nothing but a client's call could tell whether it is one. */
-export function perhapsStream(status: number, latencyMs: number | undefined): Sighting {
+export function perhapsStream(status: number, latencyMs: number | undefined): ProbeResult {
   return {
     finding: 'unproven',
     basis: 'http',
@@ -47,7 +47,7 @@ function allowsOnlyGet(allow: string | undefined): boolean {
 }
 
 /** What is reported of a port behind which only a stream could tell more. */
-export function streamOnly(address: string, latencyMs: number): Sighting {
+export function streamOnly(address: string, latencyMs: number): ProbeResult {
   const detail = `${address} accepts connections (HTTP+SSE: a stream would be a session, so none is opened)`;
   return { finding: 'ok', basis: 'tcp', detail, latencyMs, era: 'legacy-sse' };
 }

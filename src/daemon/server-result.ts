@@ -1,4 +1,4 @@
-import type { Sighting } from '../health/sighting.ts';
+import type { ProbeResult } from '../health/probe-result.ts';
 import type { ServerState, Shown } from '../servers/server.ts';
 
 /** A program that is this young may still be on its way: `npx` looks at the registry first (milliseconds). */
@@ -11,8 +11,12 @@ const CRASH_LOOP = 4;
  *
  * @param now Unix milliseconds
  */
-export function sightingOf(state: ServerState, now: number): Sighting {
-  const seen = (finding: Sighting['finding'], detail: string, more: Partial<Sighting> = {}): Sighting => ({
+export function resultOf(state: ServerState, now: number): ProbeResult {
+  const seen = (
+    finding: ProbeResult['finding'],
+    detail: string,
+    more: Partial<ProbeResult> = {},
+  ): ProbeResult => ({
     finding,
     detail,
     basis: 'process',
@@ -47,7 +51,7 @@ function shownText(shown: Shown | undefined): string {
   return shown?.tools === undefined ? '' : ` (${shown.tools} tools)`;
 }
 
-function facts(shown: Shown | undefined): Partial<Sighting> {
+function facts(shown: Shown | undefined): Partial<ProbeResult> {
   return {
     ...(shown?.era === undefined ? {} : { era: shown.era }),
     ...(shown?.server === undefined ? {} : { server: shown.server }),

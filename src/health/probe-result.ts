@@ -1,7 +1,7 @@
 import type { Basis, Era } from '../core/status.ts';
 
 /** What was seen of one leg. */
-export interface Sighting {
+export interface ProbeResult {
   readonly finding: Finding;
   /** What was asked to see it. */
   readonly basis: Basis;
@@ -203,6 +203,6 @@ export const FINDINGS = {
 
 export type Finding = keyof typeof FINDINGS;
 
-export function meaningOf(sighting: Pick<Sighting, 'finding'>): Meaning {
-  return FINDINGS[sighting.finding].meaning;
+export function meaningOf(result: Pick<ProbeResult, 'finding'>): Meaning {
+  return FINDINGS[result.finding].meaning;
 }
