@@ -22,7 +22,8 @@ type GuideProvider = keyof typeof PROVIDER_KEYS;
 /** Whether `name` is one of the guide's own, and not the server's. */
 export function isGuideKey(name: string): boolean {
   return (
-    name in OTHERS || Object.values(PROVIDER_KEYS).some((keys) => (keys as readonly string[]).includes(name))
+    Object.hasOwn(OTHERS, name) ||
+    Object.values(PROVIDER_KEYS).some((keys) => (keys as readonly string[]).includes(name))
   );
 }
 
@@ -159,5 +160,5 @@ export function carryNgrokPair(from: string, pair: string, recipe: Recipe): void
 function readOther(name: string, value: string, recipe: Recipe): void {
   if (/^SSH_/.test(name)) recipe.leave(name, 'it is for putting the image on another machine');
   else if (!isGuideKey(name)) carryVariable(name, value, name, recipe);
-  else if (OTHERS[name]) recipe.leave(name, OTHERS[name]);
+  else if (Object.hasOwn(OTHERS, name) && OTHERS[name]) recipe.leave(name, OTHERS[name]);
 }

@@ -30,7 +30,7 @@ export function carryCommand(
   const command = fetched(written, recipe);
   recipe.suggestName(nameOfServer(command));
   recipe.carry(from, 'command', command);
-  if (folder !== undefined) recipe.set('cwd', folder);
+  if (folder !== undefined) recipe.carry('this folder', 'cwd', folder);
   noteSecretArguments(command, recipe);
   for (const [name, value] of assignments) carryVariable(name, value, `${name}=… of ${from}`, recipe);
 }

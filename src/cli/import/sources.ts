@@ -40,6 +40,7 @@ export function readSources(words: readonly string[], { env, provider }: Surroun
     readCommand(filledIn(words), context);
   } else {
     for (const source of words) {
+      if (source.trim() === '') throw notUnderstood('There is nothing to import');
       const text = /\s/.test(source.trim()) ? source : readText(source, recipe);
       if (isEnvName(source) || !isLine(text)) addEnv(text, source, variables, recipe);
       else for (const command of lineOf(text, env, recipe)) readCommand(filledIn(command), context);

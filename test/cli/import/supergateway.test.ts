@@ -176,6 +176,14 @@ MEMORY_KEY=${SECRET}
     expect(Object.values(importer.tunnels())[0]).not.toHaveProperty('port');
   });
 
+  it('has variables whatever they are called', async () => {
+    const importer = new Importer();
+    const file = importer.file('.env', 'NPM_MCP=foo\nconstructor=one-value\ntoString=two-values\n');
+    expect(await importer.entry(file)).toMatchObject({
+      env: { constructor: 'one-value', toString: 'two-values' },
+    });
+  });
+
   it.each(['NPM_MCP=../evil', 'NPM_MCP=a b', 'SUPERGATEWAY_EXTRA_ARGS=--stdio x'])(
     'refuses %s',
     async (text) => {
