@@ -13,6 +13,12 @@ export const SPEC_OPTIONS = {
     value: 'url',
     summary: 'Or its URL or unix:/path/to.sock; a path in it is the MCP path',
   },
+  sse: {
+    key: 'sse',
+    type: 'string',
+    value: 'url',
+    summary: 'Or the event stream of a legacy HTTP+SSE server, to be offered as Streamable HTTP too',
+  },
   env: {
     key: 'env',
     type: 'string',
@@ -125,6 +131,7 @@ export function specOf(args: ParsedArgs, cwd: string): PartOfSpec | undefined {
   return {
     ...portOf(args.text('port')),
     ...urlOf(args.text('url'), cwd),
+    ...textOf(args, 'sse', 'sse'),
     ...serverSpecOf(args, cwd),
     ...textOf(args, 'path', 'path'),
     ...textOf(args, 'provider', 'provider'),

@@ -18,7 +18,7 @@ type Keys = Record<string, unknown>;
 
 /**
  * The definition with the amendment in it, not yet validated. A key whose meaning depends on a
- * changed one follows it: `port`, `url` and `command` replace each other, and no credential of one relay is
+ * changed one follows it: `port`, `url`, `sse` and `command` replace each other, and no credential of one relay is
  * taken along to another.
  */
 export function amendSpec(before: TunnelSpec, { set = {}, unset = [] }: Amendment): TunnelSpec {
@@ -62,13 +62,17 @@ export function flat(spec: object, prefix = ''): ReadonlyMap<string, unknown> {
 function moveUpstream(spec: Keys, given: Keys): void {
   const url = spec['url'];
   if (given['command'] !== undefined) {
-    for (const key of ['port', 'url', 'hostHeader']) if (given[key] === undefined) delete spec[key];
+    for (const key of ['port', 'url', 'sse', 'hostHeader']) if (given[key] === undefined) delete spec[key];
     // Another program has no use for the settings of the last one.
     if (!isDeepStrictEqual(spec['command'], given['command'])) delete spec['env'];
     return;
   }
-  if (given['port'] !== undefined || given['url'] !== undefined) {
-    for (const key of ['command', ...COMMAND_ONLY]) if (given[key] === undefined) delete spec[key];
+  if (['port', 'url', 'sse'].some((key) => given[key] !== undefined)) {
+    for (const key of ['command', 'sse', ...COMMAND_ONLY]) if (given[key] === undefined) delete spec[key];
+  }
+  if (given['sse'] !== undefined) {
+    for (const key of ['port', 'url']) if (given[key] === undefined) delete spec[key];
+    return;
   }
   if (given['port'] !== undefined && given['url'] === undefined && url !== undefined) {
     // The path was in the URL, and only the port is to be another.

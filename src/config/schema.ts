@@ -129,7 +129,8 @@ export const tunnelSchema = z
   })
   .refine((tunnel) => SERVER_KEYS.some((key) => tunnel[key] !== undefined), {
     ...always,
-    message: 'Give `port`, `url` or `command`: where does the MCP server listen, or how is it started?',
+    message:
+      'Give `port`, `url`, `sse` or `command`: where does the MCP server listen, or how is it started?',
   })
   .superRefine((tunnel, context) => {
     const [first, ...others] = SERVER_KEYS.filter((key) => tunnel[key] !== undefined);
@@ -152,6 +153,12 @@ export const tunnelSchema = z
     ...always,
     path: ['path'],
     message: 'The path differs from the one in `url`; give only one of them',
+  })
+  .refine((tunnel) => tunnel.allowRemoteUpstream === true || isLoopbackUrl(tunnel.sse), {
+    ...always,
+    path: ['sse'],
+    params: { errorCode: 'UPSTREAM_NOT_LOOPBACK' },
+    message: 'The server is not on this machine; `allowRemoteUpstream: true` allows that',
   })
   .refine((tunnel) => tunnel.allowRemoteUpstream === true || isLoopbackUrl(tunnel.url), {
     ...always,

@@ -1,9 +1,20 @@
 import { z } from 'zod';
 import { duration } from './fields.ts';
 import { isReference, secret } from './secret-fields.ts';
+import { faultOfUrl, isUnixUrl } from './upstream-url.ts';
 
 /** The keys of a server that is a program: what tunneld starts, and how it lives. */
 export const serverKeys = {
+  sse: z
+    .string()
+    .superRefine((text, context) => {
+      const message = isUnixUrl(text) ? 'Expected an http:// or https:// URL' : faultOfUrl(text);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    })
+    .optional()
+    .describe(
+      'Where a server of legacy HTTP+SSE opens its event stream, such as `http://127.0.0.1:3845/sse`: it is offered as Streamable HTTP too. Instead of `url`.',
+    ),
   command: z
     .array(z.string())
     .min(1, 'Expected the program and its arguments, such as [npx, -y, some-server]')
@@ -54,7 +65,7 @@ export const serverKeys = {
 } as const;
 
 /** Where the server is: one of these. */
-export const SERVER_KEYS = ['port', 'url', 'command'] as const;
+export const SERVER_KEYS = ['port', 'url', 'sse', 'command'] as const;
 
 /** Keys that mean something only beside `command`. */
 export const COMMAND_ONLY = ['env', 'cwd', 'process', 'start', 'idle'] as const;
@@ -65,13 +76,15 @@ export const serverLimits = {
     .min(1)
     .max(10_000)
     .default(64)
-    .describe('Processes of one `command` at once; the session that was idle longest makes room.'),
+    .describe(
+      'Processes of one `command`, or sessions of one `sse`, at once; the session that was idle longest makes room.',
+    ),
   messageBytes: z
     .int()
     .min(65_536)
     .max(268_435_456)
     .default(33_554_432)
-    .describe('Largest message to or from a `command` (bytes).'),
+    .describe('Largest message to or from a `command` or `sse` (bytes).'),
 } as const;
 
 /** A variable of that name is a secret, however short its value. */

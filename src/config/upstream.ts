@@ -25,7 +25,7 @@ export interface Upstream {
 export function upstreamOf(config: TunnelConfig): Upstream {
   if (config.command !== undefined) return programUpstream(config, config.command);
   if (config.url !== undefined && isUnixUrl(config.url)) return unixUpstream(config, config.url);
-  const base = new URL(config.url ?? `http://127.0.0.1:${config.port}`);
+  const base = new URL(config.sse ?? config.url ?? `http://127.0.0.1:${config.port}`);
   const protocol = base.protocol === 'https:' ? 'https:' : 'http:';
   const host = hostOf(base);
   const port = base.port === '' ? (protocol === 'https:' ? 443 : 80) : Number(base.port);
@@ -35,10 +35,11 @@ export function upstreamOf(config: TunnelConfig): Upstream {
     host,
     port,
     // Whoever names a port means this machine: some servers listen on one of its two addresses only.
-    ...(config.url === undefined ? { otherHost: '::1' } : {}),
+    ...(config.url === undefined && config.sse === undefined ? { otherHost: '::1' } : {}),
     path,
     hostHeader: config.hostHeader ?? defaultHostHeader(base, host),
-    url: `${protocol}//${base.host}${path}`,
+    // The path is that of the bridge; the server's own is in what was written.
+    url: config.sse ?? `${protocol}//${base.host}${path}`,
   };
 }
 

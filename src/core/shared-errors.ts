@@ -223,6 +223,12 @@ export const SHARED_ERRORS = {
     summary: 'The standard output of a server cannot be read any further.',
     remedy: 'Have the server write one message a line; raise `limits.messageBytes` if it means to send more.',
   },
+  SERVER_UNREACHABLE: {
+    retryable: true,
+    exitCode: 1,
+    summary: 'A server that speaks HTTP+SSE cannot be reached, or broke its stream.',
+    remedy: 'Start the server, and check that `sse` is where it opens its event stream.',
+  },
   SERVER_NO_ROOM: {
     retryable: true,
     exitCode: 1,

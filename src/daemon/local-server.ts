@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import type { TunnelConfig } from '../config/schema.ts';
 import { isReference } from '../config/secret-fields.ts';
 import { resolveSecret } from '../config/secrets.ts';
+import { isLiteralSecret } from '../config/server-keys.ts';
 import { upstreamOf } from '../config/upstream.ts';
+import { BridgedServer } from '../servers/host/bridged-server.ts';
 import type { Keeper, ServerEvents } from '../servers/host/keeper.ts';
-import { ProgramServer } from '../servers/host/program-server.ts';
 import { HttpServer } from '../servers/http/http-server.ts';
 import type { LocalServer, Shown } from '../servers/server.ts';
 
@@ -25,24 +26,39 @@ export function localServer(
   config: TunnelConfig,
   { env, keeper, known, events }: LocalServerDeps,
 ): LocalServer {
+  const upstream = upstreamOf(config);
+  const { processes, messageBytes } = config.limits;
+  const bridge = { keeper, events, secrets: [] };
+  if (config.sse !== undefined) {
+    const settings = {
+      path: upstream.path,
+      process: 'per-session',
+      start: 'on-demand',
+      idleMs: undefined,
+      processes,
+      messageBytes,
+    } as const;
+    const target = { kind: 'sse', url: config.sse, hostHeader: upstream.hostHeader } as const;
+    // It speaks HTTP+SSE: of the newer revisions it knows nothing.
+    return new BridgedServer({ ...bridge, settings, target, known: { era: 'legacy' }, probed: upstream });
+  }
   const [program, ...args] = config.command ?? [];
-  if (program === undefined) return new HttpServer(upstreamOf(config));
+  if (program === undefined) return new HttpServer(upstream);
   const given = Object.entries(config.env ?? {}).map(([name, text]) => ({
     name,
     value: resolveSecret(text, env).reveal(),
-    secret: isReference(text),
+    secret: isReference(text) || isLiteralSecret(name, text),
   }));
-  return new ProgramServer({
-    keeper,
+  return new BridgedServer({
+    ...bridge,
     known,
-    events,
     settings: {
-      path: upstreamOf(config).path,
+      path: upstream.path,
       process: config.process ?? 'per-session',
       start: config.start ?? 'at-once',
       idleMs: config.idle === 'off' ? undefined : config.idle,
-      processes: config.limits.processes,
-      messageBytes: config.limits.messageBytes,
+      processes,
+      messageBytes,
     },
     target: {
       kind: 'stdio',
@@ -56,9 +72,9 @@ export function localServer(
 
 /** Whatever of the configuration makes it another server. */
 export function serverFacts(config: TunnelConfig): unknown {
-  const { command, env, cwd, process, start, idle, limits } = config;
-  const program = { env, cwd, process, start, idle, limits: [limits.processes, limits.messageBytes] };
-  return [upstreamOf(config), command, command === undefined ? undefined : program];
+  const { command, sse, env, cwd, process, start, idle, limits } = config;
+  const bridged = { env, cwd, process, start, idle, limits: [limits.processes, limits.messageBytes] };
+  return [upstreamOf(config), command, sse, command === undefined && sse === undefined ? undefined : bridged];
 }
 
 /** All that a program gets of the daemon's own environment. */

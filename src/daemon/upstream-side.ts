@@ -150,9 +150,10 @@ export class UpstreamSide {
       if (this.#monitor === monitor) act();
     };
     const monitor: HealthMonitor = new HealthMonitor({
-      upstream: server.place,
+      upstream: server.probed ?? server.place,
       ownState: state === undefined ? undefined : () => resultOf(state(), clock.now()),
-      mode: config.health.probe,
+      // Behind a bridge a question would be a session.
+      mode: server.probed === undefined ? config.health.probe : 'tcp',
       timeoutMs: config.health.timeout,
       instance,
       probeKey: this.probeKey,

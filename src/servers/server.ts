@@ -19,6 +19,8 @@ export interface LocalServer {
    * nothing and takes no session.
    */
   readonly state: (() => ServerState) | undefined;
+  /** Where it is looked at, where that is not `place`: a connection shows whether it is there. */
+  readonly probed?: Upstream | undefined;
   /** Reaching it is over for good, and why. Never resolves for one that only has an address; never rejects. */
   readonly closed: Promise<TunneldError>;
   /** Ends whatever `start` began, and all that came of it. Idempotent. */

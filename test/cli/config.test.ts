@@ -67,7 +67,7 @@ it('finds what loading alone does not, together with the rest', async () => {
     '2:42 tunnels.a.access.token: The secret file /nowhere/token cannot be read: there is no such file',
     '3:52 tunnels.b.relay.token: The environment variable NOT_SET_HERE is not set here; the daemon needs it where it is started',
     '4:57 tunnels.c.pinggy.basicAuth.0: The environment variable NOT_SET_EITHER is not set here; the daemon needs it where it is started',
-    '5:3 tunnels.d: Give `port`, `url` or `command`: where does the MCP server listen, or how is it started?',
+    '5:3 tunnels.d: Give `port`, `url`, `sse` or `command`: where does the MCP server listen, or how is it started?',
     '5:8 tunnels.d.prot: Unknown key; did you mean "port"?',
     '5:43 tunnels.d.ngrok.authtoken: The secret file /nowhere/ngrok cannot be read: there is no such file',
     '7:1 : daemon: The key is there twice',

@@ -79,7 +79,7 @@ describe('a configuration file', () => {
       'extra: 1',
     ].join('\n');
     expect(await complaintsAbout(text)).toEqual([
-      '2:3 tunnels.figma: Give `port`, `url` or `command`: where does the MCP server listen, or how is it started?',
+      '2:3 tunnels.figma: Give `port`, `url`, `sse` or `command`: where does the MCP server listen, or how is it started?',
       '3:5 tunnels.figma.prot: Unknown key; did you mean "port"?',
       '4:3 tunnels.Bad_Name: Use 1 to 32 of a-z, 0-9 and -, starting with a letter; not "daemon"',
       '5:5 tunnels.Bad_Name.port: Expected a port from 1 to 65535, found 99999',
@@ -206,7 +206,7 @@ describe('a configuration file', () => {
     ],
     [
       'port: 1\n__proto__: {}',
-      '__proto__: Unknown key; known here: port, url, command, env, cwd, process, start, idle, path, provider, relay, pinggy, ngrok, enabled, hostHeader, allowRemoteUpstream, sseKeepAlive, access, health, limits',
+      '__proto__: Unknown key; known here: port, url, sse, command, env, cwd, process, start, idle, path, provider, relay, pinggy, ngrok, enabled, hostHeader, allowRemoteUpstream, sseKeepAlive, access, health, limits',
     ],
   ])('refuses %j', async (lines, expected) => {
     const [complaint, ...more] = await complaintsAbout(tunnel(lines));

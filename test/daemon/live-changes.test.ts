@@ -44,6 +44,7 @@ const BASE = { port: 9, health: { probe: 'tcp' } };
 /** A value other than the default for every key there is. */
 const OTHER_VALUES: Readonly<Record<string, unknown>> = {
   port: 8,
+  sse: 'http://127.0.0.1:8/sse',
   command: ['another-program'],
   env: { MODE: 'other' },
   cwd: '/elsewhere',
@@ -127,7 +128,7 @@ const OF_A_PROGRAM = /^(?:command|env|cwd|process|start|idle)$/;
 
 /** The server is somewhere else, the edge has to be told something, or it is another provider's. */
 const COSTS_A_SESSION = (key: string) =>
-  /^(?:port|url|path|hostHeader|provider)$/.test(key) ||
+  /^(?:port|url|sse|path|hostHeader|provider)$/.test(key) ||
   OF_A_PROGRAM.test(key) ||
   /^access\.(?:token|insecurePublic|origins)$/.test(key) ||
   /^(?:relay|pinggy|ngrok)\./.test(key);
@@ -176,7 +177,7 @@ function changed(spec: object, key: string): object {
   const below = (spec as Record<string, object | undefined>)[first] ?? {};
   const value = rest.length === 0 ? OTHER_VALUES[key] : nested(below, rest, OTHER_VALUES[key]);
   const { port: _, ...withoutPort } = spec as { port: number };
-  return { ...(key === 'url' ? withoutPort : spec), [first]: value };
+  return { ...(key === 'url' || key === 'sse' ? withoutPort : spec), [first]: value };
 }
 
 function nested(spec: object, [first = '', ...rest]: readonly string[], value: unknown): object {

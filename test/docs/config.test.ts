@@ -22,6 +22,7 @@ describe('docs/config.md', () => {
     const [, example = ''] = /```yaml\n(\$schema:[\s\S]*?)```/.exec(page) ?? [];
     expect(Object.keys(parseConfig(example, 'example', {}).tunnels)).toEqual([
       'figma',
+      'legacy',
       'files',
       'build-server',
       'notes',
@@ -30,7 +31,7 @@ describe('docs/config.md', () => {
     const missing = keys.filter(({ path }) => {
       const places = path.startsWith('daemon.')
         ? ['']
-        : ['tunnels.figma.', 'tunnels.files.', 'tunnels.build-server.', 'tunnels.notes.'];
+        : ['tunnels.figma.', 'tunnels.legacy.', 'tunnels.files.', 'tunnels.build-server.', 'tunnels.notes.'];
       return !places.some((place) => document.hasIn(`${place}${path}`.split('.')));
     });
     expect(missing).toEqual([]);

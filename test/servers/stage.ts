@@ -73,24 +73,7 @@ export class Stage {
       onState: (state) => void this.states.push(state),
       onNote: (text) => void this.notes.push(text),
     });
-    this.#gateway = new Gateway({
-      tunnel: 'test',
-      instance: 'i-1',
-      upstream: {
-        protocol: 'http:',
-        host: 'localhost',
-        port: 0,
-        socketPath: this.socketPath,
-        hostHeader: 'localhost',
-      },
-      access: { insecurePublic: true, queryToken: false, origins: [] },
-      probeKey: 'probe.key',
-      limits: { concurrency: 2_000, connections: 2_000, firstByteTimeoutMs: 60_000, idleTimeoutMs: 60_000 },
-      sseKeepAliveMs: undefined,
-      clock: systemClock,
-      log: quiet,
-      onRequest: () => {},
-    });
+    this.#gateway = gatewayTo(this.socketPath);
   }
 
   get url(): URL {
@@ -112,6 +95,22 @@ export class Stage {
     await this.#gateway.close();
     await this.#bridge.close();
   }
+}
+
+/** A gateway in front of a socket; everybody may call. */
+export function gatewayTo(socketPath: string): Gateway {
+  return new Gateway({
+    tunnel: 'test',
+    instance: 'i-1',
+    upstream: { protocol: 'http:', host: 'localhost', port: 0, socketPath, hostHeader: 'localhost' },
+    access: { insecurePublic: true, queryToken: false, origins: [] },
+    probeKey: 'probe.key',
+    limits: { concurrency: 2_000, connections: 2_000, firstByteTimeoutMs: 60_000, idleTimeoutMs: 60_000 },
+    sseKeepAliveMs: undefined,
+    clock: systemClock,
+    log: quiet,
+    onRequest: () => {},
+  });
 }
 
 /** One raw POST. */

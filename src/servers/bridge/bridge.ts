@@ -79,7 +79,8 @@ export class Bridge {
       onChange: () => this.#report(),
     });
     this.#sessions = new Sessions({
-      idleMs: Math.min(idleMs ?? SESSION_IDLE_MS, SESSION_IDLE_MS),
+      // A session costs a process only where each has its own.
+      idleMs: process === 'shared' ? SESSION_IDLE_MS : Math.min(idleMs ?? SESSION_IDLE_MS, SESSION_IDLE_MS),
       mostWaiting,
       clock,
       onStray,

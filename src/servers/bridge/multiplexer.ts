@@ -161,18 +161,23 @@ export class Multiplexer {
       this.#write({ jsonrpc: '2.0', id: request.id, result: {} });
       return;
     }
-    const able = [...this.#members].filter((member) => member.can(request.method));
-    const calling = new Set([...this.#calls.values()].map(({ member }) => member));
-    const meant = able.filter((member) => calling.has(member));
-    const [member, ...others] = meant.length > 0 ? meant : able;
-    if (member === undefined || others.length > 0) {
-      const why = member === undefined ? 'No client can answer this' : 'Several clients are being served';
+    const { member, why } = this.#meantBy(request.method);
+    if (member === undefined) {
       this.#refuse(request.id, `${why} (the server is shared: process: per-session gives each its own)`);
       return;
     }
     const own = this.#nextId();
     this.#questions.set(own, { member, id: request.id });
     member.deliver({ ...request, id: own });
+  }
+
+  /** A server on stdio does not say on whose behalf it asks: it is certain with one caller only. */
+  #meantBy(method: string): { readonly member?: Member; readonly why: string } {
+    const calling = new Set([...this.#calls.values()].map(({ member }) => member));
+    const [member, ...others] =
+      calling.size > 0 ? calling : [...this.#members].filter((one) => one.can(method));
+    if (others.length > 0) return { why: 'Several clients are being served' };
+    return member?.can(method) === true ? { member, why: '' } : { why: 'No client can answer this' };
   }
 
   #tell(message: RpcMessage, text: string): void {

@@ -3,6 +3,7 @@ import { TunneldError } from '../../core/errors.ts';
 import { Redactor } from '../../core/redact.ts';
 import { Secret } from '../../core/secret.ts';
 import { Bridge } from '../bridge/bridge.ts';
+import { SseSessions } from '../sse/sse-channel.ts';
 import { Programs } from '../stdio/program.ts';
 import { spawnHere } from '../stdio/spawn.ts';
 import type { GroupJournal } from './group-journal.ts';
@@ -36,16 +37,19 @@ export class Host {
     for (const secret of secrets) redactor.add(new Secret(secret));
     const onNote = (text: string, fields: Readonly<Record<string, string | number>>) =>
       this.#send({ type: 'note', id, text, fields });
-    const source = new Programs({
-      spec: target,
-      spawn: spawnHere,
-      messageBytes: settings.messageBytes,
-      clock: systemClock,
-      clean: (text) => redactor.clean(text),
-      onStderr: (line) => this.#send({ type: 'line', id, line }),
-      onNote,
-      onGroup: (pid, alive) => (alive ? this.#journal.started(pid) : this.#journal.ended(pid)),
-    });
+    const source =
+      target.kind === 'sse'
+        ? new SseSessions({ ...target, url: new URL(target.url), messageBytes: settings.messageBytes })
+        : new Programs({
+            spec: target,
+            spawn: spawnHere,
+            messageBytes: settings.messageBytes,
+            clock: systemClock,
+            clean: (text) => redactor.clean(text),
+            onStderr: (line) => this.#send({ type: 'line', id, line }),
+            onNote,
+            onGroup: (pid, alive) => (alive ? this.#journal.started(pid) : this.#journal.ended(pid)),
+          });
     const bridge = new Bridge({
       source,
       settings,

@@ -14,7 +14,17 @@ export interface OpenRequest {
   readonly known: Shown | undefined;
 }
 
-export interface Target {
+export type Target = ProgramTarget | SseTarget;
+
+/** A server that speaks HTTP+SSE. */
+export interface SseTarget {
+  readonly kind: 'sse';
+  readonly url: string;
+  readonly hostHeader: string;
+}
+
+/** A program over stdio. */
+export interface ProgramTarget {
   readonly kind: 'stdio';
   readonly command: readonly [string, ...string[]];
   readonly env: Readonly<Record<string, string>>;

@@ -4,23 +4,25 @@ import type { LocalServer, ServerState, Shown, Upstream } from '../server.ts';
 import type { Keeper, OpenedServer, ServerEvents } from './keeper.ts';
 import type { Target } from './messages.ts';
 
-export interface ProgramServerOptions {
+export interface BridgedServerOptions {
   readonly keeper: Keeper;
   readonly settings: BridgeSettings;
   readonly target: Target;
   readonly secrets: readonly string[];
   readonly known: Shown | undefined;
   readonly events: ServerEvents;
+  /** Where it can be looked at: then nothing is known of it without asking. */
+  readonly probed?: Upstream;
 }
 
-/** A server that is a program: what it writes and reads is made HTTP on a socket that only we may open. */
-export class ProgramServer implements LocalServer {
-  readonly #options: ProgramServerOptions;
+/** A server behind a bridge: it is made reachable on a socket that only we may open. */
+export class BridgedServer implements LocalServer {
+  readonly #options: BridgedServerOptions;
   /** When its process is lost, another one takes its place, as often as it must. */
   readonly closed = new Promise<TunneldError>(() => {});
   #opened: OpenedServer | undefined;
 
-  constructor(options: ProgramServerOptions) {
+  constructor(options: BridgedServerOptions) {
     this.#options = options;
   }
 
