@@ -31,13 +31,14 @@ function optionOf(key: string): string | undefined {
 
 function sentence({ key, what }: KeyMistake): string {
   const option = optionOf(key);
-  const subject = key === '' ? '' : `${option === undefined ? key : `--${option}`}: `;
+  const subject = key === '' || key === 'command' ? '' : `${option === undefined ? key : `--${option}`}: `;
   return subject + withOptions(what);
 }
 
 /** `port` → --port, `allowRemoteUpstream: true` → --allow-remote-upstream */
 function withOptions(text: string): string {
   return spellKeys(text, (key, value = 'true') => {
+    if (key === 'command') return 'a command after `--`';
     const option = optionOf(key);
     if (option === undefined) return undefined;
     return value === 'true' ? `--${option}` : `--${option} ${value}`;

@@ -108,7 +108,7 @@ export class Tunneld implements AsyncDisposable {
 
   /** Brings a tunnel up, waits until it is healthy, and tells how to reach it. */
   async up(name: string, ...args: readonly string[]): Promise<Access> {
-    await this.ok('up', name, ...args, '--wait=20s');
+    await this.ok('up', name, '--wait=20s', ...args);
     return this.access(name);
   }
 

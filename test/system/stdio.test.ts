@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { mcpClients } from '../helpers/mcp-clients.ts';
+import { startEverything } from '../helpers/mcp-servers.ts';
 import { type ProcessInfo, processes } from '../helpers/processes.ts';
 import { Tunneld } from '../helpers/tunneld.ts';
 import { waitFor } from '../helpers/wait-for.ts';
@@ -94,6 +95,31 @@ test('a program that is not there is a mistake of the configuration, and nothing
   expect((await home.run('doctor')).stdout).toContain('not-started');
   await home.ok('down', 'files');
   await waitFor(async () => (await hosts()).length === 0, { what: 'the host to end with the last program' });
+});
+
+test('a restart starts the program anew, and an edit of nothing does not', async () => {
+  const mark = `again-${process.pid}`;
+  const command = ['--process', 'shared', '--', process.execPath, SERVER, mark];
+  await home.up('files', ...command);
+  const first = await only(running(mark));
+  await home.ok('up', 'files', ...command);
+  expect(await only(running(mark))).toBe(first);
+  await home.ok('restart', 'files');
+  await waitFor(async () => (await running(mark)).some(({ pid }) => pid !== first), {
+    what: 'another process',
+  });
+  expect(await only(running(mark))).not.toBe(first);
+  await home.ok('set', 'files', '--port', '9', '--no-wait');
+  await gone(mark);
+});
+
+test('a server of legacy HTTP+SSE is Streamable HTTP through its tunnel', async () => {
+  await using server = await startEverything({ transport: 'sse' });
+  const { url, token } = await home.up('notes', '--sse', server.url.href);
+  const [client] = mcpClients;
+  const call = { name: 'echo', arguments: { message: 'hi' } };
+  expect((await client?.listToolsAndCall(url, token, call))?.text).toContain('hi');
+  expect(server.sessionsOpened()).toBe(1);
 });
 
 test('no program outlives the daemon, its host, or both, however they end', async () => {

@@ -34,6 +34,8 @@ interface Live {
 
 const BASE_MS = 250;
 const MOST_MS = 60_000;
+/** One that answered before it ended may have done so for one client only; the others must not wait long. */
+const MOST_AFTER_PROOF_MS = 2_000;
 /** One that lived this long was no failed start. */
 const STOOD_MS = 30_000;
 /** `npx` may have to fetch the program first. */
@@ -149,8 +151,7 @@ export class Supply {
         const stood = live.proven && clock.monotonic() - startedAt >= STOOD_MS;
         this.#inARow = stood ? 1 : this.#inARow + 1;
         this.#last = error;
-        // Most servers that worked are well when they are started again.
-        const waitMs = live.proven && this.#inARow === 1 ? 0 : this.#backoff();
+        const waitMs = this.#wait(live);
         this.#notBefore = clock.monotonic() + waitMs;
         onFailure({ error, inARow: this.#inARow, waitMs });
       }
@@ -158,7 +159,10 @@ export class Supply {
     });
   }
 
-  #backoff(): number {
-    return this.#options.random() * Math.min(MOST_MS, BASE_MS * 2 ** Math.min(this.#inARow, 16));
+  #wait({ proven }: Live): number {
+    // Most servers that worked are well when they are started again.
+    if (proven && this.#inARow === 1) return 0;
+    const most = proven ? MOST_AFTER_PROOF_MS : MOST_MS;
+    return this.#options.random() * Math.min(most, BASE_MS * 2 ** Math.min(this.#inARow, 16));
   }
 }
