@@ -33,6 +33,18 @@ describe.each(pages)('%s', (page) => {
   });
 });
 
+test('the README is short: what is longer is a document of its own', () => {
+  expect(readFileSync(path.join(ROOT, 'README.md'), 'utf8').split('\n').length).toBeLessThan(160);
+});
+
+test('the list of documents has each of them', () => {
+  const list = readFileSync(path.join(ROOT, 'docs/README.md'), 'utf8');
+  const documents = readdirSync(path.join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.\w+$/.test(name) && name !== 'README.md')
+    .map((name) => name.split(path.sep).join('/'));
+  expect(documents.filter((name) => !list.includes(`](${name})`))).toEqual([]);
+});
+
 test('the README calls the test command that CI runs', () => {
   const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
   const ci = readFileSync(path.join(ROOT, '.ci/run'), 'utf8');
