@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs the MCP servers that `npm run idle` stands behind a daemon, each version by itself, in
-# .cache/fleet: what the package and its development need stays small.
+# Installs the MCP servers that `npm run idle` stands behind a daemon, and those that test/servers starts
+# over stdio where they are there, each version by itself, in .cache/fleet: what the package and its
+# development need stays small.
 #
 # Needs npm and, for the servers in Python, python3 with venv; without those the program leaves them out
 # and says so.
@@ -34,6 +35,7 @@ python_packages() {
 node_packages supergateway supergateway@3.4.3 @modelcontextprotocol/server-everything@2026.8.31
 node_packages express4 express@4.22.3 @modelcontextprotocol/sdk@1.32.2 zod@4.6.7
 node_packages express5 express@5.3.0 @modelcontextprotocol/sdk@1.32.2 zod@4.6.7
+node_packages stdio @modelcontextprotocol/server-filesystem@2026.8.31 @modelcontextprotocol/server-memory@2026.8.31
 
 if python3 -c 'import venv, ensurepip' 2>/dev/null; then
   # Up to 1.29.1 every request without a session id leaves a session behind.

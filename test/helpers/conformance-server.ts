@@ -37,7 +37,7 @@ export async function startConformanceServer(): Promise<TestServer> {
     const id = request.headers['mcp-session-id'];
     const known = typeof id === 'string' ? sessions.get(id) : undefined;
     const transport = known ?? newTransport(sessions, request.socket.localPort ?? 0);
-    if (known === undefined) await newServer().connect(transport as Transport);
+    if (known === undefined) await newConformanceServer().connect(transport as Transport);
     await transport.handleRequest(request, response);
   };
   return listen((request, response) => void answer(request, response));
@@ -177,7 +177,7 @@ function newTransport(
   return transport;
 }
 
-function newServer(): Server {
+export function newConformanceServer(): Server {
   const capabilities = {
     tools: {},
     resources: { subscribe: true },
