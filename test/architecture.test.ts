@@ -172,6 +172,12 @@ describe('what every command loads', () => {
     expect(packagesBehind('providers/kinds.ts').sort()).toEqual(['ms', 'node-cron', 'zod']);
   });
 
+  it('for servers that are programs, the daemon leaves to the process that starts them', () => {
+    expect(packagesBehind('daemon/local-server.ts')).not.toContain('execa');
+    expect(packagesBehind('servers/host/keeper.ts')).toEqual([]);
+    expect(packagesBehind('servers/host/main.ts')).toContain('execa');
+  });
+
   it('would be noticed if it grew', () => {
     expect(packagesBehind('config/load.ts')).toEqual(expect.arrayContaining(['zod', 'yaml', 'node-cron']));
     expect(packagesBehind('control/server.ts')).toContain('fastify');

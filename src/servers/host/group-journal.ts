@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { presenceOf, startTimeOf } from '../../core/process-identity.ts';
-import { signalGroup } from '../stdio/spawn.ts';
+import { signalGroup } from '../stdio/process-group.ts';
 
 /**
  * The process groups that a host has started, in a file: appended to as they come and go, so that

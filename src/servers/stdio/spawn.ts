@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { execa } from 'execa';
+import { signalGroup } from './process-group.ts';
 
 /** A program to be started, and everything it is given. */
 export interface ProgramSpec {
@@ -64,17 +65,6 @@ export const spawnHere: Spawn = ({ command: [program, ...args], env, cwd }) => {
     signal: (signal) => signalGroup(child.pid, signal),
   };
 };
-
-/** To every process of the group. */
-export function signalGroup(leader: number | undefined, signal: 'SIGTERM' | 'SIGKILL'): void {
-  if (leader === undefined || leader <= 1) return;
-  try {
-    process.kill(-leader, signal);
-  } catch (error) {
-    // ESRCH: nobody is left. EPERM: on macOS, what is left are zombies.
-    if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  }
-}
 
 function codeOf(error: NodeJS.ErrnoException): string {
   const cause = error.cause as NodeJS.ErrnoException | undefined;
