@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { RequestHead } from '../core/exchange.ts';
+import { sha256Hex } from '../core/sha256.ts';
 import { presentedTokens } from './carriers.ts';
 
 /** A long token would cost its hash, and none of ours is. */
@@ -66,6 +66,6 @@ export class TokenOwners {
 
   #ownersOf(value: string): ReadonlyMap<string, number> | undefined {
     if (this.#owners.size === 0 || value === '' || value.length > MAX_TOKEN_LENGTH) return undefined;
-    return this.#owners.get(createHash('sha256').update(value, 'latin1').digest('hex'));
+    return this.#owners.get(sha256Hex(value, 'latin1'));
   }
 }

@@ -1,4 +1,5 @@
 import { accessSync, chmodSync, constants, mkdirSync, readdirSync, type Stats, statSync } from 'node:fs';
+import { messageOf } from '../core/error-message.ts';
 import { type ErrorCode, TunneldError } from '../core/errors.ts';
 import type { Paths } from './paths.ts';
 import { assertRegular } from './regular-file.ts';
@@ -122,10 +123,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 export function reasonOf(cause: unknown): string {
   const code = (cause as NodeJS.ErrnoException).code;
-  return (
-    (code === undefined ? undefined : REASONS[code]) ??
-    (cause instanceof Error ? cause.message : String(cause))
-  );
+  return (code === undefined ? undefined : REASONS[code]) ?? messageOf(cause);
 }
 
 function octal(mode: number): string {

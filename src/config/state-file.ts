@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { TunneldError } from '../core/errors.ts';
+import { parseJson } from '../core/parse-json.ts';
 import { attempt, isStorageShort, reasonOf } from './private-files.ts';
 import { STATE_VERSION, type StateOnDisk, stateOnDisk } from './state-schema.ts';
 
@@ -99,13 +100,5 @@ function keptAside(file: string, aside: string): string {
     throw new TunneldError('STATE_UNWRITABLE', `${file} cannot be moved aside: ${reasonOf(cause)}`, {
       cause,
     });
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

@@ -1,4 +1,5 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLError } from 'yaml';
+import { messageOf } from '../core/error-message.ts';
 
 /** Something said about a place in a file. */
 export interface Complaint {
@@ -31,7 +32,7 @@ export class YamlText {
         value = document.toJS();
       } catch (cause) {
         // Aliases that multiply without end are found only here.
-        const text = cause instanceof Error ? cause.message : String(cause);
+        const text = messageOf(cause);
         complaints.push({ offset: 0, text, fatal: true });
       }
     }

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
+import { messageOf } from '../core/error-message.ts';
 import { type ErrorCode, isErrorCode, TunneldError } from '../core/errors.ts';
+import { parseJson } from '../core/parse-json.ts';
 import { PROTOCOL_VERSION } from './api.ts';
 import { type ErrorBody, PROTOCOL_HEADER } from './routes.ts';
 
@@ -68,7 +70,7 @@ export function unreachable(cause: unknown, socket: string): TunneldError {
         },
       );
     default: {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = messageOf(cause);
       return new TunneldError('DAEMON_UNREACHABLE', `The connection to the daemon broke: ${reason}`, {
         cause,
       });
@@ -77,15 +79,11 @@ export function unreachable(cause: unknown, socket: string): TunneldError {
 }
 
 function parseErrorBody(text: string): Partial<ErrorBody> {
-  try {
-    const body: unknown = JSON.parse(text);
-    return isErrorBody(body) ? body : {};
-  } catch {
-    return {};
-  }
+  const body = parseJson(text);
+  return isErrorBody(body) ? body : {};
 }
 
 function isErrorBody(body: unknown): body is ErrorBody {
   const error = (body as Partial<ErrorBody> | null)?.error;
-  return typeof error === 'object' && typeof error.message === 'string';
+  return typeof error?.message === 'string';
 }

@@ -3,6 +3,7 @@ import { chmodSync, linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { dirname, join } from 'node:path';
 import { type Clock, systemClock, type Timer } from '../core/clock.ts';
+import { messageOf } from '../core/error-message.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { claimSocket } from './socket.ts';
@@ -108,7 +109,7 @@ export class KeptSocket {
       this.#remove(bound);
       bound.server.close();
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       if (!quiet && message !== this.#complaint) {
         this.#options.log.warn({ socket: path, cause: message }, 'the control socket cannot be served again');
         this.#complaint = message;
@@ -156,7 +157,7 @@ async function bind(path: string, listener: RequestListener): Promise<Bound> {
   } catch (cause) {
     server.close();
     if (cause instanceof TunneldError) throw cause;
-    const reason = (cause instanceof Error ? cause.message : String(cause)).replaceAll(made, path);
+    const reason = messageOf(cause).replaceAll(made, path);
     throw new TunneldError('SOCKET_UNUSABLE', `${path} cannot be listened on: ${reason}`, { cause });
   }
 }

@@ -1,5 +1,6 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { systemClock } from '../core/clock.ts';
+import { messageOf } from '../core/error-message.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { type DaemonApi, PROTOCOL_VERSION } from './api.ts';
@@ -131,7 +132,7 @@ function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply,
     return reply.status(STATUS_BY_EXIT_CODE[exitCode] ?? 409).send(body);
   }
   const status = (error as { statusCode?: number }).statusCode ?? 500;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (status >= 500) {
     log.error({ err: error, method: request.method, url: request.url }, 'control request failed');
   }

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../core/clock.ts';
+import { messageOf } from '../core/error-message.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { ReportedError } from '../core/status.ts';
@@ -84,8 +85,4 @@ export class Failures {
     this.#last = { code, message, remedy, at: clock.now() };
     return this.#last;
   }
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

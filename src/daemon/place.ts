@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { readFileSync, realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { sha256Hex } from '../core/sha256.ts';
 
 /**
  * A name for a state folder that is the same after everything in it was lost. No two daemons run in one
@@ -13,7 +13,7 @@ import { hostname } from 'node:os';
  */
 export function placeOf(stateDir: string): string {
   const parts = [machineId(), hostname(), process.getuid?.(), realPath(stateDir)];
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
+  return sha256Hex(JSON.stringify(parts)).slice(0, 16);
 }
 
 /** Empty where the system has none: macOS, and most containers. */

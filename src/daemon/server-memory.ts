@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { TunnelConfig } from '../config/schema.ts';
 import type { StoredTunnel } from '../config/state-schema.ts';
 import type { Logger } from '../core/log.ts';
+import { sha256Hex } from '../core/sha256.ts';
 import type { ServerEvents } from '../servers/host/keeper.ts';
 import type { ServerState, Shown } from '../servers/server.ts';
 
@@ -48,8 +48,5 @@ function shownIn(state: ServerState): Shown | undefined {
 }
 
 function programOf({ command, cwd }: TunnelConfig): string {
-  return createHash('sha256')
-    .update(JSON.stringify([command, cwd]))
-    .digest('hex')
-    .slice(0, 16);
+  return sha256Hex(JSON.stringify([command, cwd])).slice(0, 16);
 }

@@ -1,9 +1,9 @@
 import type { Clock } from '../core/clock.ts';
+import { messageOf } from '../core/error-message.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { lost, type SessionEnd } from '../core/session-end.ts';
 import type { OpenRequest, TunnelProvider, TunnelSession } from '../providers/provider.ts';
-import { messageOf } from './failures.ts';
 import type { LiveSession } from './live-session.ts';
 import { closeSession, openSession } from './open-session.ts';
 

@@ -1,9 +1,10 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { EdgeAccess } from '../access/edge-access.ts';
 import { newAccessToken } from '../config/access-token.ts';
 import type { TunnelConfig } from '../config/schema.ts';
 import type { StoredToken } from '../config/state-schema.ts';
 import type { Secret } from '../core/secret.ts';
+import { sha256Hex } from '../core/sha256.ts';
 
 /** More than this many graces at once means a script rotates in a loop; the oldest ends early. */
 const MAX_TOKENS = 8;
@@ -40,7 +41,7 @@ export function made(value: Secret, now: number): StoredToken {
 
 /** What the gateway needs to check a token, and no more. */
 export function hashed({ id, value, notAfter }: StoredToken): GatewayToken {
-  const sha256 = createHash('sha256').update(value.reveal()).digest('hex');
+  const sha256 = sha256Hex(value.reveal());
   return notAfter === undefined ? { id, sha256 } : { id, sha256, notAfter };
 }
 

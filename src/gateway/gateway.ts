@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { CallerPolicy } from '../access/caller-policy.ts';
 import { TOKEN_HEADER } from '../access/carriers.ts';
@@ -8,6 +7,7 @@ import type { Exchange, Peer, RequestHead } from '../core/exchange.ts';
 import { INSTANCE_HEADER, PROBE_HEADER, UPSTREAM_HEADER } from '../core/markers.ts';
 import type { RequestEvent } from '../core/request-event.ts';
 import type { Secret } from '../core/secret.ts';
+import { sha256Hex } from '../core/sha256.ts';
 import { Http1Server } from '../http1/server.ts';
 import type { RefusedRequest } from '../http1/server-options.ts';
 import { UpstreamPool } from '../http1/upstream-pool.ts';
@@ -221,7 +221,7 @@ export class Gateway implements ExchangeContext {
     let label = this.#sessionLabels.get(id);
     if (label === undefined) {
       if (this.#sessionLabels.size >= MAX_SESSION_LABELS) this.#sessionLabels.clear();
-      label = createHash('sha256').update(id, 'latin1').digest('hex').slice(0, 12);
+      label = sha256Hex(id, 'latin1').slice(0, 12);
       this.#sessionLabels.set(id, label);
     }
     return label;

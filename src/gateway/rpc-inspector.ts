@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto';
 import { isJsonPost } from '../access/refusal-text.ts';
 import { type BodySink, Flow, type RequestHead } from '../core/exchange.ts';
+import { parseJson } from '../core/parse-json.ts';
+import { sha256Hex } from '../core/sha256.ts';
 
 export interface RpcCall {
   readonly method: string;
@@ -55,7 +56,7 @@ export class RpcInspector {
     this.#chunks = undefined;
     if (chunks === undefined || chunks.length === 0) return;
     const text = chunks.map((chunk) => chunk.toString('utf8')).join('');
-    this.#read(parse(text));
+    this.#read(parseJson(text));
   }
 
   /** For a body that goes nowhere else. */
@@ -92,19 +93,10 @@ export class RpcInspector {
 function nameOf(method: string, value: string | undefined): { name?: string } {
   if (value === undefined) return {};
   if (method === 'tools/call' || method === 'prompts/get') return { name: label(value) };
-  if (method.startsWith('tasks/'))
-    return { name: createHash('sha256').update(value).digest('hex').slice(0, 12) };
+  if (method.startsWith('tasks/')) return { name: sha256Hex(value).slice(0, 12) };
   if (!method.startsWith('resources/')) return {};
   const scheme = /^[a-z][a-z0-9+.-]{0,31}:/i.exec(value)?.[0];
   return scheme === undefined ? {} : { name: scheme.toLowerCase() };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

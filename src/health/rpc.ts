@@ -1,3 +1,4 @@
+import { parseJson } from '../core/parse-json.ts';
 import { printable } from './printable.ts';
 
 /** The part of a JSON-RPC answer a probe looks at. */
@@ -54,12 +55,4 @@ function toAnswer(message: Record<string, unknown>): RpcAnswer | undefined {
     id,
     error: { code: typeof code === 'number' ? code : 0, message: typeof text === 'string' ? text : '', data },
   };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,6 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
+import { messageOf } from '../core/error-message.ts';
 import { TunneldError } from '../core/errors.ts';
 import { tryConnect } from '../core/try-connect.ts';
 
@@ -20,7 +21,7 @@ export async function listenOnSocket(app: FastifyInstance, path: string): Promis
     await app.listen({ path });
     chmodSync(path, 0o600);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new TunneldError('SOCKET_UNUSABLE', `${path} cannot be listened on: ${reason}`, { cause, remedy });
   } finally {
     process.umask(mask);

@@ -1,11 +1,13 @@
 import { request } from 'undici';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
+import { parseJson } from '../core/parse-json.ts';
 import type { Secret } from '../core/secret.ts';
+import { sha256Hex } from '../core/sha256.ts';
 import type { Authorization, Authorize } from '../relay/edge/authorization.ts';
 import { chooseName, type NameChoice, openName, pickName } from '../relay/edge/name-choice.ts';
 import type { RoutingKind } from '../relay/edge/routing.ts';
-import { findGrant, hashOf, type TokenGrant } from './static-tokens.ts';
+import { findGrant, type TokenGrant } from './static-tokens.ts';
 
 /** Time limit for the provider's answer (milliseconds). */
 const PROVIDER_TIMEOUT_MS = 5_000;
@@ -23,7 +25,7 @@ export function authorizeFromList(grants: () => readonly TokenGrant[], routing: 
   return async ({ name, token }) => {
     const grant = findGrant(grants(), token);
     if (grant === undefined) return UNKNOWN_TOKEN;
-    return granted(chooseName(name, grant.patterns, routing), hashOf(token), routing);
+    return granted(chooseName(name, grant.patterns, routing), sha256Hex(token), routing);
   };
 }
 
@@ -33,7 +35,7 @@ export function authorizeFromList(grants: () => readonly TokenGrant[], routing: 
  */
 export function authorizeAnybody(routing: RoutingKind): Authorize {
   return async ({ name, token, address }) => {
-    const identity = hashOf(token);
+    const identity = sha256Hex(token);
     const choice = openName(name, token, routing);
     if (token.length >= MIN_OPEN_TOKEN_LENGTH) return granted(choice, identity, routing);
     if (address !== undefined) return granted(choice, `${address} ${identity}`, routing);
@@ -79,7 +81,7 @@ export function authorizeByProvider(provider: AuthProvider): Authorize {
       provider.log.warn({ status }, 'the auth provider gave an answer that means nothing');
       return UNAVAILABLE;
     }
-    return granted(chooseName(name, allowed, provider.routing), hashOf(token), provider.routing);
+    return granted(chooseName(name, allowed, provider.routing), sha256Hex(token), provider.routing);
   };
 }
 
@@ -103,7 +105,7 @@ export async function askProvider(
       text += String(chunk);
       if (text.length > MAX_ANSWER_BYTES) throw new Error('the answer is too long');
     }
-    return { status: statusCode, body: parsed(text) };
+    return { status: statusCode, body: parseJson(text) };
   } finally {
     timer.cancel();
   }
@@ -115,14 +117,6 @@ function granted(choice: NameChoice, identity: string, routing: RoutingKind): Au
   if (patterns === undefined) return refusal;
   const pick = (name: string) => granted(pickName(name, patterns, routing), identity, routing);
   return { ...refusal, offer: { patterns, pick } };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function field(body: unknown, key: string): unknown {

@@ -2,6 +2,7 @@ import http from 'node:http';
 import type { Clock, Timer } from '../core/clock.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
+import { parseJson } from '../core/parse-json.ts';
 
 /** Time limit for a relay's health answer, and the pause before its port is tried again (milliseconds). */
 const ANSWER_MS = 2_000;
@@ -98,7 +99,7 @@ function readiness(place: Place): Promise<{ readonly status: number; readonly bo
         if (text.length > MAX_ANSWER) request.destroy();
       });
       response.on('error', () => resolve(none));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: parsed(text) }));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: parseJson(text) }));
     });
     request.on('timeout', () => request.destroy());
     request.on('error', () => resolve(none));
@@ -107,11 +108,3 @@ function readiness(place: Place): Promise<{ readonly status: number; readonly bo
 }
 
 const MAX_ANSWER = 65_536;
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

@@ -1,3 +1,4 @@
+import { messageOf } from '../core/error-message.ts';
 import { TunneldError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 
@@ -23,7 +24,7 @@ export class Problems {
 
   /** Logged when it is a new one. */
   report(what: Reread, error: unknown): void {
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = messageOf(error);
     if (this.#found.get(what) === detail) return;
     this.#found.set(what, detail);
     const known = error instanceof TunneldError ? { code: error.code, remedy: error.remedy } : {};

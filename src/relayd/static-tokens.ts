@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { sameDigest } from '../access/compare.ts';
 import { TunneldError } from '../core/errors.ts';
+import { sha256Hex } from '../core/sha256.ts';
 import { matchesPattern, usableName } from '../relay/edge/name-choice.ts';
 import type { RoutingKind } from '../relay/edge/routing.ts';
 
@@ -35,7 +35,7 @@ export function parseGrants(text: string, source: string): readonly TokenGrant[]
     if (token === '' || patterns.length === 0) {
       throw new TunneldError('USAGE', `Entry ${index + 1} of ${source} is not TOKEN:NAME[,NAME…]`);
     }
-    const sha256 = hashOf(token);
+    const sha256 = sha256Hex(token);
     grants.set(sha256, { sha256, patterns });
   }
   return [...grants.values()];
@@ -43,7 +43,7 @@ export function parseGrants(text: string, source: string): readonly TokenGrant[]
 
 /** Compares every entry, so that the time it takes does not tell which one matched. */
 export function findGrant(grants: readonly TokenGrant[], token: string): TokenGrant | undefined {
-  const digest = Buffer.from(hashOf(token), 'hex');
+  const digest = Buffer.from(sha256Hex(token), 'hex');
   let found: TokenGrant | undefined;
   for (const grant of grants) {
     if (sameDigest(Buffer.from(grant.sha256, 'hex'), digest)) found = grant;
@@ -64,8 +64,4 @@ export function faultOfPattern(pattern: string, routing: RoutingKind): string | 
   if (choice.ok) return undefined;
   if (choice.detail.endsWith('is reserved')) return 'reserved';
   return 'names are lower-case letters, digits and dashes, with no dash at the ends, 63 at most';
-}
-
-export function hashOf(token: string): string {
-  return createHash('sha256').update(token).digest('hex');
 }

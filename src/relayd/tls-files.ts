@@ -1,5 +1,6 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { createSecureContext, type TlsOptions } from 'node:tls';
+import { messageOf } from '../core/error-message.ts';
 import { TunneldError } from '../core/errors.ts';
 
 /** How often the files are checked (milliseconds): a watch misses the links that renewal tools replace. */
@@ -21,7 +22,7 @@ export function readTls({ cert, key }: TlsFiles): TlsOptions {
     createSecureContext(options);
     return options;
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new TunneldError('USAGE', `The certificate ${cert} with the key ${key} cannot be used: ${reason}`, {
       cause,
     });

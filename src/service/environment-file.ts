@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { messageOf } from '../core/error-message.ts';
 import { TunneldError } from '../core/errors.ts';
 
 /** What decides how the daemon reaches the internet; a proxy's URL may hold a password. */
@@ -39,7 +40,7 @@ export function writeEnvironmentFile(
     chmodSync(unfinished, 0o600);
     renameSync(unfinished, file);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new TunneldError('SERVICE_PERMISSION', `${file} cannot be written: ${reason}`, { cause });
   }
   return names;

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
+import { messageOf } from '../../core/error-message.ts';
 import { TunneldError } from '../../core/errors.ts';
 
 /** `warn`: it works, and somebody should know. `skipped`: there was nothing to look at. */
@@ -84,6 +85,6 @@ export function firstOf(reports: readonly CheckReport[]): CheckReport | undefine
 /** A check that ran into something it has no words for: whatever the reason, it did not succeed. */
 function outcomeOf(error: unknown): Outcome {
   if (error instanceof TunneldError) return bad(`${error.code}: ${error.message}`, error.remedy);
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   return bad(text, 'This check failed in a way it does not know; `tunneld logs` may say more.');
 }

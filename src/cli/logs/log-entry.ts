@@ -1,3 +1,5 @@
+import { parseJson } from '../../core/parse-json.ts';
+
 /** One line of a log, as far as everybody who reads logs needs it. */
 export interface LogEntry {
   /** Unix milliseconds. */
@@ -11,12 +13,7 @@ export const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 /** Undefined for what is no entry: a daemon killed in the middle of a line leaves half of one. */
 export function parseEntry(line: string): LogEntry | undefined {
-  let fields: unknown;
-  try {
-    fields = JSON.parse(line);
-  } catch {
-    return undefined;
-  }
+  const fields = parseJson(line);
   if (typeof fields !== 'object' || fields === null) return undefined;
   const { time, level } = fields as { time?: unknown; level?: unknown };
   const parsed = Date.parse(String(time));

@@ -3,6 +3,7 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import net from 'node:net';
 import { dirname } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
+import { messageOf } from '../../core/error-message.ts';
 import { TunneldError } from '../../core/errors.ts';
 import { askProvider } from '../../relayd/authorizers.ts';
 import { isRunningRelay } from '../../relayd/predecessor.ts';
@@ -66,7 +67,7 @@ async function provider(auth: RelayAuth & { kind: 'provider' }, clock: Clock): P
     if (status !== 200) return bad(`${where} answered ${status} to a token nobody has`, remedy);
     return bad(`${where} admits a token nobody has`, 'It must answer 401 or 403 to tokens it does not know.');
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return bad(`${where} gives no answer: ${reason}`, remedy);
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../core/error-message.ts';
 import { type KeyMistake, TunneldError } from '../../core/errors.ts';
 import { printableJson } from './printable.ts';
 
@@ -20,7 +21,7 @@ function failureJson(error: unknown): FailureJson {
     return { error: { code: 'INTERNAL', message, remedy: 'Report it: this is a bug in tunneld.' } };
   }
   const { code, message, remedy, cause, mistakes } = error;
-  const why = cause === undefined ? '' : cause instanceof Error ? cause.message : String(cause);
+  const why = cause === undefined ? '' : messageOf(cause);
   return {
     error: {
       code,

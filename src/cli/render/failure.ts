@@ -1,3 +1,4 @@
+import { messageOf } from '../../core/error-message.ts';
 import { TunneldError } from '../../core/errors.ts';
 import { printable, printableLines } from './printable.ts';
 import { wrapped } from './wrap.ts';
@@ -31,7 +32,7 @@ const LABEL = 10;
 function causeLines(error: TunneldError): readonly string[] {
   const { cause } = error;
   if (cause === undefined) return [];
-  const text = cause instanceof Error ? cause.message : String(cause);
+  const text = messageOf(cause);
   if (text === '' || error.message.includes(text)) return [];
   const [first = '', ...rest] = printableLines(text);
   return [`  cause   ${first}`, ...rest.map((line) => `          ${line}`)];

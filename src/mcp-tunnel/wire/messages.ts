@@ -1,3 +1,4 @@
+import { parseJson } from '../../core/parse-json.ts';
 import { base64Of, bytesOf } from './base64.ts';
 
 /**
@@ -200,13 +201,9 @@ export function decodeAgentMessage(text: string): AgentMessage | undefined {
 }
 
 function parse(text: string): Record<string, unknown> | undefined {
-  try {
-    const raw: unknown = JSON.parse(text);
-    const isObject = typeof raw === 'object' && raw !== null && !Array.isArray(raw);
-    return isObject ? (raw as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
+  const raw = parseJson(text);
+  const isObject = typeof raw === 'object' && raw !== null && !Array.isArray(raw);
+  return isObject ? (raw as Record<string, unknown>) : undefined;
 }
 
 function isUnsigned16(value: unknown): value is number {

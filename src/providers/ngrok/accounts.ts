@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Secret } from '../../core/secret.ts';
+import { sha256Hex } from '../../core/sha256.ts';
 
 /**
  * Which tunnels of this daemon use which ngrok account. Limits are the account's: a tunnel that
@@ -33,5 +33,5 @@ export const accounts = new AccountBook();
 
 /** Two authtokens of one account cannot be told to be so. */
 function accountOf(authtoken: Secret): string {
-  return createHash('sha256').update(authtoken.reveal()).digest('hex');
+  return sha256Hex(authtoken.reveal());
 }

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Secret } from '../../core/secret.ts';
+import { sha256Hex } from '../../core/sha256.ts';
 import type { NgrokOptions } from './options.ts';
 
 /** What the policy is made for. */
@@ -50,7 +50,7 @@ function credentialRules(
   const bearer = accessTokens.flatMap((token) => [`Bearer ${token.reveal()}`, `bearer ${token.reveal()}`]);
   const basic = basicAuth.map((pair) => `Basic ${Buffer.from(pair.reveal()).toString('base64')}`);
   if (bearer.length + basic.length === 0) return [];
-  const matches = [...bearer, ...basic].map((value) => `hash.sha256(v) == '${sha256(value)}'`);
+  const matches = [...bearer, ...basic].map((value) => `hash.sha256(v) == '${sha256Hex(value)}'`);
   const challenge =
     basic.length === 0 ? 'Bearer realm="tunneld"' : 'Bearer realm="tunneld", Basic realm="tunneld"';
   return [
@@ -73,8 +73,4 @@ function credentialRules(
       ],
     },
   ];
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

@@ -1,4 +1,5 @@
 import type { Listener } from '@ngrok/ngrok';
+import { messageOf } from '../../core/error-message.ts';
 import type { AgentSettings, FromAgent, ToAgent } from './messages.ts';
 
 /**
@@ -30,7 +31,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 
 async function open(settings: AgentSettings): Promise<void> {
   const sdk = await import('@ngrok/ngrok').catch((error: unknown) => {
-    say({ type: 'unusable', message: textOf(error) });
+    say({ type: 'unusable', message: messageOf(error) });
   });
   if (sdk === undefined) return;
   try {
@@ -60,7 +61,7 @@ async function open(settings: AgentSettings): Promise<void> {
     await listener.join();
     ended('connection', 'the endpoint was closed');
   } catch (error) {
-    const failure = { message: textOf(error), ...codeOf(error) };
+    const failure = { message: messageOf(error), ...codeOf(error) };
     say(
       listener === undefined
         ? { type: 'failed', ...failure }
@@ -106,12 +107,8 @@ function say(message: FromAgent): void {
   if (process.connected) process.send?.(message, () => {});
 }
 
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 function codeOf(error: unknown): { code?: string } {
   const said = error instanceof Error && 'errorCode' in error ? error.errorCode : undefined;
-  const code = typeof said === 'string' ? said : /ERR_NGROK_\d+/.exec(textOf(error))?.[0];
+  const code = typeof said === 'string' ? said : /ERR_NGROK_\d+/.exec(messageOf(error))?.[0];
   return code === undefined ? {} : { code };
 }

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sha256Hex } from '../../core/sha256.ts';
 
 /** What a connection to the engine is encrypted with: PEM files, by their paths. */
 export interface TlsMaterial {
@@ -26,7 +26,7 @@ export async function readDockerContext(
   configFolder: string,
   name: string,
 ): Promise<DockerContext | undefined> {
-  const id = createHash('sha256').update(name).digest('hex');
+  const id = sha256Hex(name);
   const meta = await readJson(join(configFolder, 'contexts/meta', id, 'meta.json'));
   const endpoint = field(field(meta, 'Endpoints'), 'docker');
   const host = field(endpoint, 'Host');

@@ -1,3 +1,4 @@
+import { messageOf } from '../../core/error-message.ts';
 import { type ErrorCode, TunneldError } from '../../core/errors.ts';
 import { describeAddress, type EngineAddress } from './engine-address.ts';
 import './errors.ts';
@@ -49,9 +50,7 @@ export function engineMessage(error: unknown): string {
   const said =
     typeof json === 'object' && json !== null && 'message' in json && typeof json.message === 'string'
       ? json.message
-      : error instanceof Error
-        ? error.message
-        : String(error);
+      : messageOf(error);
   return said
     .replace(/^\(HTTP code \d+\) [a-z ]+ - /, '')
     .trim()

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256Hex } from '../../core/sha256.ts';
 import type { RoutingKind } from './routing.ts';
 
 /** Names that visitors, browsers or certificate authorities would take for the operator's own. */
@@ -55,7 +55,7 @@ export function openName(requested: string, token: string, routing: RoutingKind)
 
 /** Twelve hexadecimal digits of the token's SHA-256: the same token has the same name every time. */
 export function derivedName(token: string): string {
-  return createHash('sha256').update(token).digest('hex').slice(0, 12);
+  return sha256Hex(token).slice(0, 12);
 }
 
 /** One `*` stands for any text, also none; a second one is a letter like others. */

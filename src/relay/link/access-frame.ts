@@ -1,4 +1,5 @@
 import type { EdgeAccess, EdgeToken } from '../../access/edge-access.ts';
+import { parseJson } from '../../core/parse-json.ts';
 import { LinkError } from './link-error.ts';
 
 /** More than any agent has; each is compared with what a stranger shows. */
@@ -39,12 +40,8 @@ export function decodeAccess(raw: unknown): EdgeAccess {
 
 /** The payload of an ACCESS frame. @throws {LinkError} `protocol` */
 export function decodeAccessFrame(payload: Buffer): EdgeAccess | undefined {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(payload.toString());
-  } catch {
-    throw new LinkError('protocol', 'ACCESS is not JSON');
-  }
+  const raw = parseJson(payload.toString());
+  if (raw === undefined) throw new LinkError('protocol', 'ACCESS is not JSON');
   return raw === null ? undefined : decodeAccess(raw);
 }
 

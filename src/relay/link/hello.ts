@@ -1,4 +1,5 @@
 import type { EdgeAccess } from '../../access/edge-access.ts';
+import { parseJson } from '../../core/parse-json.ts';
 import { decodeAccess, encodeAccess } from './access-frame.ts';
 import { MAX_FRAME_BYTES } from './frame.ts';
 import { LinkError } from './link-error.ts';
@@ -89,12 +90,8 @@ function group(raw: Record<string, unknown>): { group?: string } {
 
 function parse(payload: Buffer): Record<string, unknown> {
   if (payload.length > MAX_HELLO_BYTES) throw new LinkError('protocol', 'HELLO is too long');
-  try {
-    const raw: unknown = JSON.parse(payload.toString());
-    if (typeof raw === 'object' && raw !== null) return raw as Record<string, unknown>;
-  } catch {
-    // Said below, together with JSON that is not an object.
-  }
+  const raw = parseJson(payload.toString());
+  if (typeof raw === 'object' && raw !== null) return raw as Record<string, unknown>;
   throw new LinkError('protocol', 'HELLO is not a JSON object');
 }
 

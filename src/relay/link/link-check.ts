@@ -1,3 +1,4 @@
+import { parseJson } from '../../core/parse-json.ts';
 import { LinkError } from './link-error.ts';
 
 /**
@@ -53,12 +54,8 @@ export function decodeAnswer(payload: Buffer): CheckAnswer {
 
 function parse(payload: Buffer): Record<string, unknown> {
   if (payload.length > MAX_BYTES) throw new LinkError('protocol', 'a CHECK is too long');
-  try {
-    const raw: unknown = JSON.parse(payload.toString());
-    if (typeof raw === 'object' && raw !== null) return raw as Record<string, unknown>;
-  } catch {
-    // Said below, together with JSON that is not an object.
-  }
+  const raw = parseJson(payload.toString());
+  if (typeof raw === 'object' && raw !== null) return raw as Record<string, unknown>;
   throw new LinkError('protocol', 'a CHECK is not a JSON object');
 }
 

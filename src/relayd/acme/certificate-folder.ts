@@ -1,7 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '../../core/error-message.ts';
 import { TunneldError } from '../../core/errors.ts';
+import { sha256Hex } from '../../core/sha256.ts';
 
 /** Key and chain of each host in one file, so that they are never of two orders; the account's key too. */
 export class CertificateFolder {
@@ -14,7 +16,7 @@ export class CertificateFolder {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       if ((statSync(folder).mode & 0o022) !== 0) throw new Error('others can write in it');
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = messageOf(cause);
       throw new TunneldError('STATE_UNWRITABLE', `${folder} cannot hold certificates: ${reason}`, {
         remedy:
           'Make it a folder of your own that nobody else can write, or choose another with --acme-folder.',
@@ -64,5 +66,5 @@ export class CertificateFolder {
 
 /** One account for each authority. The name cannot be that of a host, because it has an underscore. */
 function accountFile(directory: URL): string {
-  return `account_${createHash('sha256').update(directory.href).digest('hex').slice(0, 12)}.pem`;
+  return `account_${sha256Hex(directory.href).slice(0, 12)}.pem`;
 }

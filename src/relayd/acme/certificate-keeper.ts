@@ -1,5 +1,6 @@
 import type { SecureContext } from 'node:tls';
 import type { Clock, Timer } from '../../core/clock.ts';
+import { messageOf } from '../../core/error-message.ts';
 import { TunneldError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import { type HeldCertificate, holdCertificate } from './held-certificate.ts';
@@ -149,7 +150,7 @@ export class CertificateKeeper {
     // Hosts that are no longer served are forgotten.
     for (const known of this.#failures.keys()) if (!serves(known)) this.#failures.delete(known);
     this.#failures.set(host, { count, retryAt: clock.monotonic() + waitMs });
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     const problem = new TunneldError('CERTIFICATE_FAILED', `No certificate for ${host}: ${reason}`);
     const { code, message, remedy } = problem;
     log.warn({ host, code, remedy, retryInMs: waitMs }, message);

@@ -1,7 +1,8 @@
 import { isReference } from '../../config/secret-fields.ts';
 import { resolveSecret } from '../../config/secrets.ts';
 import { TunneldError } from '../../core/errors.ts';
-import { faultOfPattern, hashOf, parseGrants, type TokenGrant } from '../static-tokens.ts';
+import { sha256Hex } from '../../core/sha256.ts';
+import { faultOfPattern, parseGrants, type TokenGrant } from '../static-tokens.ts';
 import type { RelayConfig, TokenEntry } from './keys.ts';
 import type { RelayAuth } from './relay-settings.ts';
 
@@ -69,7 +70,7 @@ function grantsOf(
 ): readonly TokenGrant[] {
   const written = sourceOf(entry);
   const secret = resolveSecret(written, env, onNote).reveal();
-  if (typeof entry !== 'string') return [{ sha256: hashOf(secret), patterns: entry.names }];
+  if (typeof entry !== 'string') return [{ sha256: sha256Hex(secret), patterns: entry.names }];
   return parseGrants(secret, isReference(written) ? written : place);
 }
 

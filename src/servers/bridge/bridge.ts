@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { chmod, rm } from 'node:fs/promises';
 import type { Clock, Timer } from '../../core/clock.ts';
+import { messageOf } from '../../core/error-message.ts';
 import { TunneldError } from '../../core/errors.ts';
 import type { ServerState, Shown } from '../server.ts';
 import type { ChannelSource } from './channel.ts';
@@ -138,7 +139,7 @@ export class Bridge {
       await once(server, 'listening');
       await chmod(socketPath, 0o600);
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = messageOf(cause);
       throw new TunneldError('SOCKET_UNUSABLE', `The socket of the server cannot be opened: ${why}`, {
         cause,
       });

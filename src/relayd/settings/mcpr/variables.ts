@@ -1,3 +1,4 @@
+import { parseJson } from '../../../core/parse-json.ts';
 import type { RelayKey } from '../keys.ts';
 import type { SettingsMistake } from '../settings-mistakes.ts';
 import { converted, type Entry, type Said, type Source, VARIABLES } from '../sources.ts';
@@ -86,12 +87,4 @@ function faultsOfMode(
   if (given) return contradictions;
   const needed = wanted === 'staticToken' ? TOKENS : 'MCPR_RELAY_AUTH_URL';
   return [...contradictions, `${MODE}=${mode} needs ${needed}; without it nobody could be told apart`];
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
