@@ -1,4 +1,4 @@
-import { TunneldError } from '../core/errors.ts';
+import { errorRow, TunneldError } from '../core/errors.ts';
 import { isServing, stateWord, troubleOf } from '../core/readiness.ts';
 import { type TunnelStatus, VERDICTS, type Verdict } from '../core/status.ts';
 import type { DaemonClient } from './daemon-client.ts';
@@ -12,9 +12,6 @@ export interface Settled {
   readonly outcome: 'serving' | 'stuck' | 'timeout';
   readonly status: TunnelStatus;
 }
-
-/** Failures of opening that pass only when something on this machine is started or freed. */
-const NEEDS_SOMEBODY: readonly string[] = ['ENGINE_UNREACHABLE', 'IMAGE_UNAVAILABLE'];
 
 export interface Awaited {
   readonly name: string;
@@ -83,9 +80,8 @@ class Watch {
   see(status: TunnelStatus, nowMs: number): 'serving' | 'stuck' | undefined {
     this.last = status;
     if (status.state === 'failed' || status.desired === 'down') return 'stuck';
-    // Tried again for as long as it takes, but hardly with success before somebody starts the engine.
-    if (status.state === 'backing-off' && NEEDS_SOMEBODY.includes(status.lastError?.code ?? ''))
-      return 'stuck';
+    const failed = errorRow(status.lastError?.code ?? '');
+    if (status.state === 'backing-off' && failed?.needsSomebody) return 'stuck';
     const outdated = (status.session?.generation ?? Number.POSITIVE_INFINITY) <= this.#afterGeneration;
     if (status.state !== 'up' || outdated) {
       this.#steady = undefined;

@@ -1,6 +1,8 @@
 /** What there is to know of a code, whoever meets it. */
 export interface ErrorRow {
   readonly retryable: boolean;
+  /** Tried again all the same, but hardly with success before the user starts or frees something. */
+  readonly needsSomebody?: true;
   readonly exitCode: number;
   readonly summary: string;
   readonly remedy: string;

@@ -12,6 +12,7 @@ export const PINGGY_ERRORS = errorTable({
   },
   ENGINE_UNREACHABLE: {
     retryable: true,
+    needsSomebody: true,
     exitCode: 1,
     summary: 'No container engine answers.',
     remedy: 'Start Docker (or Podman) and check it with `docker version`; tunneld keeps trying.',
@@ -36,6 +37,7 @@ export const PINGGY_ERRORS = errorTable({
   },
   IMAGE_UNAVAILABLE: {
     retryable: true,
+    needsSomebody: true,
     exitCode: 1,
     summary: 'The image is not on this machine and could not be pulled.',
     remedy: 'Check the way to the registry, or load the image with `docker load`; tunneld keeps trying.',
