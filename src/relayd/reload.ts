@@ -1,23 +1,38 @@
 import type { RelaySettings } from './settings/relay-settings.ts';
 
-/** What a running relay cannot change, by the name of its option. */
-const FIXED = {
-  host: ({ host }) => host,
-  port: ({ port }) => port,
-  routing: ({ routing }) => routing,
-  'public-url': ({ publicUrl }) => publicUrl.href,
-  'tls-cert': ({ tls }) => tls !== undefined,
-  acme: ({ acme }) => (acme === undefined ? undefined : `${acme.directory} ${acme.email} ${acme.folder}`),
-  'redirect-port': ({ redirectPort }) => redirectPort,
-  'proxy-protocol': ({ proxyProtocol }) => proxyProtocol,
-  'mcp-tunnel-agents': ({ mcpTunnelAgents }) => mcpTunnelAgents,
-  'admin-port': ({ adminPort }) => adminPort,
-  'admin-socket': ({ adminSocket }) => adminSocket,
-} as const satisfies Readonly<Record<string, (settings: RelaySettings) => unknown>>;
+type Read = (settings: RelaySettings) => unknown;
+
+/**
+ * Every setting, so that a new one cannot be left out: `null` is applied at once, the others are what a
+ * running relay cannot change, by the name of its option.
+ */
+const FIXED: Readonly<Record<keyof RelaySettings, readonly [option: string, read: Read] | null>> = {
+  host: ['host', ({ host }) => host],
+  port: ['port', ({ port }) => port],
+  routing: ['routing', ({ routing }) => routing],
+  publicUrl: ['public-url', ({ publicUrl }) => publicUrl.href],
+  // The files themselves are read again.
+  tls: ['tls-cert', ({ tls }) => tls !== undefined],
+  acme: ['acme', ({ acme }) => acme && `${acme.directory} ${acme.email} ${acme.folder}`],
+  redirectPort: ['redirect-port', ({ redirectPort }) => redirectPort],
+  proxyProtocol: ['proxy-protocol', ({ proxyProtocol }) => proxyProtocol],
+  mcpTunnelAgents: ['mcp-tunnel-agents', ({ mcpTunnelAgents }) => mcpTunnelAgents],
+  adminPort: ['admin-port', ({ adminPort }) => adminPort],
+  adminSocket: ['admin-socket', ({ adminSocket }) => adminSocket],
+  auth: null,
+  trustedProxies: null,
+  limits: null,
+  logSample: null,
+  drainMs: null,
+  // Counts from the start: a later change has nothing left to change.
+  returnsMs: null,
+};
 
 /** The settings that differ and count only after a restart. */
 export function awaitingRestart(running: RelaySettings, wanted: RelaySettings): readonly string[] {
-  return Object.entries(FIXED)
-    .filter(([, read]) => read(running) !== read(wanted))
-    .map(([name]) => name);
+  return Object.values(FIXED).flatMap((fixed) => {
+    if (fixed === null) return [];
+    const [option, read] = fixed;
+    return read(running) === read(wanted) ? [] : [option];
+  });
 }
