@@ -211,6 +211,30 @@ describe('what a stream sends', () => {
     expect(link.take()).toEqual(['DATA 3 34']);
   });
 
+  it('lines up again in the middle of a chunk that is longer than its turn', () => {
+    const { link, stream } = setup({ credit: 0 });
+    link.pieceBytes = 2;
+    stream.sendLast(bytes('12345'));
+    link.wire.congested = true;
+    stream.onWindow(10);
+    link.wire.congested = false;
+    link.waiting = 0;
+    stream.flush(2);
+    expect([link.take(), link.waiting]).toEqual([['DATA 3 12'], 1]);
+    stream.flush(2);
+    expect([link.take(), link.waiting]).toEqual([['DATA 3 34'], 2]);
+    stream.flush(2);
+    expect([link.take(), link.waiting]).toEqual([['DATA 3 5 END'], 2]);
+  });
+
+  it('leaves what the credit stops to the peer, not to the wire', () => {
+    const { link, stream } = setup({ credit: 0 });
+    stream.send(bytes('123'));
+    link.waiting = 0;
+    stream.onWindow(2);
+    expect([link.take(), link.waiting]).toEqual([['DATA 3 12'], 0]);
+  });
+
   it('takes no id while its request waits, and sends its heads before its body', () => {
     const { link, stream } = setup({ id: 0 });
     link.wire.congested = true;
