@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { Flow } from '../../src/core/exchange.ts';
 import { FrameType } from '../../src/relay/link/frame.ts';
 import { LinkError } from '../../src/relay/link/link-error.ts';
-import { type MuxPeer, MuxStream, ResetCode } from '../../src/relay/link/mux-stream.ts';
-import { WindowBudget } from '../../src/relay/link/window-budget.ts';
+import { MAX_HEAD_BYTES, type MuxPeer, MuxStream, ResetCode } from '../../src/relay/link/mux-stream.ts';
+import { MAX_GROWN_WINDOW_BYTES, WindowBudget } from '../../src/relay/link/window-budget.ts';
 
 /** A link that writes down what its stream asks of it, and has room or none as the test says. */
 class ScriptedLink implements MuxPeer {
@@ -29,6 +29,8 @@ class ScriptedLink implements MuxPeer {
   round = 0;
   now = 0;
   heldBack = false;
+  /** What it was asked for, in milliseconds. */
+  readonly elapsed: number[] = [];
   /** Streams that wait for the wire. */
   waiting = 0;
   gone = 0;
@@ -46,7 +48,8 @@ class ScriptedLink implements MuxPeer {
     this.waiting++;
   }
 
-  heldBackByCredit(): boolean {
+  heldBackByCredit(elapsedMs: number): boolean {
+    this.elapsed.push(elapsedMs);
     return this.heldBack;
   }
 
@@ -235,6 +238,18 @@ describe('what a stream sends', () => {
     expect([link.take(), link.waiting]).toEqual([['DATA 3 12'], 0]);
   });
 
+  it('lines up again with heads that the wire has no room for, and ends a request without a body', () => {
+    const { link, stream } = setup({ id: 0 });
+    link.wire.congested = true;
+    link.wire.blocked = true;
+    expect(stream.sendHead(FrameType.request, 'GET /', undefined, true)).toBe(Flow.paused);
+    stream.flush(100);
+    expect([link.take(), link.waiting]).toEqual([[], 2]);
+    link.wire.congested = false;
+    stream.flush(100);
+    expect(link.take()).toEqual(['REQ 7 GET /|', 'DATA 7  END']);
+  });
+
   it('takes no id while its request waits, and sends its heads before its body', () => {
     const { link, stream } = setup({ id: 0 });
     link.wire.congested = true;
@@ -351,6 +366,17 @@ describe('what a stream receives', () => {
     expect([body.link.wire.kept, answer.link.wire.kept]).toEqual([kept, kept]);
   });
 
+  it('counts bytes that a receiver paused on once, however often it pauses', () => {
+    const { link, stream, answers } = setup({ window: 10 });
+    answers.push(Flow.paused, Flow.paused);
+    stream.onData(bytes('12345'), false);
+    stream.resume();
+    expect(link.take()).toEqual(['WIN 3 5']);
+    stream.onData(bytes('67890'), false);
+    stream.resume();
+    expect(link.take()).toEqual(['WIN 3 5']);
+  });
+
   it('grows its window by what all streams may grow, and gives that back at its end', () => {
     const budget = new WindowBudget(10);
     const { link, stream } = setup({ window: 10, budget });
@@ -362,6 +388,26 @@ describe('what a stream receives', () => {
     expect([link.take(), budget.used]).toEqual([['WIN 3 10'], 10]);
     stream.reset(ResetCode.cancelled);
     expect(budget.used).toBe(0);
+  });
+
+  it('asks each time about the time since the last credit', () => {
+    const { link, stream } = setup({ window: 10, budget: new WindowBudget(100) });
+    link.now = 30;
+    stream.onData(bytes('12345'), false);
+    link.now = 50;
+    stream.onData(bytes('12345'), false);
+    expect(link.elapsed).toEqual([30, 20]);
+  });
+
+  it('grows its window to a size that no way needs more than, and no further', () => {
+    const budget = new WindowBudget(Number.POSITIVE_INFINITY);
+    const half = MAX_GROWN_WINDOW_BYTES / 2;
+    const { link, stream } = setup({ window: half, budget });
+    link.heldBack = true;
+    stream.onData(Buffer.alloc(half), false);
+    expect(link.take()).toEqual([`WIN 3 ${half + half}`]);
+    stream.onData(Buffer.alloc(half), false);
+    expect([link.take(), budget.used]).toEqual([[`WIN 3 ${half}`], half]);
   });
 
   it('keeps its window while the peer is not held back by credit', () => {
@@ -428,6 +474,24 @@ describe('the end of a stream', () => {
     stream.resume();
     expect(heard).toEqual(['head R|', 'rest', 'ended']);
     expect([link.take(), link.gone]).toEqual([[], 1]);
+  });
+
+  it('breaks an answer that its sender took back, also when all of it is here', () => {
+    const { stream, heard, answers } = setup();
+    answers.push(Flow.paused);
+    stream.onData(bytes('1'), false);
+    stream.onData(bytes('2'), true);
+    stream.onReset(ResetCode.cancelled);
+    stream.resume();
+    expect([heard, stream.gone]).toEqual([['1', 'broken 1: reset by the peer'], true]);
+  });
+
+  it('takes no head that is longer than any may be', () => {
+    const { stream } = setup();
+    const tooLong = new LinkError('protocol', 'a head of impossible length');
+    expect(() => stream.onHead(head('x'.repeat(MAX_HEAD_BYTES + 1)), true)).toThrow(tooLong);
+    stream.onHead(head('x'.repeat(MAX_HEAD_BYTES)), true);
+    expect(stream.remoteEnded).toBe(true);
   });
 
   it('drops an answer that is not all here when the link is lost', () => {
