@@ -1,6 +1,6 @@
 /**
  * The path as a log may show it: without query, of bounded length, and without tokens, also where
- * somebody mistyped the address and a token stands in the wrong place.
+ * the address was mistyped and a token stands in the wrong place.
  *
  * @param isToken knows tokens that do not look like one
  */

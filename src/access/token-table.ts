@@ -50,6 +50,6 @@ interface Entry {
   readonly id: string;
   readonly digest: Buffer;
   readonly notAfter: number;
-  /** The token itself once somebody showed it: hashing costs more than the rest of a request's checks. */
+  /** The token itself once a caller showed it: hashing costs more than the rest of a request's checks. */
   verified: string | undefined;
 }

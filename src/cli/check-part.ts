@@ -20,7 +20,7 @@ export async function checkPart(name: string, part: PartOfSpec | undefined, verb
     parseTunnelSpec(name, completed(part));
   } catch (error) {
     if (!(error instanceof TunneldError)) throw error;
-    const mistakes = error.mistakes.filter(({ key }) => isGiven(part, key));
+    const mistakes = error.mistakes.filter(({ key }) => wasTyped(part, key));
     if (mistakes.length === 0) return;
     const { code, message, remedy } = error;
     throw inOptionWords(new TunneldError(code, message, { remedy, mistakes }), verb);
@@ -52,7 +52,7 @@ function completed(part: PartOfSpec): PartOfSpec {
 }
 
 /** Whether the key, or what it is part of or made of, was typed. A mistake of the whole always was. */
-function isGiven(part: PartOfSpec, key: string): boolean {
+function wasTyped(part: PartOfSpec, key: string): boolean {
   let value: unknown = part;
   for (const segment of key === '' ? [] : key.split('.')) {
     if (typeof value !== 'object' || value === null) return true;

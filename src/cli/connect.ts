@@ -7,7 +7,7 @@ import type { DaemonClient } from './daemon-client.ts';
 import { startDaemon } from './daemon-process.ts';
 import type { CliIo, Progress } from './io.ts';
 
-/** A daemon somebody else just started gets this long to open its socket (milliseconds). */
+/** A daemon that another command just started gets this long to open its socket (milliseconds). */
 const RIVAL_READY_MS = 10_000;
 /** One that is ending has at most `daemon.drainTimeout` (10 min) for it, and a little for the rest (milliseconds). */
 const ENDING_MS = 620_000;

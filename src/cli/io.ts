@@ -28,7 +28,7 @@ export interface CliIo {
   readonly daemonProgram: string;
   /** Shows `text` with a spinner while something takes long; silent when not on a terminal. */
   progress(text: string): Promise<Progress>;
-  /** Aborts on SIGINT, SIGTERM or SIGHUP once somebody asked for it; until then they end the process. */
+  /** Aborts on SIGINT, SIGTERM or SIGHUP once it was read; until then they end the process. */
   interrupted(): AbortSignal;
   /** Calls back on each SIGHUP, which then interrupts nothing any more. */
   onHangup(listener: () => void): void;

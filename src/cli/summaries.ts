@@ -10,7 +10,7 @@ export const SUMMARIES: Readonly<Record<string, string>> = {
   restart: 'Replace the session of a tunnel now',
   status: 'Show every tunnel, its health and its URL',
   ready: 'Say by the exit code whether the tunnels serve, for health checks and scripts',
-  doctor: 'Find out what is wrong, and name the first thing to mend',
+  doctor: 'Find out what is wrong, and name the first thing to fix',
   url: 'Print the URL to paste into a client',
   client: 'Print what an MCP client needs to use a tunnel, in its own form',
   logs: 'Show what happened: state changes with their causes, requests, mistakes',

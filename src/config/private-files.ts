@@ -7,7 +7,7 @@ import { assertRegular } from './regular-file.ts';
 /**
  * Makes the daemon's folders, readable by their owner alone, and closes those found looser.
  *
- * @returns what had to be mended, one sentence each.
+ * @returns what had to be corrected, one sentence each.
  * @throws {TunneldError} `STATE_UNWRITABLE` or `SOCKET_UNUSABLE`
  */
 export function prepareFolders(paths: Paths): string[] {
@@ -60,13 +60,13 @@ function preparePrivateFolder(folder: string, code: ErrorCode, variable: string)
   // Windows has access lists instead.
   if (!others || process.platform === 'win32') return [];
   const entries = readdirSync(folder);
-  // What is in there may be somebody else's by now, whatever it is called.
+  // Another user may have replaced what is in there, whatever it is called.
   if ((mode & 0o022) !== 0 && entries.length > 0) {
     throw new TunneldError(code, `${folder} can be written by others (mode ${octal(mode)})`, {
       remedy: `See that everything in it is yours, then \`chmod 700 ${folder}\`; or choose another with ${variable}.`,
     });
   }
-  // Somebody pointed us at a folder with other things in it: closing a home would break them.
+  // The configured folder may hold other things too: closing a home folder would break them.
   if (!entries.every(isOurs)) return [];
   attempt(code, `${folder} cannot be closed to others`, () => chmodSync(folder, 0o700));
   return [`${folder} was open to others (mode ${octal(mode)}); it is 700 now`];

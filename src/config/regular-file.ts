@@ -5,7 +5,7 @@ export const MAX_CONFIG_BYTES = 1_048_576;
 
 /**
  * The text of a regular file. Anything else is refused before it is opened: a FIFO would hold up the
- * whole process until somebody writes, a device may never end, or do something when it is read.
+ * whole process until something is written, a device may never end, or do something when it is read.
  *
  * @param maxBytes a larger file is none of ours
  * @throws the system's error, or one that says in words what is wrong with the file

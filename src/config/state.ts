@@ -33,7 +33,7 @@ type Tunnels = ReadonlyMap<string, StoredTunnel>;
  * open (its lock).
  */
 export class StateStore {
-  /** What had to be mended while opening, for the user to know. One sentence each. */
+  /** What had to be repaired while opening, for the user to know. One sentence each. */
   readonly notes: readonly string[];
   /** The state that was found could not be used as it was. One sentence each. */
   readonly alerts: readonly string[];

@@ -78,7 +78,7 @@ export interface DaemonInfo {
   readonly healthUrl: string;
   /** `http://127.0.0.1:7575` */
   readonly relayUrl: string;
-  /** Things worth saying at every `daemon status`: a state file kept aside, a looser mode mended. */
+  /** Things worth saying at every `daemon status`: a state file kept aside, a looser mode corrected. */
   readonly notes: readonly string[];
   /** Things the user has to know at every command: a state that was damaged or cannot be written, … */
   readonly alerts?: readonly string[];

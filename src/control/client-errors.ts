@@ -37,7 +37,7 @@ export function otherEvents(): TunneldError {
   );
 }
 
-/** Nobody is there: not a daemon that fails to answer. */
+/** No daemon listens, in contrast to one that fails to answer. */
 export function isAbsence(error: unknown): boolean {
   return ['ENOENT', 'ECONNREFUSED'].includes((error as NodeJS.ErrnoException).code ?? '');
 }

@@ -50,7 +50,7 @@ export class EventStreams {
     this.#timer ??= this.#clock.setTimer(() => this.#tick(), TICK_MS);
   }
 
-  /** Ends every stream properly, so that watchers see an end; breaks the ones nobody reads. */
+  /** Ends every stream properly, so that watchers see an end; breaks those whose reader stalls. */
   async close(): Promise<void> {
     await Promise.all(
       [...this.#open.keys()].map((response) => {

@@ -4,7 +4,7 @@ import ms, { type StringValue } from 'ms';
 export type ReadDuration = { readonly ms: number } | { readonly fault: string };
 
 /**
- * Reads a duration that somebody wrote: `500ms`, `30s`, `5m`, `1h`, `7d`, or `0`. The same rule holds
+ * Reads a duration as users write it: `500ms`, `30s`, `5m`, `1h`, `7d`, or `0`. The same rule holds
  * for options, variables, files and query strings. A number without a unit is refused: some would mean
  * seconds by it and others milliseconds.
  */

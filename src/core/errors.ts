@@ -25,7 +25,7 @@ export function isErrorCode(word: string): word is ErrorCode {
   return rows.has(word);
 }
 
-/** One key that is wrong, for whoever can say it in the words of the user: the name of an option. */
+/** One wrong key, for code that knows what the user typed for it: the name of an option. */
 export interface KeyMistake {
   /** As in the config file, below the tunnel: `access.origins.0`; empty when it is about the whole. */
   readonly key: string;

@@ -3,7 +3,7 @@
  * connection of the relay, or a stream of the relay agent. The gateway and the relay are written
  * against this and nothing else.
  *
- * Bodies flow as bytes without transfer coding; whoever owns a wire frames them. After a `101`
+ * Bodies flow as bytes without transfer coding; the code that owns a wire frames them. After a `101`
  * answer both bodies are the raw bytes of the upgraded protocol.
  */
 export interface Exchange {
@@ -11,10 +11,10 @@ export interface Exchange {
   readonly peer: Peer;
 
   /**
-   * Starts the request body. Called at most once; a body nobody reads is discarded, bounded.
+   * Starts the request body. Called at most once; a body that is not read is discarded, bounded.
    *
    * The body of a request that asks for an upgrade ends only once the final head was sent: until
-   * then nobody knows whether raw bytes follow.
+   * then it is not known whether raw bytes follow.
    */
   readBody(sink: BodySink): void;
   /** Lets the request body go on after the sink answered `Flow.paused`. */

@@ -12,13 +12,13 @@ const AFTER_DRAIN_MS = 15_000;
 
 export interface NotifierOptions {
   readonly notify: Notify;
-  /** `WATCHDOG_USEC` (microseconds); undefined or 0: nobody watches. */
+  /** `WATCHDOG_USEC` (microseconds); undefined or 0: there is no watchdog. */
   readonly watchdogUsec?: number;
   readonly clock: Clock;
 }
 
 export interface Watched {
-  /** One line for whoever asks the service manager. */
+  /** One line that the service manager shows. */
   status(): string;
   /** Calls back when that may have changed. */
   subscribe?(listener: () => void): () => void;

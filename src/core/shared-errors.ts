@@ -1,4 +1,4 @@
-/** What there is to know of a code, whoever meets it. */
+/** What there is to know of a code. */
 export interface ErrorRow {
   readonly retryable: boolean;
   /** Tried again all the same, but hardly with success before the user starts or frees something. */

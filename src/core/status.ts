@@ -40,7 +40,7 @@ export interface VerdictMeaning {
   readonly sessionWorks: boolean;
   /** The fault is not the session's: replacing it would change nothing. */
   readonly notTheSession: boolean;
-  /** It lasts until somebody does something. */
+  /** It lasts until the user does something. */
   readonly needsSomebody: boolean;
 }
 

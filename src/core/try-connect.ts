@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** Whether somebody listens on a Unix socket: `connected`, or the code of what is wrong. Never rejects. */
+/** Whether a Unix socket has a listener: `connected`, or the code of what is wrong. Never rejects. */
 export function tryConnect(path: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(path);

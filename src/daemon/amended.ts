@@ -27,7 +27,7 @@ export function amended(name: string, before: TunnelSpec, amendment: Amendment):
   return { spec, config, changes: changesBetween(before, spec) };
 }
 
-/** A key that nobody knows cannot be set back: it was meant to be another. */
+/** An unknown key cannot be set back: it is a typing mistake. */
 function assertKnown(name: string, keys: readonly string[]): void {
   const mistakes = keys.flatMap((key) => {
     const what = faultOfKey(key.split('.'), tunnelSchema);

@@ -2,7 +2,7 @@ import { closeSync, writeSync } from 'node:fs';
 import { TunneldError } from '../core/errors.ts';
 
 /**
- * Tells whoever started the daemon that it serves its socket: one JSON line on an inherited file
+ * Tells the parent process that the daemon serves its socket: one JSON line on an inherited file
  * descriptor, or a short line for people in the foreground.
  */
 export function announceReady(fd: number | undefined, daemon: { version: string; socket: string }): void {
@@ -15,7 +15,7 @@ export function announceReady(fd: number | undefined, daemon: { version: string;
   close(fd);
 }
 
-/** Tells whoever started the daemon what it is busy with, so that a slow start is not taken for a hanging one. */
+/** Tells the parent process what the daemon is busy with, so that a slow start is not taken for a hanging one. */
 export function announceStep(fd: number | undefined, doing: string): void {
   if (fd !== undefined) say(fd, { doing });
 }
@@ -40,7 +40,7 @@ function say(fd: number, line: unknown): void {
   try {
     writeSync(fd, `${JSON.stringify(line)}\n`);
   } catch {
-    // Whoever started us did not wait. That is no reason not to run.
+    // The parent did not wait. That is no reason not to run.
   }
 }
 

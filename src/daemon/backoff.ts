@@ -10,7 +10,7 @@ export interface BackoffPolicy {
 export const DEFAULT_BACKOFF: BackoffPolicy = {
   // A cut link must be back within two seconds, so the first retry comes in the first quarter of one.
   baseMs: 250,
-  // Long enough not to hammer a provider that is down, short enough that nobody reaches for `restart`.
+  // Long enough not to hammer a provider that is down, short enough that users need no `restart`.
   maxMs: 60_000,
   // Two scheduled probes. Resetting on the bare opening of a session would turn a session that opens
   // and dies at once into a tight loop.

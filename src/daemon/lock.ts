@@ -10,7 +10,7 @@ import { presenceOf, startTimeOf } from '../core/process-identity.ts';
 const TAKEOVER_SETTLE_MS = 100;
 
 export interface DaemonLock {
-  /** The daemon serves there from now on: whoever reads the lock finds it. */
+  /** The daemon serves there from now on: readers of the lock find it. */
   serving(socket: string): void;
   /** Removes the lock if it is still ours. Idempotent. */
   release(): void;

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 
 export interface DaemonOptions {
   readonly config: string | undefined;
-  /** Inherited descriptor on which whoever started the daemon hears how the start went. */
+  /** Inherited descriptor on which the parent process hears how the start went. */
   readonly readyFd: number | undefined;
   /** The log is printed on standard output as well. */
   readonly logged: boolean;

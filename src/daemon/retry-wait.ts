@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../core/clock.ts';
 
 /** How often to look whether the network came back (reads no network). */
 const ONLINE_POLL_MS = 2_000;
-/** How often to look whether what failed is mended: after many failures in a row less often. */
+/** How often to look whether what failed works again: after many failures in a row less often. */
 const FIRST_LOOK_MS = 500;
 const LONGEST_LOOK_MS = 5_000;
 /** What comes back for one comes back for many: they spread over this. */
@@ -13,7 +13,7 @@ export interface RetryWaitDeps {
   readonly random: () => number;
   /** Whether this machine has a network at all. Cheap, never throws. */
   readonly online: () => boolean;
-  /** Whether what made the last attempt fail is mended, where the provider can tell. Never rejects. */
+  /** Whether what made the last attempt fail works again, where the provider can tell. Never rejects. */
   readonly mended?: () => Promise<boolean>;
   readonly onOffline: () => void;
   readonly onDue: (cause: string) => void;

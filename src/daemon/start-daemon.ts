@@ -38,7 +38,7 @@ export interface StartOptions {
   readonly logCopy?: DestinationStream;
   /** Told what the start is busy with, in words. */
   readonly onStep?: (doing: string) => void;
-  /** Somebody asked for the end through the control socket. */
+  /** A command asked for the end through the control socket. */
   readonly onStop: () => void;
 }
 
@@ -149,7 +149,7 @@ async function assemble(
 
   let control: Awaited<ReturnType<typeof startControlServer>> | undefined;
   releases.push(() => control?.close());
-  // Before the socket goes: whoever asks while it drains is told so.
+  // Before the socket goes: commands are told that it drains.
   releases.push(() => daemon.close(config.daemon.drainTimeout));
   onStep('bringing its tunnels back');
   await daemon.start();

@@ -45,7 +45,7 @@ export function hashed({ id, value, notAfter }: StoredToken): GatewayToken {
   return notAfter === undefined ? { id, sha256 } : { id, sha256, notAfter };
 }
 
-/** What a relay needs to turn strangers away; undefined where anybody may come. */
+/** What a relay needs to turn strangers away; undefined where no token is needed. */
 export function edgeAccessOf(
   { access }: TunnelConfig,
   tokens: readonly StoredToken[],

@@ -79,7 +79,7 @@ export class TunnelAccess implements AccessSource {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Calls back whoever subscribed: `current` may be another. */
+  /** Calls every subscriber: `current` may have changed. */
   changed(): void {
     for (const listener of this.#listeners) listener();
   }

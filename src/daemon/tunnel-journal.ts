@@ -40,7 +40,7 @@ export class TunnelJournal {
 
   /** Only news is worth a line: the same verdict for another reason is. */
   healthReported(before: HealthReport, report: HealthReport): void {
-    const { verdict, cause, remedy, local, public: far } = report;
+    const { verdict, cause, remedy, local, public: publicLeg } = report;
     const news = before.verdict !== verdict || before.cause !== cause;
     if (!news || (verdict === 'unknown' && before.verdict === 'unknown')) return;
     const level = verdict === 'healthy' || verdict === 'unknown' ? 'info' : 'warn';
@@ -51,7 +51,7 @@ export class TunnelJournal {
         cause,
         remedy: remedy || undefined,
         local: local?.finding,
-        public: far?.finding,
+        public: publicLeg?.finding,
       },
       'tunnel health changed',
     );

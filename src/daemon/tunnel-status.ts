@@ -17,7 +17,7 @@ export interface StatusParts {
   readonly clean: (text: string) => string;
 }
 
-/** What everybody is told of a tunnel. */
+/** The status of a tunnel, as commands and endpoints show it. */
 export function statusOf(parts: StatusParts): TunnelStatus {
   const { name, supervisor, health, requests, clean } = parts;
   const { config, desired, source } = parts.definition;

@@ -104,7 +104,7 @@ export class Tunnels {
         }
       },
       onChange: (status) => {
-        // What is removed may take its time to end, and is nobody's business any more.
+        // A removed tunnel may take its time to end; nothing is reported of it.
         if (this.#tunnels.get(name) === tunnel) this.#publish({ changed: status });
       },
     });
@@ -113,7 +113,7 @@ export class Tunnels {
     return tunnel;
   }
 
-  /** From now on nobody finds it; one of its name that is asked for meanwhile is another. */
+  /** It is not found from now on; a tunnel of the same name that comes meanwhile is another. */
   async remove(tunnel: Tunnel, cause: string): Promise<void> {
     this.#tunnels.delete(tunnel.name);
     this.#publish({ removed: tunnel.name });

@@ -57,7 +57,7 @@ export interface SideSettings {
  * runs. The session may outlive it.
  */
 export class UpstreamSide {
-  /** Whoever sends it is one of our own checks: `core/markers.ts`. */
+  /** Requests that carry it are our own checks: `core/markers.ts`. */
   readonly probeKey = randomBytes(24).toString('base64url');
   readonly #options: UpstreamSideOptions;
   readonly #gateway: Gateway;

@@ -20,7 +20,7 @@ export interface Answered {
 export function admit(gateway: ExchangeContext, request: RequestHead, probe: boolean): Admission | Answered {
   const { access, limits } = gateway.options;
   if (!gateway.policy.acceptsHost(request)) {
-    // Without a public name nobody can tell a visitor's Host from a foreign one.
+    // Without a public name a visitor's Host cannot be told from a foreign one.
     return {
       carrier: undefined,
       answer: gateway.policy.publicUrl === undefined ? NOT_OPEN_YET : FOREIGN_HOST,
@@ -52,7 +52,7 @@ export function admit(gateway: ExchangeContext, request: RequestHead, probe: boo
 
 const RESERVED = /^\/\.tunneld(?:[/?]|$)/;
 
-/** Whoever asks for events gets one: that shows whether event streams come through the way he came. */
+/** A probe that accepts events gets one: that shows whether event streams come through on its way. */
 function healthy(tunnel: string, request: RequestHead): OwnAnswer {
   const asEvent = /\btext\/event-stream\b/i.test(request.get('accept') ?? '');
   const description = `The gateway of "${tunnel}" works.`;

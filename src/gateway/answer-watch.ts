@@ -86,7 +86,7 @@ export class AnswerWatch {
 
   /** @param failure why the server gave no answer, or half of one; undefined where it is not to blame */
   over(failure: string | undefined): void {
-    // An answer without a body, or the gateway answered by itself, or the caller left before anybody could.
+    // An answer without a body, or the gateway answered by itself, or the caller left before there was one.
     if (failure !== undefined) this.failed(failure, false);
     else if (this.#head !== undefined) this.body(undefined, true);
     this.#once({ kind: 'unasked' });
@@ -134,7 +134,7 @@ export class AnswerWatch {
   }
 }
 
-/** Undefined where nobody wants to be told. */
+/** Undefined where there is no listener. */
 export function watchOf(
   { options }: ExchangeContext,
   request: RequestHead,

@@ -8,7 +8,7 @@ export interface OwnAnswer {
   readonly status: number;
   /** A stable word: the event's `reason` and the `X-Tunneld-Reason` header. */
   readonly reason: string;
-  /** One sentence for whoever reads the body; it reaches users through their client. */
+  /** One sentence, which reaches users through their client. */
   readonly description: string;
   /** OAuth's word for it where clients look for one; `reason` otherwise. */
   readonly error?: string;

@@ -7,18 +7,18 @@ import type { ServerLimits } from '../http1/server-options.ts';
 export interface GatewayOptions {
   /** Name of the tunnel, for logs. */
   readonly tunnel: string;
-  /** Marks every answer that passed here (`X-Tunneld`), so that nobody else's is taken for ours. */
+  /** Marks every answer that passed here (`X-Tunneld`), so that no other answer is taken for ours. */
   readonly instance: string;
   readonly upstream: UpstreamAddress;
   readonly access: {
-    /** Let everybody in. */
+    /** Checks no token. */
     readonly insecurePublic: boolean;
     /** Also accept `?token=`. */
     readonly queryToken: boolean;
     /** Web origins that may call. */
     readonly origins: readonly string[];
   };
-  /** Whoever knows it is our own health probe. */
+  /** Requests that carry it are our own health probes. */
   readonly probeKey: string;
   readonly limits: {
     /** Exchanges in flight. */

@@ -112,7 +112,7 @@ export class Gateway implements ExchangeContext {
     return new URL(`http://127.0.0.1:${port}`);
   }
 
-  /** Takes an exchange from whoever carried it. */
+  /** Takes an exchange, whatever carried it. */
   accept(exchange: Exchange): void {
     const running = new GatewayExchange(this, exchange);
     this.#active.add(running);
@@ -121,7 +121,7 @@ export class Gateway implements ExchangeContext {
     running.start();
   }
 
-  /** Replaces the tokens that open the tunnel. None: nobody gets in. */
+  /** Replaces the tokens that open the tunnel. None: no caller gets in. */
   setTokens(tokens: readonly AccessToken[]): void {
     this.tokens.set(tokens);
   }

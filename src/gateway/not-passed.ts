@@ -5,7 +5,7 @@ import { NameSet } from '../http1/name-set.ts';
 import { LINK_HEADERS } from './answer-links.ts';
 import { CORS_HEADERS } from './cors.ts';
 
-/** Words about the caller that anybody could have made up, and ours, which may hold the token. */
+/** Claims about the caller that the caller could have made up, and headers of ours, which may hold the token. */
 function withFalseWords(names: readonly string[]): NameSet {
   return new NameSet(
     [...FORWARDING_HEADERS, 'host', 'origin', ...names],

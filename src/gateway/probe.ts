@@ -3,7 +3,7 @@ import { equalsInConstantTime } from '../access/compare.ts';
 /**
  * Recognises our own health probe: `X-Tunneld-Probe: <key>.<nonce>`.
  *
- * @returns the nonce, which the answer repeats; undefined for anybody else's request
+ * @returns the nonce, which the answer repeats; undefined for any other request
  */
 export function probeNonce(header: string | undefined, key: string): string | undefined {
   if (header === undefined) return undefined;

@@ -28,5 +28,5 @@ export class ServerNames {
   }
 }
 
-/** Servers name the address they are bound to, which nobody can call. */
+/** Servers name the address they are bound to, which cannot be called. */
 const UNSPECIFIED = new Set(['0.0.0.0', '[::]', '[::ffff:0:0]']);

@@ -11,7 +11,7 @@ export function serverDown(upstream: UpstreamAddress, { reason }: UpstreamFailur
     return {
       status: 503,
       reason: 'out-of-descriptors',
-      description: `The machine of the tunnel has no file descriptors left to connect to the MCP server (${reason}); the server itself may be fine. Try again in a moment; whoever runs the tunnel raises its limit of open files.`,
+      description: `The machine of the tunnel has no file descriptors left to connect to the MCP server (${reason}); the server itself may be fine. Try again in a moment; its operator raises its limit of open files.`,
       headers: ['Retry-After', '5'],
     };
   }

@@ -50,7 +50,7 @@ export class CarrierJudge {
     if (this.#visitAt > this.#unseenSince) this.#blind = true;
   }
 
-  /** Nobody needs to be asked: visitors show it. */
+  /** No probe is needed: visitors show it. */
   get visitedLately(): boolean {
     const lately = this.#clock.monotonic() - this.#visitAt < pace.VISIT_FRESH_MS;
     return (lately && this.#blind) || this.#visitorStreams() > 0;

@@ -44,7 +44,7 @@ export class ExposureCheck {
     return this.#running;
   }
 
-  /** It is to be asked again: a token is needed, and nobody knows whether the edge refuses requests without it. */
+  /** It is to be asked again: a token is needed, and it is not known whether the edge refuses requests without it. */
   isOpenFor(session: WatchedSession | undefined): boolean {
     return session?.exposure === 'unknown' && this.#options.token() !== undefined;
   }

@@ -16,7 +16,7 @@ export function judgeExposure(answer: Answer, instance: string): Exposure {
   }
   if (REFUSALS.has(status)) return 'refused';
   if (marker !== undefined || answer.header(RELAY_HEADER) !== undefined) return 'unknown';
-  // Somebody speaks MCP at our public URL without our gateway in between.
+  // An MCP server answers at our public URL without our gateway in between.
   return answer.message !== undefined && status < 500 ? 'exposed' : 'unknown';
 }
 

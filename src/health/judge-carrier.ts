@@ -51,7 +51,7 @@ function judgeGateway({ status, header }: Answer, seen: Seen): Saw {
   return seen('gateway-refused', `the gateway refuses what arrives (${status}, ${reason})`);
 }
 
-/** Somebody on the way answered: an error page, a login, a stale address. */
+/** Not our gateway answered, but something in front of it: an error page, a login, a stale address. */
 function judgeStranger(answer: Answer, url: URL, seen: Seen, judgePage?: JudgePage): Saw {
   const { status } = answer;
   const known = judgePage?.({ status, header: (name) => answer.header(name) });

@@ -32,7 +32,7 @@ export interface Upstream {
 
 export interface LocalLegOptions {
   readonly upstream: Upstream;
-  /** What is known of the server by whoever started it: then it is asked nothing. */
+  /** What the code that started the server knows of it: then it is asked nothing. */
   readonly ownState?: (() => ProbeResult) | undefined;
   readonly mode: ProbeMode;
   /** For one look, all its questions together (milliseconds). */
@@ -104,7 +104,7 @@ export class LocalLeg {
       if (outer.aborted) throw cause;
       return await this.#unanswered(outer);
     } finally {
-      // Questions whose answers nobody waits for any more.
+      // Requests whose answers are not needed any more.
       over.abort(new Error('another question was answered first'));
     }
   }

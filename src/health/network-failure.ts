@@ -12,7 +12,7 @@ export type FailureKind =
   | 'name'
   | MachineFinding;
 
-/** What this machine itself lacks. Never the fault of whoever was to be reached. */
+/** What this machine itself lacks. Never the fault of the other end. */
 export type MachineFinding = 'no-descriptors' | 'no-memory' | 'no-ports' | 'not-permitted' | 'no-dns';
 
 const OF_THIS_MACHINE: Readonly<Record<string, MachineFinding>> = {
@@ -46,7 +46,7 @@ export function failureKind(code: string, protocol = false): FailureKind {
   if (machine !== undefined) return machine;
   if (code === 'not-http' || code === 'tls-record') return code;
   if (protocol) return 'bad-http';
-  // The file of a Unix socket is made by whoever listens.
+  // The server that listens makes the file of a Unix socket.
   if (code === 'ECONNREFUSED' || code === 'ENOENT') return 'refused';
   if (code === 'ENOTFOUND') return 'name';
   if (isTlsMismatch(code)) return 'tls-mismatch';
@@ -63,7 +63,7 @@ function isTlsMismatch(code: string): boolean {
   );
 }
 
-/** OpenSSL's words for a certificate that is expired, not valid yet, of somebody else, or not trusted. */
+/** OpenSSL's words for a certificate that is expired, not valid yet, for another host, or not trusted. */
 export function isCertificate(code: string): boolean {
   return /CERT|SELF_SIGNED|ERR_TLS_|UNABLE_TO_|INVALID_PURPOSE|HOSTNAME_MISMATCH/.test(code);
 }

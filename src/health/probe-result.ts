@@ -26,13 +26,13 @@ export type Meaning =
   | 'alive'
   /** Nothing speaks against it, and no question that does no harm could show more. */
   | 'unproven'
-  /** It takes connections, and whether it answers anybody is not known. */
+  /** It takes connections; whether it answers is not known. */
   | 'silent'
   /** It is on its way: nothing can be said yet. */
   | 'starting'
   /** The server is the culprit; no tunnel can help. */
   | 'server'
-  /** Somebody answers, but a setting is wrong. */
+  /** Something answers, but a setting is wrong. */
   | 'config'
   /** The way to us is broken, or cannot be seen from here: others are asked which. */
   | 'carrier'
@@ -44,7 +44,7 @@ export type Meaning =
   | 'network'
   /** A credential was refused. */
   | 'auth'
-  /** Somebody limits how often he may be asked. */
+  /** A rate limit or quota was reached. */
   | 'limited';
 
 /** Names that a remedy may need. */

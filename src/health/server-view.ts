@@ -146,7 +146,7 @@ export class ServerView {
     if (view !== undefined) return view.share === 'all' ? view.result : undefined;
     const { own } = this;
     if (own === undefined || own.finding === 'timeout' || this.mayJustBeStarting) return undefined;
-    // Whoever started it knows that it ended, whatever callers got before.
+    // The keeper of the process knows that it ended, whatever callers got before.
     if (own.basis === 'process') return undefined;
     const overruled = meaningOf(own) !== 'alive' && meaningOf(own) !== 'machine';
     const fresh = this.#now() - this.#traffic.goodAt < pace.GOOD_NEWS_MS;

@@ -1,7 +1,7 @@
 import net from 'node:net';
 import { eitherOf } from '../core/loopback.ts';
 
-/** Where somebody should listen. */
+/** Where the server should listen. */
 export interface Listener {
   readonly host: string;
   /** Tried where nobody listens at `host`. */

@@ -15,13 +15,13 @@ export type TrafficWord =
 /** What callers have met lately, where that is nothing good. */
 export interface TrafficView {
   readonly result: ProbeResult;
-  /** `all`: nobody got an answer since; `some`: others did. */
+  /** `all`: no caller got an answer since; `some`: others did. */
   readonly share: 'all' | 'some';
 }
 
 /** So many, so that one odd call does not outweigh a probe. */
 const ENOUGH = 3;
-/** How long a failure counts while nobody calls (milliseconds). */
+/** How long a failure counts without further calls (milliseconds). */
 const MEMORY_MS = 5 * 60_000;
 const RECENT_MS = 60_000;
 /** Enough to judge by; more would only cost memory. */
@@ -37,7 +37,7 @@ interface Failure {
 
 /**
  * What real traffic shows of the server, in both directions: answers that a probe need not ask for
- * again, and failures that a probe does not see. Bounded, whoever calls how often.
+ * again, and failures that a probe does not see. Its memory is bounded, however many call.
  */
 export class TrafficEvidence {
   readonly #path: string;

@@ -29,7 +29,7 @@ export type CarrierView =
   | { readonly kind: 'works'; readonly proof: string }
   /** It does not, or nobody but us was asked and we know it from better days. `next`: what is done about it. */
   | { readonly kind: 'broken'; readonly detail: string; readonly next: string }
-  /** Nobody can tell. `detail` says why. */
+  /** It cannot be known. `detail` says why. */
   | { readonly kind: 'unknown'; readonly detail: string };
 
 export interface Judgement {
@@ -50,26 +50,26 @@ const DEGRADED_MS = 3_000;
  * failure outranks whatever stands in front of it.
  */
 export function judge(evidence: Evidence): Judgement {
-  const { local, public: far, place, absence, carrier } = evidence;
+  const { local, public: publicLeg, place, absence, carrier } = evidence;
   if (evidence.exposed) return EXPOSED;
-  const short = [local, far].find((leg) => leg !== undefined && meaningOf(leg) === 'machine');
+  const short = [local, publicLeg].find((leg) => leg !== undefined && meaningOf(leg) === 'machine');
   if (short !== undefined)
     return blame('out-of-resources', short === local ? 'local' : 'public', short, place);
   if (absence !== undefined && absence.verdict !== 'unknown') return absence;
   if (local === undefined) return absence ?? { verdict: 'unknown', cause: 'Not looked at yet.', remedy: '' };
-  const unseen = far !== undefined && UNSEEN.has(meaningOf(far));
-  if (unseen && carrier.kind !== 'works' && (!evidence.online || meaningOf(far) === 'network')) {
-    return networkDown(local, far, place);
+  const unseen = publicLeg !== undefined && UNSEEN.has(meaningOf(publicLeg));
+  if (unseen && carrier.kind !== 'works' && (!evidence.online || meaningOf(publicLeg) === 'network')) {
+    return networkDown(local, publicLeg, place);
   }
   if (VERDICTS_OF[meaningOf(local)] === 'server-down') return blame('server-down', 'local', local, place);
   if (unseen) {
-    const broken = carrierFails(evidence, far);
+    const broken = carrierFails(evidence, publicLeg);
     if (broken !== undefined) return broken;
   }
   const served = judgeServing(evidence, local);
   if (served !== undefined) return served;
-  if (far === undefined) return absence ?? { verdict: 'unknown', cause: NOT_SEEN, remedy: '' };
-  return unseen ? unverified(far, carrier, place) : judgeAnswering(local, far, place);
+  if (publicLeg === undefined) return absence ?? { verdict: 'unknown', cause: NOT_SEEN, remedy: '' };
+  return unseen ? unverified(publicLeg, carrier, place) : judgeAnswering(local, publicLeg, place);
 }
 
 /** Meanings of the public leg that say how far this machine sees, rather than how far visitors come. */
@@ -114,12 +114,12 @@ const OWN_LOGIN =
   "Have clients send the server's own Authorization, and the tunnel's token as X-Tunneld-Token.";
 
 /** Nothing is wrong with the server, and something answers at the public URL. */
-function judgeAnswering(local: ProbeResult, far: ProbeResult, place: Place): Judgement {
-  const verdict = VERDICTS_OF[meaningOf(far)];
-  if (verdict !== 'healthy') return blame(verdict, 'public', far, place);
+function judgeAnswering(local: ProbeResult, publicLeg: ProbeResult, place: Place): Judgement {
+  const verdict = VERDICTS_OF[meaningOf(publicLeg)];
+  if (verdict !== 'healthy') return blame(verdict, 'public', publicLeg, place);
   const own = VERDICTS_OF[meaningOf(local)];
   if (own === 'unverified' || own === 'unknown') return blame(own, 'local', local, place);
-  const slow = [local, far].find(({ latencyMs = 0 }) => latencyMs > DEGRADED_MS);
+  const slow = [local, publicLeg].find(({ latencyMs = 0 }) => latencyMs > DEGRADED_MS);
   if (slow !== undefined) {
     const leg = slow === local ? 'Local' : 'Public';
     return {
@@ -141,25 +141,29 @@ const EXPOSED: Judgement = {
 /** Undefined when the way to us may well work all the same. */
 function carrierFails(
   { strikes, previous, place, carrier }: Evidence,
-  far: ProbeResult,
+  publicLeg: ProbeResult,
 ): Judgement | undefined {
   if (carrier.kind === 'works') return undefined;
   // The next session would have the same.
-  if (meaningOf(far) === 'certificate') return blame('config', 'public', far, place);
+  if (meaningOf(publicLeg) === 'certificate') return blame('config', 'public', publicLeg, place);
   if (strikes < STRIKES_TO_REPLACE) {
     const working = previous === 'healthy' || previous === 'degraded';
     return {
       verdict: working ? 'degraded' : 'unknown',
-      cause: `Public leg: ${far.detail}. Looking once more before anything is done.`,
+      cause: `Public leg: ${publicLeg.detail}. Looking once more before anything is done.`,
       remedy: '',
     };
   }
   if (carrier.kind === 'unknown') return undefined;
   const evidence = carrier.detail === '' ? '' : ` (${carrier.detail})`;
-  return { verdict: 'tunnel-down', cause: `Public leg: ${far.detail}${evidence}.`, remedy: carrier.next };
+  return {
+    verdict: 'tunnel-down',
+    cause: `Public leg: ${publicLeg.detail}${evidence}.`,
+    remedy: carrier.next,
+  };
 }
 
-function unverified(far: ProbeResult, carrier: CarrierView, place: Place): Judgement {
+function unverified(publicLeg: ProbeResult, carrier: CarrierView, place: Place): Judgement {
   const others =
     carrier.kind === 'works'
       ? `all the same ${carrier.proof}`
@@ -168,23 +172,23 @@ function unverified(far: ProbeResult, carrier: CarrierView, place: Place): Judge
         : '';
   return {
     verdict: 'unverified',
-    cause: `Public leg: ${far.detail}; ${others}.`,
+    cause: `Public leg: ${publicLeg.detail}; ${others}.`,
     remedy:
-      meaningOf(far) === 'certificate'
-        ? FINDINGS[far.finding].remedy(place)
+      meaningOf(publicLeg) === 'certificate'
+        ? FINDINGS[publicLeg.finding].remedy(place)
         : 'Nothing to do if clients elsewhere get through. For this machine to see it too, look at its DNS, its firewall and whether its router lets it reach its own public address.',
   };
 }
 
-function networkDown(local: ProbeResult, far: ProbeResult, place: Place): Judgement {
+function networkDown(local: ProbeResult, publicLeg: ProbeResult, place: Place): Judgement {
   const server = meaningOf(local) === 'server' ? ` Local leg: ${local.detail}.` : '';
-  if (meaningOf(far) === 'network') {
-    const { cause, ...rest } = blame('network-down', 'public', far, place);
+  if (meaningOf(publicLeg) === 'network') {
+    const { cause, ...rest } = blame('network-down', 'public', publicLeg, place);
     return { ...rest, cause: cause + server };
   }
   return {
     verdict: 'network-down',
-    cause: `Public leg: ${far.detail}, and nothing else can be reached either.${server}`,
+    cause: `Public leg: ${publicLeg.detail}, and nothing else can be reached either.${server}`,
     remedy: 'Check the network connection of this machine; tunneld waits and goes on by itself.',
   };
 }

@@ -8,7 +8,7 @@ import { setOrigin, wireAddressOf } from './socket-origin.ts';
 const COMPLAIN_EVERY_MS = 10_000;
 
 export interface ProxyGateOptions {
-  /** Connections of these addresses begin with a PROXY header; nobody else's may. */
+  /** Connections of these addresses begin with a PROXY header; no other may. */
   trusts(address: string): boolean;
   /** From the connection to the header's last byte (milliseconds). */
   readonly timeoutMs: number;

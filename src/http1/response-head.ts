@@ -37,7 +37,7 @@ export function parseResponseHead(text: string, requestMethod: string): ParsedRe
 
 /**
  * Looks at the first bytes of an answer: a greeting of another protocol ends with no head's end, and
- * whoever waited for one would wait until he gives up.
+ * a reader that waited for one would wait until its time-out.
  *
  * @throws {Http1Error} `not-http`, `tls-record`
  */

@@ -112,11 +112,11 @@ export class Http1Server {
     if (this.#server.listening) this.#server.close();
   }
 
-  /** A connection begins, and whoever is behind it is known. */
+  /** A connection begins, and its origin is known. */
   #enter(socket: Socket): void {
     this.#descriptors.hold(socket, this.#options.descriptorsEach ?? 1);
     if (this.#descriptors.exhausted) {
-      turnOut(socket);
+      refuseSocket(socket);
       return;
     }
     const address = this.#options.limitedAddressOf?.(socket);
@@ -126,12 +126,12 @@ export class Http1Server {
       this.#perAddress.set(address, held);
       socket.once('close', () => this.#release(address));
       if (isFlood(held, this.#limits.connectionsPerAddress)) {
-        turnOut(socket);
+        refuseSocket(socket);
         return;
       }
     }
     if (isFlood(this.#connections.size + 1, this.#limits.connections)) {
-      turnOut(socket);
+      refuseSocket(socket);
       return;
     }
     if (this.#tls === undefined) this.#accept(socket);
@@ -205,6 +205,6 @@ function isFlood(held: number, limit: number): boolean {
   return held > 2 * Math.max(1, limit);
 }
 
-function turnOut(socket: Socket): void {
+function refuseSocket(socket: Socket): void {
   socket.on('error', () => {}).destroy();
 }

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 
 /** What a PROXY header said of a connection. */
 export interface SocketOrigin {
-  /** The proxy's own address when it named nobody. */
+  /** The proxy's own address when it named no caller. */
   readonly address: string;
   /** The proxy named the caller. */
   readonly named: boolean;
@@ -24,7 +24,7 @@ export function addressOf(socket: Socket): string {
   return plain(ORIGINS.get(socket)?.address ?? socket.remoteAddress ?? '');
 }
 
-/** The address at the other end of the wire, whoever it speaks for. */
+/** The address at the other end of the wire: the caller, or a proxy that speaks for it. */
 export function wireAddressOf(socket: Socket): string {
   return plain(socket.remoteAddress ?? '');
 }

@@ -15,7 +15,7 @@ export interface UpstreamConnectionContext {
 const SMALL_READ_BYTES = 8_192;
 const LARGE_READ_BYTES = 65_536;
 
-/** One connection to the server. Reads into a buffer that is used again whenever nobody kept it. */
+/** One connection to the server. Reads into a buffer that is used again unless a receiver kept it. */
 export class UpstreamConnection {
   readonly socket: Socket;
   readonly context: UpstreamConnectionContext;
@@ -110,7 +110,7 @@ export class UpstreamConnection {
     const exchange = this.#exchange;
     this.#bufferKept = false;
     if (exchange === undefined) {
-      // Bytes nobody asked for: whatever they are, they must not become the next request's answer.
+      // Bytes without a request: whatever they are, they must not become the next request's answer.
       this.destroy('unexpected-bytes');
       return false;
     }

@@ -68,7 +68,7 @@ export class UpstreamPool {
     for (const connection of this.#all) connection.destroy('pool-closed');
   }
 
-  /** Is the connection to be taken one that nobody has looked at for a while? */
+  /** Has the connection to be taken been idle for a while, unobserved? */
   #mayBeStale(): boolean {
     const next = this.#idle.at(-1);
     return next !== undefined && this.#options.clock.monotonic() - next.idleSince > SURELY_ALIVE_MS;

@@ -40,7 +40,7 @@ export interface TunnelProvider<Request extends OpenRequest = OpenRequest> {
   diagnose?(request: Request): Promise<readonly Finding[]>;
 
   /**
-   * Whether what made the last attempt fail is mended: a name that resolves, a port that takes
+   * Whether what made the last attempt fail works again: a name that resolves, a port that takes
    * connections. A cheap look every few seconds between attempts; false where that cannot be told. Never
    * rejects.
    */

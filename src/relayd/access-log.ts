@@ -41,7 +41,7 @@ const NO_TUNNEL: ReadonlySet<string | undefined> = new Set(['unknown-tunnel', 'n
 function lineOf(visit: Visit, isToken: (text: string) => boolean) {
   const { request, peer, name, target, status, durationMs, responseBytes, outcome, reason } = visit;
   // Without a tunnel the segments are not known apart: a token in a mistyped URL is a token too. Many
-  // an address names a tunnel that nobody has.
+  // an address names a tunnel that does not exist.
   const served = name !== undefined && !NO_TUNNEL.has(reason);
   const path = served
     ? loggedPath(target, status < 400 ? undefined : isToken)

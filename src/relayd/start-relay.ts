@@ -134,7 +134,7 @@ export async function startRelay(settings: RelaySettings, clock: Clock, log: Log
   };
 }
 
-/** A token that was taken back takes its tunnels with it: they were promised to nobody else. */
+/** A token that was taken back takes its tunnels with it: no other token was granted their names. */
 function endAll(server: RelayServer, hasToGo: (tunnel: ServedTunnel) => boolean, log: Logger): void {
   for (const tunnel of server.tunnels.filter(hasToGo)) {
     const { name } = tunnel;

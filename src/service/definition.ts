@@ -9,7 +9,7 @@ export const LABEL = 'tunneld.daemon';
 /** `user`: runs while its user is there. `system`: runs from boot on, apart from every user. */
 export type Scope = 'user' | 'system';
 
-/** What a service manager is to run. Holds no secret: whoever may read a unit may read it all. */
+/** What a service manager is to run. Holds no secret: units can be read by other users. */
 export interface ServiceDefinition {
   readonly scope: Scope;
   /** The Node that runs this command also runs the daemon. */

@@ -26,7 +26,7 @@ export function systemdUnit(definition: ServiceDefinition): string {
       `ExecReload=/bin/sh -c "kill -HUP \${MAINPID}"`,
       'Restart=on-failure',
       'RestartSec=2',
-      '# 78: the configuration is wrong. Starting again would not mend it.',
+      '# 78: the configuration is wrong. Starting again would not correct it.',
       'RestartPreventExitStatus=78',
       'WatchdogSec=30',
       '# A blocked event loop runs no signal handler: asking it to end would take the whole stop time-out.',

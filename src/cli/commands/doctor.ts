@@ -7,7 +7,7 @@ import { wrapped } from '../render/wrap.ts';
 
 export const doctor: Command = {
   name: 'doctor',
-  summary: 'Find out what is wrong, and name the first thing to mend',
+  summary: 'Find out what is wrong, and name the first thing to fix',
   positionals: [{ name: 'name', required: false }],
   options: {
     explain: { type: 'boolean', summary: 'Also say what each check looks at' },
@@ -50,7 +50,7 @@ function print(
   if (first === undefined) io.out(paint.bold('Nothing is wrong.'));
   else {
     const [what = '', ...more] = printableLines(first.detail);
-    const lead = first.result === 'bad' ? 'First to mend' : 'Nothing is broken. To know';
+    const lead = first.result === 'bad' ? 'First to fix' : 'Nothing is broken. To know';
     for (const line of wrapped(`${lead}: ${titleOf(first)}: ${what}`, columns, 2)) io.out(paint.bold(line));
     for (const line of more) io.out(`  ${line}`);
     for (const line of wrapped(`  -> ${remedyOf(first)}`, columns, 5)) io.out(line);

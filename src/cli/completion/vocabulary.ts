@@ -26,7 +26,7 @@ export interface OptionWord extends Word {
   readonly short?: string;
   /** The next word is its value. */
   readonly takesValue: boolean;
-  /** What the value can be: these words, or the path of a file; absent where nobody can tell. */
+  /** What the value can be: these words, or the path of a file; absent where it is not known. */
   readonly values?: readonly string[] | 'files';
 }
 

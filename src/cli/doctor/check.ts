@@ -2,7 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import { messageOf } from '../../core/error-message.ts';
 import { TunneldError } from '../../core/errors.ts';
 
-/** `warn`: it works, and somebody should know. `skipped`: there was nothing to look at. */
+/** `warn`: it works, and the user should know of it. `skipped`: there was nothing to look at. */
 export type CheckResult = 'ok' | 'warn' | 'bad' | 'skipped';
 
 export interface Outcome {

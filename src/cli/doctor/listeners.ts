@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** A TCP port somebody on this machine listens on. */
+/** A TCP port of this machine with a listener. */
 export interface Listener {
   /** `127.0.0.1`, `0.0.0.0`, `::1`, `::`, … as far as doctor has to tell them apart. */
   readonly address: string;

@@ -126,7 +126,7 @@ async function ports({ config: found, daemon: info }: MachineFacts): Promise<Out
     const answer = await fetch(`${info.healthUrl}/healthz`, { signal: AbortSignal.timeout(3_000) });
     const { pid } = (await answer.json()) as { pid?: unknown };
     if (pid === info.pid) return ok(`relay at ${info.relayUrl}, health at ${info.healthUrl}`);
-    return bad(`${info.healthUrl} is answered by somebody else`, 'Restart the daemon.');
+    return bad(`${info.healthUrl} is answered by another program`, 'Restart the daemon.');
   }
   if (info.code === 'DAEMON_SILENT') return skipped('the daemon that does not answer may have them');
   if (found instanceof TunneldError) return skipped('the configuration does not say which');

@@ -54,7 +54,7 @@ export async function checkListening(upstream: URL): Promise<Outcome> {
   const all = listeners();
   if (all === undefined) return skipped('this system does not say');
   const mine = all.filter(({ port }) => port === portOf(upstream));
-  if (mine.length === 0) return skipped('nobody listens');
+  if (mine.length === 0) return skipped('nothing listens');
   const open = mine.find(isEverywhere);
   if (open === undefined) return ok(mine.map(({ address, port }) => `${address}:${port}`).join(', '));
   return warn(
@@ -63,7 +63,7 @@ export async function checkListening(upstream: URL): Promise<Outcome> {
   );
 }
 
-/** Nobody can be connected to at any of the hosts: the failure of the first one, which is what was asked for. */
+/** No host takes connections: the failure of the first one, which is the one that was named. */
 async function failureOf({ hosts, upstream }: ServerFacts): Promise<string | undefined> {
   const socket = socketOf(upstream);
   if (socket !== undefined) return await connectFailure({ path: socket }, CONNECT_MS);

@@ -158,24 +158,24 @@ async function exposure(live: LiveTunnel): Promise<Outcome> {
 
 async function publicUrl(live: LiveTunnel): Promise<Outcome> {
   const { status } = live;
-  // Whoever answers there now says nothing of this tunnel, whose own check has the reason.
+  // An answer at its old URL says nothing of this tunnel; the check of the tunnel itself has the reason.
   if (status.state !== 'up') return skipped('the tunnel is not up');
-  const far = status.health.public;
+  const publicLeg = status.health.public;
   const answer = await askPublic(live);
   if (answer === undefined) return skipped('there is no public URL yet');
   if (!('status' in answer))
     return bad(`${status.publicUrl} does not answer: ${answer.message}`, status.health.remedy);
   if (answer.headers[INSTANCE_HEADER] === undefined) {
     return bad(
-      `${status.publicUrl} is answered (${answer.status}) by somebody else than this gateway`,
+      `${status.publicUrl} is answered (${answer.status}) by something other than this gateway`,
       status.health.remedy,
     );
   }
   if (answer.status !== 200)
     return bad(`${status.publicUrl} answers ${answer.status} to the token`, status.health.remedy);
   // The way is open; what lies behind it has its own check.
-  if (far !== undefined && !far.ok && far.finding !== 'upstream-down') {
-    return bad(`${far.finding}: ${far.detail}`, status.health.remedy);
+  if (publicLeg !== undefined && !publicLeg.ok && publicLeg.finding !== 'upstream-down') {
+    return bad(`${publicLeg.finding}: ${publicLeg.detail}`, status.health.remedy);
   }
   return ok(`${status.mcpUrl} leads to this gateway`);
 }
@@ -184,7 +184,7 @@ async function clockSkew(live: LiveTunnel): Promise<Outcome> {
   const edge = live.status.publicUrl ?? live.edgeUrl;
   if (edge === undefined) return skipped('there is no public URL yet');
   const trusted = await askAnonymously(live);
-  // With a wrong clock no certificate is valid: asked again whoever it is, who is told nothing then.
+  // With a wrong clock no certificate is valid: asked again without checking it, and without the token.
   const answer =
     trusted !== undefined && 'status' in trusted
       ? trusted

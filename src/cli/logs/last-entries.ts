@@ -57,7 +57,7 @@ async function* linesBackwards(file: FileHandle, end: number): AsyncGenerator<st
   if (held.length > 0) yield held.toString('utf8');
 }
 
-/** A line still being written has no end yet, and is nobody's until it has. */
+/** A line that is still being written has no end yet, and is left out. */
 async function endOfLastLine(file: FileHandle, size: number): Promise<number> {
   for (let position = size; position > 0; position -= CHUNK_BYTES) {
     const start = Math.max(0, position - CHUNK_BYTES);

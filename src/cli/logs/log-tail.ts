@@ -47,7 +47,7 @@ export class LogTail {
 
   async #readOn(file: FileHandle, lines: string[]): Promise<void> {
     const { size } = await file.stat();
-    // Somebody emptied it in place.
+    // The file was emptied in place.
     if (size < this.#offset) {
       this.#offset = 0;
       this.#held = Buffer.alloc(0);

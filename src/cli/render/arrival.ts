@@ -17,7 +17,7 @@ export interface Arrival {
   readonly changes: readonly KeyChange[];
   /** Only when this up made it. */
   readonly token?: string;
-  /** Absent when nobody waited. */
+  /** Absent with `--no-wait`. */
   readonly settled?: Settled;
 }
 

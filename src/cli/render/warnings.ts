@@ -1,7 +1,7 @@
 import { isLoopbackHost } from '../../core/loopback.ts';
 import type { TunnelStatus } from '../../core/status.ts';
 
-/** What somebody should know of a tunnel that works: what its session cannot do, who may read along. */
+/** Warnings for a tunnel that works: what its session cannot do, who may read along. */
 export function warningsOf({ session, publicUrl, insecurePublic }: TunnelStatus): readonly string[] {
   const notes = session?.notes ?? [];
   if (publicUrl === undefined || insecurePublic || notes.some((note) => /in clear/.test(note))) return notes;

@@ -18,7 +18,7 @@ export type ProbeMode = 'auto' | 'discover' | 'initialize' | 'http' | 'tcp';
 /** A server that changed its transport without us noticing a restart is seen again after this. */
 const ERA_MAX_AGE_MS = 24 * 60 * 60_000;
 
-/** When other questions are asked as well, and when nobody waits any longer: parts of the time there is. */
+/** When other questions are asked as well, and when to give up: parts of the time there is. */
 const HALF = 0.5;
 const LAST = 0.4;
 
@@ -58,7 +58,7 @@ export class Speaker {
     return this.#options.mode === 'auto' && this.#knownEra() === 'legacy-sse';
   }
 
-  /** @param signal aborts when nobody waits for the answer any more */
+  /** @param signal aborts when the answer is not needed any more */
   async ask(ask: AskLeg, signal: AbortSignal): Promise<ProbeResult> {
     const result = await this.#speak(ask, signal);
     const { era } = result;

@@ -12,8 +12,8 @@ export interface AnswerWriter {
   end(): void;
   /** Instead of an answer. @returns whether it still could be sent: nothing was, so far */
   instead(answer: OwnAnswer): boolean;
-  /** The answer will never be complete; whoever got a part of it is to know that. */
+  /** The answer will never be complete; a client that got a part of it has to see that. */
   broken(reason: string): void;
-  /** Nobody waits for the answer any more. */
+  /** The client has left. */
   forget(): void;
 }

@@ -19,7 +19,7 @@ export class SendTurns {
     wire.onRelaxed = () => this.#pump();
   }
 
-  /** Nobody waits and the connection takes bytes: no need to wait for a turn. */
+  /** The queue is empty and the connection takes bytes: no need to wait for a turn. */
   get free(): boolean {
     return !this.#wire.congested && this.#waiting.size === 0;
   }

@@ -11,7 +11,7 @@ export interface NotedLink {
   readonly claimed: URL;
 }
 
-/** What a tunnel through such a relay cannot do, for whoever looks at its status. */
+/** What a tunnel through such a relay cannot do, as its status says it. */
 export function notesOf({ relay, generation = 'unknown', publicUrl, claimed }: NotedLink): readonly string[] {
   const moved = `the relay calls itself ${claimed.origin}; the URL follows the address it was dialled at instead`;
   return [

@@ -32,7 +32,7 @@ export interface VisitContext {
   readonly limits: AgentLimits;
   readonly budget: ByteBudget;
   ask(request: Omit<TunnelRequest, 'generation'>): void;
-  /** Nobody waits for the answer any more. */
+  /** The visitor has left. */
   cancel(id: string): void;
   /** Nothing more is expected from the agent. */
   done(id: string): void;

@@ -80,7 +80,7 @@ export class PacedAnswer {
     return true;
   }
 
-  /** Nobody reads it any more. */
+  /** The visitor has left. */
   drop(): void {
     this.#keepAlive?.cancel();
     this.#budget.give(this.#waiting);

@@ -28,7 +28,7 @@ export interface RegistrationContext {
   readonly address: string;
   /** Called once it said who it is. */
   spoke(): void;
-  /** It was asked something, and may take its time: whoever needs its place comes first. */
+  /** It was asked something, and may take its time: its place may be given to another socket. */
   asked(): void;
 }
 

@@ -51,7 +51,7 @@ export interface TunnelRequest {
   readonly body: Buffer | undefined;
 }
 
-/** Relay to agent, second generation only: nobody waits for this answer any more. */
+/** Relay to agent, second generation only: the visitor of this request has left. */
 export interface Cancel {
   readonly id: string;
 }

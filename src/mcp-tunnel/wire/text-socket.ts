@@ -161,7 +161,7 @@ export class TextSocket {
     }
   }
 
-  /** Sends one message, whatever the backlog is: whoever produces looks at `congested`. */
+  /** Sends one message, whatever the backlog is: the producer looks at `congested`. */
   send(text: string): void {
     if (this.#closed) return;
     const length = Buffer.byteLength(text);

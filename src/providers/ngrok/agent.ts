@@ -12,7 +12,7 @@ export interface AgentDeps {
   readonly onExit: (how: string) => void;
 }
 
-/** Between two questions whether the process lives; it is given up when a question stays open until the next but one. */
+/** Between two pings; the process is killed after two that it did not answer. */
 const PING_MS = 5_000;
 /** How long a process may take to end by itself. */
 const CLOSE_MS = 2_000;

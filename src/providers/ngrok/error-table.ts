@@ -100,7 +100,7 @@ const BY_NUMBER: ReadonlyMap<number, Meaning> = new Map(
   TABLE.flatMap(([numbers, meaning]) => numbers.map((number) => [number, meaning] as const)),
 );
 
-/** A code nobody told us about may be anything: it is tried again, with the usual pauses. */
+/** An unknown code may be anything: it is tried again, with the usual pauses. */
 const UNKNOWN: Meaning = { code: 'NGROK_FAILED', retry: 'later', remedy: 'tunneld keeps trying' };
 
 /** @param ngrokCode such as `ERR_NGROK_334` */

@@ -19,7 +19,7 @@ export const NGROK_ERRORS = errorTable({
     retryable: true,
     exitCode: 1,
     summary: 'The ngrok service still believes in an earlier session, perhaps our own.',
-    remedy: 'Nothing to do for two minutes: tunneld tries again, then says what stands in the way.',
+    remedy: 'Wait: tunneld tries again for two minutes, then says what prevents it.',
   },
   NGROK_ENDPOINT_TAKEN: {
     retryable: false,

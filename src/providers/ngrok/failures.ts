@@ -47,7 +47,7 @@ export class Failures {
     const goesOn = before?.code === code && now - before.last < GHOST_MS;
     const since = goesOn ? before.since : now;
     const over = goesOn && (retry === 'once' || now - since >= GHOST_MS);
-    // Whoever tries again after giving up gets the whole patience again.
+    // An attempt after giving up gets the whole patience again.
     this.#repeated = over ? undefined : { code, since, last: now };
     return over;
   }

@@ -12,7 +12,7 @@ const EARLY_LINES = 60;
 const URL_LINE = /^\s*(https:\/\/[a-z0-9.-]+(?::\d{1,5})?)\/?\s*$/;
 /** `GET 200 OK /path` and `GET /path 200`: from here on visitors choose the text. */
 const REQUEST_LINE = /^\s*(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|CONNECT|TRACE)\b/;
-/** Names a greeting mentions that are nobody's tunnel; `x.a.pinggy.io` is one, `dashboard.pinggy.io` not. */
+/** Names in a greeting that are no tunnel's; `x.a.pinggy.io` is one, `dashboard.pinggy.io` not. */
 const DECOY_HOST = new RegExp(
   [
     '^(?:(?:www|docs|blog|dashboard|help|(?:(?:us|eu|ap|br|au)\\.)?(?:a|free|pro)|us|eu|ap|br|au)\\.)?pinggy\\.io$',

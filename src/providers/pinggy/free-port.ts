@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { TunneldError } from '../../core/errors.ts';
 
 /**
- * A loopback port nobody listens on. Between this and its use another program may take it; the
+ * A loopback port without a listener. Between this and its use another program may take it; the
  * container then says so and another is tried.
  *
  * @param wanted a port the user insists on.

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { SessionOwner } from '../provider.ts';
 
-/** What a container of ours carries. Visible to whoever may list containers: no secret in it. */
+/** What a container of ours carries. Visible to all who may list containers: no secret in it. */
 export const LABEL = {
   instance: 'io.tunneld.instance',
   /** Of the daemon's state folder: finds what is ours when its id was lost with the rest of its state. */

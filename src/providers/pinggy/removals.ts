@@ -58,7 +58,7 @@ export async function removeContainer(engine: Engine, id: string): Promise<void>
   const container = engine.docker.getContainer(id);
   const remove = () =>
     container.remove({ force: true, v: true }).catch((error: unknown) => {
-      // 409: somebody else is removing it at this moment.
+      // 409: it is being removed at this moment.
       const status = engineStatus(error);
       if (status !== 404 && status !== 409) throw error;
     });

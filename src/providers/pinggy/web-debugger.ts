@@ -8,7 +8,7 @@ const LARGEST_ANSWER = 64 * 1024;
  *
  * @param timeoutMs for the whole answer.
  * @returns the https URLs, in the edge's order; empty when there is no tunnel (yet, or any more).
- * @throws when nothing, or nothing sensible, answers. `code` is `ECONNREFUSED` when nobody listens.
+ * @throws when nothing, or nothing sensible, answers. `code` is `ECONNREFUSED` when nothing listens.
  * @see https://pinggy.io/docs/web_debugger_api/
  */
 export async function fetchTunnelUrls(

@@ -151,7 +151,7 @@ function certificateOf(socket: unknown): string {
   return `; its certificate is valid until ${socket.getPeerCertificate().valid_to}`;
 }
 
-/** Named after what to mend: the token, or the name. */
+/** Named after what to correct: the token, or the name. */
 function registration(name: string, refusal: TunneldError | undefined): readonly Finding[] {
   if (refusal === undefined) return [];
   const { code, message, remedy } = refusal;
@@ -159,7 +159,7 @@ function registration(name: string, refusal: TunneldError | undefined): readonly
   return [{ name: about, ok: false, detail: `${code} for "${name}": ${message}`, remedy }];
 }
 
-/** A proxy that opens no way is what is to be mended. */
+/** Where the failure is: at the proxy when that refuses to connect us. */
 function placeOf({ code }: TunneldError): string {
   return code === 'RELAY_PROXY' ? 'proxy' : 'link';
 }

@@ -82,7 +82,7 @@ export class RelayProvider implements TunnelProvider<InProcessRequest> {
     }
   }
 
-  /** Whoever gave no token cannot check it. */
+  /** A user who gave no token is not told to check it. */
   #explained(error: unknown): unknown {
     if (!(error instanceof TunneldError) || error.code !== 'CREDENTIAL_REJECTED') return error;
     if (this.#options.tokenMadeUp !== true) return error;

@@ -18,11 +18,11 @@ import { setPatientTimer } from './patient-timer.ts';
 import { connectThrough } from './proxy-connect.ts';
 import type { ProxyRoute } from './proxy-route.ts';
 
-/** One buffer is read into over and over; it is replaced only when somebody kept a piece of it. */
+/** One buffer is read into over and over; it is replaced only when a piece of it is still in use. */
 const READ_BUFFER_BYTES = 65_536;
 const MAX_ANSWER_BYTES = 16_384;
 /**
- * A relay answers a handshake at once. On one of another kind the path may lead to somebody's tunnel,
+ * A relay answers a handshake at once. On one of another kind the path may lead to another tunnel,
  * which need not answer at all.
  */
 const SILENT_AFTER_MS = 3_000;

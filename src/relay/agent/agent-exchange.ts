@@ -22,7 +22,7 @@ export class AgentExchange implements Exchange, StreamReceiver {
     this.#stream = stream;
     this.request = request;
     this.peer = peer;
-    // Until somebody reads it, the body waits within its window.
+    // Until the handler reads it, the body waits within its window.
     stream.hold();
     stream.receiver = this;
   }
@@ -125,7 +125,7 @@ export class AgentExchange implements Exchange, StreamReceiver {
     this.onClose?.(reason);
   }
 
-  /** The handler's answer contradicts its own head; nobody may take it for whole. */
+  /** The handler's answer contradicts its own head: it must not look complete. */
   #fail(reason: string): void {
     this.#over = true;
     this.#stream.reset(ResetCode.protocol);

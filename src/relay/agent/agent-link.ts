@@ -304,7 +304,7 @@ function headerLines(headers: readonly string[]): string {
   return text;
 }
 
-/** As long as nobody else leaves, asking more often brings nothing. */
+/** The name is held by another agent; asking more often would not free it sooner. */
 const ASK_AGAIN_MS = 10_000;
 
 function held(relay: string, name: string): TunneldError {

@@ -162,7 +162,7 @@ class SessionLinks implements AgentSession {
     this.#serving.delete(link);
     this.#leaving.delete(link);
     if (this.#end !== undefined) return;
-    // Whoever took the name over is left in peace: no further link of ours may take it back.
+    // Another agent took the name over: no further link of ours may take it back.
     const forGood = end.reason === 'ended' && (!end.error.retryable || end.error.code === 'RELAY_NAME_HELD');
     if (end.reason === 'ended' && !forGood) this.#last = end;
     // Our own successor supersedes a link that was told to go.

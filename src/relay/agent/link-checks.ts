@@ -31,7 +31,7 @@ export class LinkChecks {
     this.#send = send;
   }
 
-  /** Whoever asks meanwhile gets the same answer. Rejects with the signal's reason alone. */
+  /** Calls at the same time share one answer. Rejects with the signal's reason alone. */
   check(signal: AbortSignal): Promise<LinkCheck> {
     if (signal.aborted) return Promise.reject(signal.reason);
     if (this.#closed) return Promise.resolve({ kind: 'unknown', detail: 'the link to the relay is lost' });
@@ -47,7 +47,7 @@ export class LinkChecks {
     });
   }
 
-  /** Whether a request is the one that the relay makes for us: nobody else knows the nonce. */
+  /** Whether a request is the one that the relay makes for us: only the relay knows the nonce. */
   isOurs(nonce: string | undefined): boolean {
     const pending = this.#pending;
     if (pending === undefined || nonce !== pending.nonce) return false;

@@ -37,7 +37,7 @@ function isSecure({ protocol }: URL): boolean {
 
 function isRelaysOwn(publicUrl: URL, relayUrl: URL): boolean {
   const [host, relay] = [publicUrl.hostname, relayUrl.hostname];
-  // Behind another port of this machine is a service of somebody else.
+  // Another port of this machine belongs to another service.
   if (isLocal(host)) return isLocal(relay) && portOf(publicUrl) === portOf(relayUrl);
   return isAtOrBelow(host, relay);
 }

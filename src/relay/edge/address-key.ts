@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 
 /**
- * What the limits of one address count together. Whoever has an IPv6 address has at least the 2^64 of
+ * What the limits of one address count together. A holder of an IPv6 address has at least the 2^64 of
  * its network (RFC 6177), so each of them alone would be no limit.
  *
  * @param address as it came: a socket's, or the word of a proxy

@@ -27,7 +27,7 @@ import { PendingRegistrations } from './pending-registrations.ts';
 /** How long the exchanges of a link may go on after its successor took over. */
 const SUPERSEDED_GRACE_MS = 10_000;
 
-/** Of one name at once, with those that only finish what they have: nobody may fill the relay with them. */
+/** Links of one name at once, with those that only finish what they have, so that one agent cannot fill the relay. */
 const MAX_LINKS_OF_NAME = 16;
 
 /** What the windows of downloads may grow by, those of all tunnels together. */
@@ -39,7 +39,7 @@ export interface AgentHubOptions {
   readonly streamsPerLink: number;
   /** Links registered at once. */
   readonly links: number;
-  /** Of one identity: whoever has a token shall not be able to fill the relay with it. */
+  /** Links of one identity at once, so that one token cannot fill the relay. */
   linksPerIdentity(): number;
   /** Sockets that have not registered yet. */
   readonly pendingLinks: number;
@@ -182,7 +182,7 @@ export class AgentHub {
     this.#draining = true;
     for (const link of this.#links.keys()) {
       link.goaway('draining', 'the relay is shutting down');
-      // Nobody will come in its place, so nothing is won by waiting for more.
+      // It has no successor to wait for: it ends once it is idle.
       if (!link.returns) link.whenIdle(() => link.close('draining', 'the relay is shutting down'));
     }
   }
@@ -267,7 +267,7 @@ export class AgentHub {
   }
 
   /**
-   * Gives an applicant its name, unless somebody else has it: then its link is closed.
+   * Gives an applicant its name, unless another identity has it: then its link is closed.
    *
    * @returns how to take the name back; undefined when the applicant was refused
    */

@@ -31,13 +31,13 @@ export type Authorization =
       readonly ok: false;
       readonly reason: 'credential' | 'nameTaken' | 'nameInvalid' | 'nameDenied' | 'overloaded' | 'suspended';
       readonly detail: string;
-      /** For agents with somebody at the keyboard; others are refused with `detail`. */
+      /** For agents with a user at the keyboard; others are refused with `detail`. */
       readonly offer?: NameOffer;
     };
 
 export type Authorize = (registration: Registration) => Promise<Authorization>;
 
-/** The embedded relay's rule: whoever knows the daemon's own secret may have any name. */
+/** The embedded relay's rule: the daemon's own secret opens any name. */
 export function authorizeWithSecret(secret: Secret): Authorize {
   const expected = digest(secret.reveal());
   return ({ token }) => {

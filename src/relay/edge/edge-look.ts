@@ -77,7 +77,7 @@ class LookExchange implements Exchange {
     this.#done = done;
   }
 
-  /** Nobody answered in time. */
+  /** No answer came in time. */
   giveUp(detail: string): void {
     if (this.#over) return;
     this.#finish({ proven: false, detail });

@@ -138,7 +138,7 @@ export class Ingress {
     });
   }
 
-  /** Nobody serves the name now. One that was live a moment ago gets time to reconnect. */
+  /** The name has no link now. One that was live a moment ago gets time to reconnect. */
   #awaitTunnel(exchange: Exchange, route: Route): void {
     const { names, routing } = this.#options;
     const refuseMissing = () => {

@@ -13,14 +13,14 @@ export interface BodyLimits {
   readonly maxResponseBodyBytes?: number;
 }
 
-/** What to answer to a request that says by itself that it is too long: nobody else needs to hear of it. */
+/** The refusal of a request whose `Content-Length` is above the limit; it is not passed on. */
 export function declaredTooLarge(request: RequestHead, limits: BodyLimits): RelayRefusal | undefined {
   const most = limits.maxRequestBodyBytes || Number.POSITIVE_INFINITY;
   const { framing } = request;
   return framing.kind === 'length' && framing.length > most ? requestTooLarge(most) : undefined;
 }
 
-/** The exchange as whoever carries it should see it: one that ends where a body exceeds its limit. */
+/** The exchange for the link that carries it: it ends where a body exceeds its limit. */
 export function limitBodies(exchange: Exchange, limits: BodyLimits): Exchange {
   const request = limits.maxRequestBodyBytes || Number.POSITIVE_INFINITY;
   const response = limits.maxResponseBodyBytes || Number.POSITIVE_INFINITY;

@@ -66,7 +66,7 @@ export function matchesPattern(name: string, pattern: string): boolean {
   return name.length >= prefix.length + suffix.length && name.startsWith(prefix) && name.endsWith(suffix);
 }
 
-/** Usable as a DNS label and in a path, and nobody would mistake it for somebody else's. */
+/** Usable as a DNS label and in a path, and not easily mistaken for another name. */
 export function usableName(name: string, routing: RoutingKind): NameChoice {
   if (!DNS_LABEL.test(name) || name.startsWith('xn--')) {
     return { ok: false, reason: 'nameInvalid', detail: 'the name is not usable as a host name' };

@@ -5,7 +5,7 @@ import type { EdgeLink } from './edge-link.ts';
 
 /** How long requests for a name that just went away wait for its next link. */
 const HOLD_MS = 2_000;
-/** How long a lost name is kept for whoever had it. */
+/** How long a lost name is kept for the identity that had it. */
 const KEEP_MS = 60_000;
 /** How long a name that was live is called offline, not unknown: to an MCP client a 404 ends its session. */
 const REMEMBER_MS = 3_600_000;
@@ -46,13 +46,13 @@ export type Waiter = (holder: NameHolder | undefined) => void;
 
 /**
  * Why a holder serves its name no more. `lost`: it did not mean to, and the name is kept for it.
- * `left`: it said good-bye, and the name is free. `dismissed`: the operator ended it, and nobody is to
- * wait for it.
+ * `left`: it said goodbye, and the name is free. `dismissed`: the operator ended it, and no request
+ * waits for it.
  */
 export type Departure = 'lost' | 'left' | 'dismissed';
 
 interface Entry {
-  /** Whoever may have the name; undefined: anybody. */
+  /** The identity that may have the name; undefined: any. */
   identity: string | undefined;
   holder: NameHolder | undefined;
   readonly waiters: Set<Waiter>;
@@ -131,7 +131,7 @@ export class NameRegistry {
     if (entry !== undefined) this.#settle(entry);
   }
 
-  /** `holder` serves the name no more. Does nothing if somebody else does by now. */
+  /** `holder` serves the name no more. Does nothing if another holder does by now. */
   release(name: string, holder: NameHolder, departure: Departure): void {
     const entry = this.#entries.get(name);
     if (entry?.holder !== holder) return;
@@ -175,7 +175,7 @@ export class NameRegistry {
     };
   }
 
-  /** Forgets everything; whoever waits is told that nothing comes. */
+  /** Forgets everything; requests that wait are told that no holder comes. */
   close(): void {
     for (const entry of this.#entries.values()) {
       entry.timer?.cancel();

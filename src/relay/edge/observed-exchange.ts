@@ -24,7 +24,7 @@ export class ObservedExchange implements Exchange {
   onClose: ((reason: string) => void) | undefined;
   status = 0;
   responseBytes = 0;
-  /** Set by whoever refuses it. */
+  /** Set by the code that refuses the request. */
   reason: string | undefined;
   readonly #inner: Exchange;
   readonly #done: (outcome: Visit['outcome']) => void;

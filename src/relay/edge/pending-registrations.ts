@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
  */
 export class PendingRegistrations {
   readonly #limit: number;
-  /** In the order they came; those that said who they are are not among them. */
+  /** Those that have not said who they are, in the order they came. */
   readonly #silent = new Set<Socket>();
   readonly #waiting = new Set<Socket>();
 
@@ -18,7 +18,7 @@ export class PendingRegistrations {
     return this.#waiting.size;
   }
 
-  /** @returns false when there is no room, and nobody who could make any */
+  /** @returns false when there is no room, and no silent socket to close for it */
   enter(socket: Socket): boolean {
     if (this.#waiting.size >= this.#limit && !this.#sendOneAway()) return false;
     this.#waiting.add(socket);
@@ -27,12 +27,12 @@ export class PendingRegistrations {
     return true;
   }
 
-  /** It said who it is, and waits for us now. */
+  /** The agent said who it is, and waits for our answer. */
   spoke(socket: Socket): void {
     this.#silent.delete(socket);
   }
 
-  /** It has the word again, and may take long. */
+  /** The agent was asked something: it counts as silent again. */
   listens(socket: Socket): void {
     if (this.#waiting.has(socket)) this.#silent.add(socket);
   }

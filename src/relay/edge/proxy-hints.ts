@@ -6,7 +6,7 @@ const MAX_TOLD = 32;
 
 /**
  * Notices a proxy that does not say whose requests it passes on, or is not believed: both are silent
- * otherwise, and show as limits that strike everybody, or nobody. One line for each proxy and cause.
+ * otherwise, and show as limits that apply to all visitors together, or to none. One line for each proxy and cause.
  */
 export class ProxyHints {
   readonly #log: Logger;

@@ -22,7 +22,7 @@ export interface RelayRefusal {
  * plain JSON.
  */
 export function refuse(exchange: Exchange, refusal: RelayRefusal): void {
-  // Whoever counts and logs what the relay refuses.
+  // For the counters and the log.
   if ('reason' in exchange) exchange.reason = refusal.reason;
   const { status, reason, message, error, retryAfterSeconds, headers = [] } = refusal;
   const rpc = isJsonPost(exchange.request) && !ACCESS_STATUS.has(status);
@@ -48,7 +48,7 @@ export function refuseDiscovery(exchange: Exchange, headers: readonly string[] =
   answer(exchange, status, JSON_TYPE, errorBody(error, description), [...own(reason), ...headers]);
 }
 
-/** For what is no request, or none that was read to its end: nobody can tell what its sender speaks. */
+/** For bytes that are no complete request: what its sender speaks is unknown. */
 export function answerBroken({ status, reason }: RefusedRequest): { head: ResponseHead; body: Buffer } {
   const body = Buffer.from(rpcErrorBody('null', reason, `The request was refused: ${reason}.`));
   const headers = ['Content-Type', JSON_TYPE, ...own(reason)];

@@ -38,7 +38,7 @@ const MAX_PUBLIC_HEAD_BYTES = MAX_HEAD_BYTES - 1_024;
 
 /**
  * Agents get this long to find our successor before their links end. Not longer: where it starts only
- * once we are gone, this is how long nobody listens.
+ * once we are gone, no relay listens for this long.
  */
 const HANDOVER_MS = 1_000;
 
@@ -114,7 +114,7 @@ export interface ServedTunnel {
   readonly identity: string;
   /** The protocol its agent speaks. */
   readonly dialect: string;
-  /** `open`: its agent told of no access tokens, and whoever knows the address reaches it. */
+  /** `open`: its agent told of no access tokens, and every caller who knows the address reaches it. */
   readonly access: 'token' | 'open';
   /** Where its agent dialled from. */
   readonly address: string | undefined;
@@ -242,7 +242,7 @@ export class RelayServer {
   serves(host: string): boolean {
     const domain = this.#routing.base.hostname;
     if (host === domain) return true;
-    // Whoever asks chooses it, and what one tunnel is asked for by many names would be many to others.
+    // The caller chooses the port in `Host`; with it, one tunnel would look like many.
     if (host.includes(':')) return false;
     const name = this.#routing.nameInHost(host);
     return name !== undefined && this.#hub.names.find(name) !== undefined;

@@ -6,7 +6,7 @@ export interface ShedOptions {
   readonly reason: string;
   /** At most so many agents in a second are asked: all of them dialling at once would be a flood. */
   readonly perSecond: number;
-  /** Asks nobody any more. */
+  /** Aborts when no more agents are to be asked. */
   readonly signal?: AbortSignal;
 }
 

@@ -37,7 +37,7 @@ export class FrameSocket {
   markAt = Number.POSITIVE_INFINITY;
   /** Called when `markAt` is reached; sets the next one. */
   onMark: (() => void) | undefined;
-  /** Set by whoever kept a piece of the bytes being received; their buffer must not be reused. */
+  /** Set when a receiver kept a piece of the bytes being received; their buffer must not be reused. */
   kept = false;
 
   readonly #socket: Socket;
@@ -225,7 +225,7 @@ export class FrameSocket {
     if (error || this.#writesFail) return;
     if (slab !== undefined) returnSlab(slab);
     this.#progressAt = this.#clock.monotonic();
-    // A pong may still wait in the socket; its end wakes nobody.
+    // A pong may still wait in the socket; when it is written, no stream needs to be woken.
     if (this.#inFlight.length === 0 && !this.#scheduled) this.#flush();
     if (this.#congested && this.#socket.writableLength + this.#fill - SLAB_START < RELAXED_BYTES) {
       this.#congested = false;

@@ -17,9 +17,9 @@ export const GoawayCode = {
   draining: 8,
   /** The credential is valid, but not for this name. */
   nameDenied: 9,
-  /** Whoever runs the relay ended the tunnel: do not dial again. */
+  /** The operator of the relay ended the tunnel: do not dial again. */
   dismissed: 10,
-  /** Whoever runs the relay keeps the name off for a time, which the explanation names. */
+  /** The operator of the relay keeps the name off for a time, which the explanation names. */
   suspended: 11,
   /** The agent would not take the name over from another one of the same identity, which serves it. */
   held: 12,

@@ -5,7 +5,7 @@ const LEAST_ALLOWANCE_BYTES = 32_768;
 const LEAST_STEP_BYTES = 16_384;
 /** More than the way holds, so that it never runs dry while word of what arrived comes back. */
 const GAIN = 1.2;
-/** And what the event loops of both sides may need to turn to it (milliseconds). */
+/** An allowance for the latency of both event loops (milliseconds). */
 const SLACK_MS = 12;
 /** On a shorter way nothing is gained: what waits, waits for less than a turn of an event loop. */
 const LONG_WAY_MS = 2;
@@ -94,7 +94,7 @@ export class LinkPace {
     this.#marks.push({ sent, at: now, delivered: this.#delivered, deliveredAt: this.#deliveredAt });
   }
 
-  /** Somebody had to wait although the way to the socket was free. */
+  /** A stream had to wait for the pace alone: the socket would have taken more. */
   full(sent: number): void {
     this.#fullAt = sent;
   }

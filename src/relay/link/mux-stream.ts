@@ -15,7 +15,7 @@ export const ResetCode = {
   protocol: 3,
 } as const;
 
-/** What happens on a stream, told to whoever owns its other end. */
+/** What happens on a stream, told to its owner on this side. */
 export interface StreamReceiver {
   /** A response head (latin1 text) with the first body bytes; `end`: nothing follows. */
   head(text: string, first: Buffer, end: boolean): Flow;

@@ -86,7 +86,7 @@ function otherAnswer(status: number, headers: ReadonlyMap<string, string>): stri
   return page ? `it answered ${status} with a web page` : `it answered ${status}`;
 }
 
-/** A query may hold what is nobody else's business. */
+/** A query may hold secrets. */
 function shown(location: string): string {
   return location
     .replace(/[?#].*$/, '')

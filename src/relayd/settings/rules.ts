@@ -2,7 +2,7 @@ import { BlockList, isIP } from 'node:net';
 import type { z } from 'zod';
 import type { RelayConfig, RelayKey } from './keys.ts';
 
-/** A key has its value, what somebody wrote in place of it, or nothing. */
+/** A key has its value, what was written in place of it, or nothing. */
 type Written = Partial<RelayConfig>;
 
 interface Fault {

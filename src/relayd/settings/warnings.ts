@@ -21,7 +21,7 @@ export function literalSecrets(
   ];
 }
 
-/** What is allowed, and seldom meant. `fromMcpr`: whoever wrote them comes from mcp-tunnel or mcpr. */
+/** What is allowed, and seldom meant. `fromMcpr`: the settings were written for mcp-tunnel or mcpr. */
 export function oddSettings(settings: RelaySettings, entries: Entries, fromMcpr: boolean): readonly string[] {
   const { publicUrl, tls, acme, trustedProxies, mcpTunnelAgents, auth } = settings;
   const hasOwnTls = tls !== undefined || acme !== undefined;

@@ -15,7 +15,7 @@ export interface HostProcessOptions {
   readonly onExit: (how: string) => void;
 }
 
-/** Between two questions whether it lives; it is given up when three stay open. */
+/** Between two pings; the process is given up after three that it did not answer. */
 const PING_MS = 5_000;
 const MOST_UNANSWERED = 3;
 /** Its programs get this long to end (milliseconds). */

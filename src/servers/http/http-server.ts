@@ -1,7 +1,7 @@
 import type { TunneldError } from '../../core/errors.ts';
 import type { LocalServer, Upstream } from '../server.ts';
 
-/** A server that somebody else runs, and that speaks HTTP: it only has an address. */
+/** A server that runs without us and speaks HTTP: it only has an address. */
 export class HttpServer implements LocalServer {
   readonly place: Upstream;
   readonly state = undefined;
