@@ -1,4 +1,5 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
+import { processMetrics } from '../core/process-metrics.ts';
 import type { Leg, TunnelStatus } from '../core/status.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -13,23 +14,13 @@ export interface MetricsSource {
 }
 
 /**
- * Taken from a histogram that every scrape empties: before its first sample it says NaN, and a minimum
- * of 9 * 10^9 seconds. `/healthz` tells the loop's lag; the plain `nodejs_eventloop_lag_seconds` stays.
- */
-const WITHOUT_SAMPLES = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'].map(
-  (figure) => `nodejs_eventloop_lag_${figure}_seconds`,
-);
-
-/**
  * The daemon in Prometheus' form. Labels are names from the configuration and words of ours: nothing
  * a caller or a server says becomes one, so nobody outside can make the series grow.
  *
  * Loaded at the first scrape: most daemons never see one.
  */
 export function createMetrics(source: MetricsSource) {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  for (const name of WITHOUT_SAMPLES) registry.removeSingleMetric(name);
+  const registry = processMetrics();
   const registers = [registry];
   const perTunnel = ['tunnel'] as const;
 

@@ -1,11 +1,11 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
+import { processMetrics } from '../core/process-metrics.ts';
 import type { AdministeredRelay } from './administered-relay.ts';
 import { REREAD } from './problems.ts';
 
 /** The relay in Prometheus' form. Series of tunnels are bounded, because agents choose their names. */
 export function createRelayMetrics({ server, visits, problems, tunnels }: AdministeredRelay) {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const registry = processMetrics();
   const registers = [registry];
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
   const links = gauge('tunneld_relay_links', 'Agents that are connected and registered.');
