@@ -39,7 +39,7 @@ export const relay = {
       type: 'string',
       value: 'name',
       key: 'name',
-      summary: "Name to ask for there; default: the tunnel's",
+      summary: "Name to ask for there; from:token: mcpr's; default: the tunnel's",
     },
   },
   // Our own agent tells the gateway who called; a relay is told the tokens while a session lasts.

@@ -16,9 +16,14 @@ export const relaySchema = z.strictObject({
     ),
   name: z
     .string()
-    .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'Use 1 to 63 of a-z, 0-9 and -')
+    .regex(
+      /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?|from:token)$/,
+      'Use 1 to 63 of a-z, 0-9 and -, or from:token',
+    )
     .optional()
-    .describe("Name to ask for there. The tunnel's own when absent."),
+    .describe(
+      "Name to ask for there; `from:token` is the one that mcpr makes of its token. The tunnel's own when absent.",
+    ),
   publicHosts: z
     .array(
       z
@@ -37,5 +42,8 @@ export const relaySchema = z.strictObject({
     .default(1)
     .describe('Connections to the relay at once. With 2, visitors do not notice when one breaks.'),
 });
+
+/** As a name: the one that follows from the token. A colon is in no name, so that it cannot be meant as one. */
+export const NAME_FROM_TOKEN = 'from:token';
 
 export type RelayConfig = z.output<typeof relaySchema>;

@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { Secret } from '../../core/secret.ts';
+import { derivedName } from '../../relay/edge/name-choice.ts';
 import type { ProviderSetup } from '../kind.ts';
-import type { RelayConfig } from './schema.ts';
+import { NAME_FROM_TOKEN, type RelayConfig } from './schema.ts';
 
 interface RelayTarget {
   relayUrl(): URL;
@@ -26,10 +27,12 @@ export function relayTargetOf({ config, secret, embeddedRelay }: ProviderSetup<R
   const url = new URL(config.url);
   const own = () =>
     new Secret(createHmac('sha256', embeddedRelay.secret.reveal()).update(url.origin).digest('base64url'));
+  const token = config.token === undefined ? own() : secret(config.token);
+  const name = config.name === NAME_FROM_TOKEN ? derivedName(token.reveal()) : config.name;
   return {
     relayUrl: () => url,
-    token: config.token === undefined ? own() : secret(config.token),
-    ...(config.name === undefined ? {} : { name: config.name }),
+    token,
+    ...(name === undefined ? {} : { name }),
     tokenMadeUp: config.token === undefined,
     publicHosts: config.publicHosts,
     links: config.links,
