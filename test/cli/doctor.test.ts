@@ -350,6 +350,8 @@ describe('a server that is not there', () => {
 describe('without a daemon', () => {
   it('it is the daemon that is missing, not the tunnel that it would bring back', async () => {
     const user = new Console();
+    // Whatever else runs on this machine may have the default port.
+    user.env['TUNNELD_DAEMON_RELAY_PORT'] = '0';
     const state = { tunnels: { figma: { spec: { port: 1 }, source: 'cli', desired: 'up', tokens: [] } } };
     await mkdir(join(user.folder, 'state'), { recursive: true, mode: 0o700 });
     await writeFile(join(user.folder, 'state', 'state.json'), JSON.stringify(state), { mode: 0o600 });

@@ -80,7 +80,7 @@ it('shows how far an image is', async () => {
   const daemon = new ScriptedDaemon();
   daemon.onUp = (name) => tunnel(name, { state: 'opening', progress: 'pulling an-image: 40 %' });
   const user = await Console.with(daemon);
-  await user.type('up', 'figma', '--port=1', '--provider=pinggy', '--wait=100ms');
+  await user.type('up', 'figma', '--port=1', '--provider=pinggy', '--wait=60s');
   expect(user.progress).toContain('figma: pulling an-image: 40 %');
 });
 

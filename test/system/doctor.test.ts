@@ -385,7 +385,7 @@ describe('doctor names first', () => {
       id: 'config',
       detail: [
         `${home.configFile} has 2 mistakes:`,
-        `  ${home.configFile}:2:3 tunnels.figma: Give \`port\` or \`url\`: where does the MCP server listen?`,
+        `  ${home.configFile}:2:3 tunnels.figma: Give \`port\`, \`url\`, \`sse\` or \`command\`: where does the MCP server listen, or how is it started?`,
         `  ${home.configFile}:3:5 tunnels.figma.prot: Unknown key; did you mean "port"?`,
       ].join('\n'),
       remedy: `Correct what is listed, then run \`tunneld config check --config ${home.configFile}\`.`,
