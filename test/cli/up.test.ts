@@ -182,10 +182,10 @@ it('exits with 5 when the tunnel is not healthy in time, naming the leg that fai
   const leg = { ok: false, at: 0, finding: 'timeout', detail: 'nothing within 10 s' };
   daemon.onUp = (name) => tunnel(name, { health: health('tunnel-down', { public: leg }) });
   const user = await Console.with(daemon);
-  const { code, stdout, stderr } = await user.type('up', 'figma', '--port', '3845', '--wait=2s');
+  const { code, stdout, stderr } = await user.type('up', 'figma', '--port', '3845', '--wait=40s');
   expect(code).toBe(5);
   expect(stdout).toContain(URL);
-  expect(stderr).toContain('WAIT_TIMED_OUT: "figma" was not healthy within 2 s: up, but tunnel-down');
+  expect(stderr).toContain('WAIT_TIMED_OUT: "figma" was not healthy within 40 s: up, but tunnel-down');
   expect(stderr).toContain('public leg: timeout: nothing within 10 s');
 });
 
