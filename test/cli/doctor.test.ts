@@ -153,7 +153,7 @@ describe('tunneld doctor', () => {
     const { stdout } = await user.type('doctor');
     expect(stdout).toContain('it does not run');
     expect(stdout).toMatch(/^bad {3}figma: tunnel/m);
-    expect(stdout).not.toContain('somebody else');
+    expect(stdout).not.toContain('other than this gateway');
   });
 
   it('knows no tunnel that is not there', async () => {
@@ -266,7 +266,7 @@ describe('tunneld doctor', () => {
     const { user } = await consoleWith(await healthyTunnel({ publicUrl: base, mcpUrl: `${base}/mcp` }));
     expect(await firstFault(user)).toMatchObject({
       id: 'url',
-      detail: expect.stringContaining('somebody else'),
+      detail: expect.stringContaining('something other than this gateway'),
     });
   });
 
