@@ -21,7 +21,7 @@ function limited(files: number): void {
 }
 
 it.runIf(process.platform !== 'win32').each(
-  [48, 64, 128].flatMap((files) => [
+  [48, 64].flatMap((files) => [
     [files, 'run'],
     [files, 'start'],
   ]) as [number, string][],
