@@ -36,6 +36,7 @@ switch (mode) {
   }
   case 'noisy':
     for (let n = 0; n < 5_000; n++) say(`line ${n}`);
+    setInterval(() => say('and on'), 20).unref();
     break;
 }
 
