@@ -5,7 +5,7 @@ import { isLoopbackHost } from '../core/loopback.ts';
 /** What is wrong with `text` as the address of an MCP server, if anything. */
 export function faultOfUrl(text: string): string | undefined {
   if (isUnixUrl(text)) return faultOfUnixUrl(text);
-  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) {
+  if (!isHttpUrl(text)) {
     return 'Expected an http:// or https:// URL, such as "http://127.0.0.1:3845/mcp", or "unix:/path/to.sock"';
   }
   const url = new URL(text);
@@ -14,10 +14,14 @@ export function faultOfUrl(text: string): string | undefined {
   return undefined;
 }
 
-/** Whether `value` points at this machine. True for what is no URL: that is another rule's mistake. */
+function isHttpUrl(text: string): boolean {
+  return /^https?:\/\//i.test(text) && URL.canParse(text);
+}
+
+/** Whether `value` points at this machine. True for what is no address: that is another rule's mistake. */
 export function isLoopbackUrl(value: unknown): boolean {
-  if (typeof value === 'string' && isUnixUrl(value)) return true;
-  return typeof value !== 'string' || !URL.canParse(value) || isLoopbackHost(hostOf(new URL(value)));
+  if (typeof value !== 'string' || !isHttpUrl(value)) return true;
+  return isLoopbackHost(hostOf(new URL(value)));
 }
 
 /** The MCP path a `url` names; undefined when it names none. */

@@ -34,8 +34,7 @@ export function resultOf(state: ServerState, now: number): ProbeResult {
     return seen('ok', `the program sleeps, and is started by the first call${was}`, facts(state.before));
   }
   if (state.kind === 'starting') {
-    const seconds = Math.max(0, Math.round((now - state.since) / 1_000));
-    const detail = `the program was started ${seconds} s ago and has not answered its first question`;
+    const detail = 'the program runs and has not answered its first question';
     return seen(now - state.since < PATIENCE_MS ? 'starting' : 'not-ready', detail);
   }
   const { code, message, remedy, inARow } = state;

@@ -253,6 +253,12 @@ describe('a configuration file', () => {
       expect.stringContaining('not on this machine'),
     ]);
   });
+
+  it.each(['url', 'sse'])('says of a %s that is no http only that', async (key) => {
+    expect(await complaintsAbout(tunnel(`${key}: ftp://files.example/mcp`))).toEqual([
+      expect.stringContaining('Expected an http:// or https:// URL'),
+    ]);
+  });
 });
 
 describe('the environment', () => {

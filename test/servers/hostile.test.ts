@@ -144,6 +144,14 @@ it('writes down no more of standard error than a log can take, and says how much
   expect(before).toBeLessThan(1_000);
 });
 
+it('tells a program that sends back what it is sent from a server that refuses', async () => {
+  const stage = await Stage.open({ command: ['cat'], start: 'at-once' });
+  expect(await stage.until('failed')).toMatchObject({
+    code: 'SERVER_SILENT',
+    message: expect.stringContaining('sends back what it is sent'),
+  });
+});
+
 it('gives a program PATH, what is named, and nothing else', async () => {
   const folder = tempFolder();
   const stage = await small('well', { env: { API_KEY: 'abc' }, cwd: folder });

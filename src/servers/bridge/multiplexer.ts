@@ -161,6 +161,12 @@ export class Multiplexer {
       this.#write({ jsonrpc: '2.0', id: request.id, result: {} });
       return;
     }
+    // What only clients ask, under the id that we gave it, is our own message: `cat` and its like are no server.
+    if (this.#calls.get(String(request.id))?.method === request.method) {
+      const error = { code: RPC.server, message: 'the program sends back what it is sent' };
+      this.#deliverAnswer({ jsonrpc: '2.0', id: request.id, error });
+      return;
+    }
     const { member, why } = this.#meantBy(request.method);
     if (member === undefined) {
       this.#refuse(request.id, `${why} (the server is shared: process: per-session gives each its own)`);
