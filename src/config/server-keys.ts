@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { duration } from './fields.ts';
 import { isReference, secret } from './secret-fields.ts';
-import { faultOfUrl, isUnixUrl } from './upstream-url.ts';
+import { faultOfHttpUrl } from './upstream-url.ts';
 
 /** The keys of a server that is a program: what tunneld starts, and how it lives. */
 export const serverKeys = {
   sse: z
     .string()
     .superRefine((text, context) => {
-      const message = isUnixUrl(text) ? 'Expected an http:// or https:// URL' : faultOfUrl(text);
+      const message = faultOfHttpUrl(text);
       if (message !== undefined) context.addIssue({ code: 'custom', message });
     })
     .optional()

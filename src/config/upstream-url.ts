@@ -8,6 +8,12 @@ export function faultOfUrl(text: string): string | undefined {
   if (!isHttpUrl(text)) {
     return 'Expected an http:// or https:// URL, such as "http://127.0.0.1:3845/mcp", or "unix:/path/to.sock"';
   }
+  return faultOfHttpUrl(text);
+}
+
+/** The same where a Unix socket will not do. */
+export function faultOfHttpUrl(text: string): string | undefined {
+  if (!isHttpUrl(text)) return 'Expected an http:// or https:// URL';
   const url = new URL(text);
   if (url.username !== '' || url.password !== '') return 'Expected a URL without user name and password';
   if (url.search !== '' || url.hash !== '') return 'Expected a URL without query and fragment';

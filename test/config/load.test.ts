@@ -254,9 +254,12 @@ describe('a configuration file', () => {
     ]);
   });
 
-  it.each(['url', 'sse'])('says of a %s that is no http only that', async (key) => {
+  it.each([
+    ['url', 'URL, .*, or "unix:/path/to.sock"'],
+    ['sse', 'URL'],
+  ])('says of a %s that is no http only that', async (key, end) => {
     expect(await complaintsAbout(tunnel(`${key}: ftp://files.example/mcp`))).toEqual([
-      expect.stringContaining('Expected an http:// or https:// URL'),
+      expect.stringMatching(new RegExp(`: Expected an http:// or https:// ${end}$`)),
     ]);
   });
 });
