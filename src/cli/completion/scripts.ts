@@ -17,7 +17,7 @@ _tunneld() {
     COMPREPLY=($(compgen -W '${texts(vocabulary.first)}' -- "$cur"))
     return
   fi
-${shellCases(vocabulary, `"\${COMP_WORDS[1]}"`, `"\${COMP_WORDS[2]}"`, '$COMP_CWORD', 2)}
+${shellCases(vocabulary, 'words', `"\${COMP_WORDS[1]}"`, `"\${COMP_WORDS[2]}"`, '$COMP_CWORD', 2)}
   [ "$prev" = = ] && prev=\${COMP_WORDS[COMP_CWORD-2]}
   [ "$cur" = = ] && cur=
   case "$words:$prev" in
@@ -45,7 +45,7 @@ _tunneld() {
     return
   fi
   local list=
-${shellCases(vocabulary, `"\${words[2]}"`, `"\${words[3]}"`, '$CURRENT', 3).replaceAll("words='", "list='")}
+${shellCases(vocabulary, 'list', `"\${words[2]}"`, `"\${words[3]}"`, '$CURRENT', 3)}
   case "$list:$prev" in
 ${valueCases(vocabulary, (words) => `compadd -- ${words}`, '_files')}
   esac
@@ -91,9 +91,14 @@ function fish(vocabulary: Vocabulary): string {
   return `# tunneld: completion for fish\ncomplete -c tunneld -f\n${lines.join('\n')}\n`;
 }
 
-/** Sets `words` to the options of the verb typed, those that take a value with `=`; `names` to 1. */
+/**
+ * Sets `names` to 1, and a variable to the options of the verb typed, those that take a value with `=`.
+ *
+ * @param list the name of that variable
+ */
 function shellCases(
   vocabulary: Vocabulary,
+  list: string,
   first: string,
   second: string,
   at: string,
@@ -102,10 +107,11 @@ function shellCases(
   const groups = [...vocabulary.groups].map(([group, seconds]) => {
     // A group that is a verb as well: its options may follow too.
     const own = vocabulary.verbs.find(({ verb }) => verb === group)?.options ?? [];
-    return `      ${group}) words='${texts([...seconds, ...own])}'; __SECOND__ ;;`;
+    return `      ${group}) ${list}='${texts([...seconds, ...own])}'; __SECOND__ ;;`;
   });
   const single = vocabulary.verbs.filter(({ verb }) => !verb.includes(' '));
   const double = vocabulary.verbs.filter(({ verb }) => verb.includes(' '));
+  const setting = (verb: VerbWords) => caseOf(verb, list);
   return [
     `  if [ "${at}" -eq ${secondAt} ]; then`,
     `    case ${first} in`,
@@ -113,9 +119,9 @@ function shellCases(
     '    esac',
     '  fi',
     `  case ${first}" "${second} in`,
-    ...double.map(caseOf),
+    ...double.map(setting),
     `    *) case ${first} in`,
-    ...single.map(caseOf),
+    ...single.map(setting),
     '    esac ;;',
     '  esac',
   ].join('\n');
@@ -135,9 +141,9 @@ function valueCases({ verbs }: Vocabulary, offer: (words: string) => string, off
     .join('\n');
 }
 
-function caseOf({ verb, options, takesName }: VerbWords): string {
+function caseOf({ verb, options, takesName }: VerbWords, list: string): string {
   const words = options.map(({ text, takesValue }) => (takesValue ? `${text}=` : text)).join(' ');
-  return `    '${verb}') words=' ${words} '; names=${takesName ? '1' : ''} ;;`;
+  return `    '${verb}') ${list}=' ${words} '; names=${takesName ? '1' : ''} ;;`;
 }
 
 function texts(words: readonly Word[]): string {
