@@ -53,14 +53,19 @@ it('prints no colour and no escape sequence into a pipe', async () => {
   expect(up.stdout + up.stderr).not.toContain('\x1b');
 });
 
-it('loads nothing heavy to print the status', async () => {
+it.each([
+  { what: 'to print the status', words: ['status'], running: true, exitCode: 0, fewerThan: 30 },
+  { what: 'to say that no daemon runs', words: ['status'], running: false, exitCode: 4, fewerThan: 33 },
+  { what: 'to say so as JSON', words: ['status', '--json'], running: false, exitCode: 4, fewerThan: 33 },
+])('loads nothing heavy $what', async ({ words, running, exitCode, fewerThan }) => {
+  if (!running) user = new Console();
   const list = join(user.folder, 'modules');
-  const { code } = await start([MAIN, 'status'], ['--import', LIST_MODULES], { MODULES: list }).ended;
-  expect(code).toBe(0);
+  const { code } = await start([MAIN, ...words], ['--import', LIST_MODULES], { MODULES: list }).ended;
+  expect(code).toBe(exitCode);
   const modules = [...new Set(readFileSync(list, 'utf8').split('\n'))];
   const packages = modules.map((module) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(module)?.[1]);
   expect(packages.filter((name) => name !== undefined)).toEqual([]);
-  expect(modules.filter((module) => module.includes('/dist/')).length).toBeLessThan(30);
+  expect(modules.filter((module) => module.includes('/dist/')).length).toBeLessThan(fewerThan);
   expect(modules.filter((module) => /\/dist\/(?!cli|config|control|core)/.test(module))).toEqual([]);
 });
 
