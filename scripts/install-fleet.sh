@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Installs the MCP servers that `npm run idle` stands behind a daemon, and those that test/servers starts
-# over stdio where they are there, each version by itself, in .cache/fleet: what the package and its
-# development need stays small.
+# over stdio, each version by itself, in .cache/fleet: what the package and its development need stays small.
 #
 # Needs npm and, for the servers in Python, python3 with venv; without those the program leaves them out
 # and says so.

@@ -11,17 +11,26 @@ function installed(program: string): string | undefined {
   return folders.map((folder) => join(folder, program)).find((file) => existsSync(file));
 }
 
-/**
- * Tests that need programs of the distribution (scripts/install-test-programs.sh). Without them they
- * are skipped, visibly; with `TUNNELD_REQUIRE_PROGRAMS=1` their absence is a failure.
- */
+/** Whether the absence of programs is a failure: `TUNNELD_REQUIRE_PROGRAMS=1`. Else their tests are skipped. */
+export const PROGRAMS_REQUIRED = process.env['TUNNELD_REQUIRE_PROGRAMS'] === '1';
+
+/** Tests that need programs of the distribution (scripts/install-test-programs.sh). */
 export function describeWithPrograms(name: string, programs: readonly string[], body: () => void): void {
-  const missing = programs.filter((program) => installed(program) === undefined).join(' and ');
-  if (missing !== '' && process.env['TUNNELD_REQUIRE_PROGRAMS'] === '1') {
-    it(`${name}: needs ${missing}`, () => expect.fail(`no ${missing} on this machine`));
+  describeUnlessMissing(
+    name,
+    programs.filter((program) => installed(program) === undefined),
+    body,
+  );
+}
+
+/** Tests that cannot run where anything is missing: skipped there, visibly, or failing where it is required. */
+export function describeUnlessMissing(name: string, missing: readonly string[], body: () => void): void {
+  const what = missing.join(' and ');
+  if (what !== '' && PROGRAMS_REQUIRED) {
+    it(`${name}: needs ${what}`, () => expect.fail(`no ${what} on this machine`));
     return;
   }
-  describe.skipIf(missing !== '')(missing === '' ? name : `${name} (no ${missing} on this machine)`, body);
+  describe.skipIf(what !== '')(what === '' ? name : `${name} (no ${what} on this machine)`, body);
 }
 
 export interface RunningProgram {

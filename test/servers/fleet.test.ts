@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { describeUnlessMissing, PROGRAMS_REQUIRED } from '../helpers/installed-program.ts';
 import { type ClientRun, type McpClient, mcpClients, type ToolCall } from '../helpers/mcp-clients.ts';
 import { tempFolder } from '../helpers/temp-folder.ts';
 import { Stage } from './stage.ts';
 
-/** What `scripts/install-fleet.sh` installs; without it these tests are skipped. */
+/** What `scripts/install-fleet.sh` installs. */
 const FLEET = fileURLToPath(new URL('../../.cache/fleet', import.meta.url));
 const SERVERS = join(FLEET, 'stdio');
 const PYTHON = join(FLEET, 'mcp-1.30/bin/python');
@@ -25,12 +26,14 @@ const python: McpClient = {
 
 const clients = [
   ...mcpClients.filter(({ speaks }) => speaks.includes('legacy')),
-  ...(existsSync(PYTHON) ? [python] : []),
+  ...(PROGRAMS_REQUIRED || existsSync(PYTHON) ? [python] : []),
 ];
 
 const server = (name: string) => join(SERVERS, `node_modules/@modelcontextprotocol/${name}/dist/index.js`);
 
-describe.skipIf(!existsSync(join(SERVERS, 'installed')))('real servers over stdio', () => {
+const missing = existsSync(join(SERVERS, 'installed')) ? [] : ['.cache/fleet'];
+
+describeUnlessMissing('real servers over stdio', missing, () => {
   describe.each(['per-session', 'shared'] as const)('%s', (mode) => {
     it.each(clients)('server-filesystem reads a file for $name', async (client) => {
       const folder = tempFolder();
