@@ -3,6 +3,7 @@ import { stateWord, troubleOf } from '../core/readiness.ts';
 import type { LegReport, TunnelStatus } from '../core/status.ts';
 import { ExitCode } from './command.ts';
 import type { CliIo } from './io.ts';
+import { knowErrorsOf } from './provider-errors.ts';
 import { describeFailure } from './render/failure.ts';
 import { failureLine } from './render/failure-json.ts';
 import { typedRemedy } from './render/remedy.ts';
@@ -20,9 +21,7 @@ export async function reportUnsettled(
   io: CliIo,
   json = false,
 ): Promise<number> {
-  // The codes of providers are known with their kinds.
-  if (all.some(({ status }) => !isErrorCode(status.lastError?.code ?? 'INTERNAL')))
-    await import('../providers/kinds.ts');
+  await knowErrorsOf(all.map(({ status }) => status));
   const failures = all.flatMap((settled) =>
     settled.outcome === 'serving' ? [] : [failureOf(settled, waitMs)],
   );

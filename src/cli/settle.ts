@@ -3,6 +3,7 @@ import { isServing, stateWord, troubleOf } from '../core/readiness.ts';
 import { type TunnelStatus, VERDICTS, type Verdict } from '../core/status.ts';
 import type { DaemonClient } from './daemon-client.ts';
 import type { CliIo } from './io.ts';
+import { knowErrorsOf } from './provider-errors.ts';
 import { printable } from './render/printable.ts';
 import { snapshots } from './snapshots.ts';
 
@@ -43,6 +44,7 @@ export async function settle(
   try {
     for await (const tunnels of snapshots(client, io.clock, timeout.signal)) {
       const pending = watches.filter(({ name }) => !settled.has(name));
+      await knowErrorsOf(tunnels);
       for (const watch of pending) {
         const status = findTunnel(tunnels, watch.name);
         const outcome = watch.see(status, io.clock.monotonic());

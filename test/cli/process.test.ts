@@ -69,6 +69,15 @@ it.each([
   expect(modules.filter((module) => /\/dist\/(?!cli|config|control|core)/.test(module))).toEqual([]);
 });
 
+it('does not wait for a restart where somebody has to start the engine of a provider first', async () => {
+  const lastError = { code: 'ENGINE_UNREACHABLE', message: 'No engine answers.', remedy: 'Start it.', at: 0 };
+  daemon.set(tunnel('figma', { state: 'backing-off', lastError }));
+  daemon.onRestart = () => tunnel('figma', { state: 'backing-off', lastError });
+  const { code, stderr } = await tunneld('restart', 'figma', '--wait=8s').ended;
+  expect(stderr).toMatch(/^tunneld: ENGINE_UNREACHABLE: /);
+  expect(code).toBe(1);
+});
+
 it('ends quietly when the reader of its output leaves', async () => {
   const dir = await user.logDir();
   const line = `${JSON.stringify({ time: new Date().toISOString(), level: 'info', msg: 'x'.repeat(1_000) })}\n`;
