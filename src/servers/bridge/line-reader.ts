@@ -21,6 +21,7 @@ export class LineReader {
     for (let at = chunk.indexOf(LF); at !== -1; at = chunk.indexOf(LF, from)) {
       const end = at > from && chunk[at - 1] === CR ? at - 1 : at;
       if (this.#bytes + end - from > this.#limit) return false;
+      if (at === from) this.#dropReturn();
       line(this.#take(chunk.subarray(from, end)));
       from = at + 1;
     }
@@ -34,6 +35,12 @@ export class LineReader {
   /** What came after the last line break. */
   rest(): string {
     return this.#take(EMPTY);
+  }
+
+  /** The line break began in the chunk before. */
+  #dropReturn(): void {
+    const last = this.#pieces.at(-1);
+    if (last?.at(-1) === CR) this.#pieces[this.#pieces.length - 1] = last.subarray(0, -1);
   }
 
   #take(last: Buffer): string {
