@@ -50,11 +50,6 @@ export class Front {
     this.server.maxRequestsPerSocket = 0;
   }
 
-  /** Event streams of HTTP+SSE that are open. */
-  get streams(): number {
-    return this.#streams.size;
-  }
-
   async close(): Promise<void> {
     for (const session of this.#streams.values()) {
       session.end(new TunneldError('SESSION_ENDED', 'The session was ended: the tunnel was closed'));
@@ -202,7 +197,7 @@ export class Front {
     else peer.send(message, text);
   }
 
-  /** Whether a GET is meant for HTTP+SSE: at its usual path, or where a tunnel of such a server has it. */
+  /** Whether a GET is meant for HTTP+SSE, and not for a session of a bridge that has this path as well. */
   #opensStream(request: IncomingMessage, path: string): boolean {
     if (header(request, 'mcp-session-id') !== undefined || header(request, 'last-event-id') !== undefined)
       return false;

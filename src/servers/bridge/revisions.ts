@@ -16,9 +16,8 @@ const META = 'io.modelcontextprotocol/protocolVersion';
 
 /** Whether a request is of revision 2026-07-28 or later: it says so itself, and belongs to no session. */
 export function isModern(message: RpcMessage, header: string | undefined): boolean {
-  const meta = message.params?.['_meta'];
-  const claimed = isRecord(meta) ? meta[META] : undefined;
-  if (typeof claimed === 'string') return claimed >= MODERN_REVISION;
+  const claimed = claimedRevision(message);
+  if (claimed !== undefined) return claimed >= MODERN_REVISION;
   return message.method === 'server/discover' || (header !== undefined && header >= MODERN_REVISION);
 }
 

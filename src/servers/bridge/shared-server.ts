@@ -36,10 +36,6 @@ export class SharedServer {
     this.#options = options;
   }
 
-  get running(): boolean {
-    return this.#running !== undefined;
-  }
-
   /** @throws {TunneldError} why it cannot be had @throws {OtherEra} */
   ready(): Promise<Running> {
     if (this.#running === undefined) {
